@@ -1,0 +1,77 @@
+# Every target installs what it needs into .venv; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+# uv installs in seconds; plain pip does the same where uv cannot reach the index that pip is set up for.
+define install
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e ./stubs -e .
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo test check lint types fmt protos protos-check breaking bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.bootstrap: requirements/bootstrap.txt
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.bootstrap requirements/runtime.txt pyproject.toml stubs/pyproject.toml
+	$(call install,requirements/runtime.txt)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml stubs/pyproject.toml
+	$(call install,requirements/dev.txt)
+	@touch $@ $(VENV)/.runtime
+
+up: $(VENV)/.runtime ## Run the whole mesh in one process, on SQLite and sandbox providers
+	@exec $(BIN)/ordermesh up
+
+demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secure order on a running mesh
+	@exec $(BIN)/ordermesh demo
+
+test: $(VENV)/.dev ## Run the whole test suite
+	@$(BIN)/pytest -n 2
+
+check: lint types protos-check breaking test ## Everything that CI runs
+
+lint: $(VENV)/.dev ## ruff, buf lint, formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python stubs/generate.py --collect-only
+	@$(BIN)/buf lint
+	@$(BIN)/buf format -d --exit-code
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy .
+
+fmt: $(VENV)/.dev ## Format Python and protos
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+	@$(BIN)/buf format -w
+
+protos: $(VENV)/.dev ## Regenerate stubs/ from protos/
+	@$(BIN)/python stubs/generate.py
+
+protos-check: $(VENV)/.dev ## Fail when stubs/ is not what protos/ generates
+	@$(BIN)/python stubs/generate.py --check
+
+breaking: $(VENV)/.dev ## Fail when the contract breaks callers of main
+	@$(BIN)/python stubs/generate.py --breaking
+
+bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/report.json
+	@exec $(BIN)/ordermesh bench
+
+lock: $(VENV)/.bootstrap ## Pin requirements/*.in to exact versions with hashes
+	@for f in bootstrap runtime dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate requirements/$$f.in -o requirements/$$f.txt; done
+
+clean: ## Remove everything that was installed, stored or cached
+	@rm -rf $(VENV) .ordermesh .third_party build stubs/build .mypy_cache .ruff_cache .pytest_cache *.egg-info stubs/*.egg-info
