@@ -1,0 +1,166 @@
+"""The gRPC channel that every client in the mesh uses: options, deadline, trace and retries in one place.
+
+Deadlines are set per call (a timeout in the service config fires up to two seconds early, grpc#34547). Retries come
+from the proto's idempotency_level alone, for UNAVAILABLE alone. Calls are wrapped where the stub makes them: a grpc
+client interceptor would run each call in a task of its own, for 35-45 µs more.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, cast
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from chassis import deadline
+from chassis.server import MAXIMUM_MESSAGE_BYTES, Option
+from chassis.telemetry import conventions
+from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.spans import AttributeValue, Tracer
+
+# What a single call may take at most, whatever the caller's own deadline allows.
+CALL_SECONDS = 10.0
+
+CHANNEL_OPTIONS: tuple[Option, ...] = (
+    # All three are needed: keepalive time and timeout alone did not notice a frozen peer within 30 s, with ping_timeout
+    # it took 1.5 s.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A peer that comes back after 20 s is called again within 0.5 s; with the defaults it took 8 s.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", 16 * MAXIMUM_MESSAGE_BYTES),
+)
+
+
+def service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
+    """Return the service config: balance by health, eject failing replicas, retry what is safe to repeat."""
+    repeatable = [
+        {"service": service.full_name, "method": method.name}
+        for service in services
+        for method in service.methods
+        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    ]
+    return {
+        "healthCheckConfig": {"serviceName": ""},
+        "loadBalancingConfig": [
+            {
+                "outlier_detection_experimental": {
+                    "interval": "1s",
+                    "baseEjectionTime": "20s",
+                    "maxEjectionPercent": 50,
+                    "failurePercentageEjection": {
+                        "threshold": 50,
+                        "enforcementPercentage": 100,
+                        "minimumHosts": 2,
+                        "requestVolume": 5,
+                    },
+                    "childPolicy": [{"round_robin": {}}],
+                }
+            }
+        ],
+        # A peer in trouble is not asked ever more: from half of the tokens on, retries stop.
+        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+        "methodConfig": [
+            {
+                "name": repeatable,
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+
+
+def _attributes(method: str) -> dict[str, AttributeValue]:
+    return {conventions.RPC_SYSTEM_NAME: "grpc", conventions.RPC_METHOD: method}
+
+
+class Channel:
+    """A channel whose calls carry deadline and trace; hand it to a generated stub through `for_stub`."""
+
+    def __init__(self, target: str, *, services: Iterable[ServiceDescriptor], tracer: Tracer, metrics: Metrics) -> None:
+        config = ("grpc.service_config", json.dumps(service_config(services)))
+        self._channel = grpc.aio.insecure_channel(target, options=[*CHANNEL_OPTIONS, config])
+        self._tracer = tracer
+        self._metrics = metrics
+
+    @property
+    def for_stub(self) -> grpc.aio.Channel:
+        """Return it under the type that generated stubs ask for; they use the two methods below only."""
+        return cast("grpc.aio.Channel", self)
+
+    @property
+    def bare(self) -> grpc.aio.Channel:
+        """Return the channel itself, for calls that are neither traced nor measured: health checks."""
+        return self._channel
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = None,  # noqa: FBT001  (grpc's own signature)
+    ) -> Callable[..., Awaitable[Any]]:
+        """Return the callable behind one RPC of a stub."""
+        multicallable = self._channel.unary_unary(method, request_serializer, response_deserializer)
+        name, tracer, metrics = method.removeprefix("/"), self._tracer, self._metrics
+
+        async def call(request: object, *, timeout: float = CALL_SECONDS) -> object:  # noqa: ASYNC109  (grpc's own name)
+            span = tracer.start(name, "client", attributes=_attributes(name))
+            code = "CANCELLED"
+            try:
+                answer: object = await multicallable(
+                    request,
+                    timeout=deadline.remaining(timeout),
+                    metadata=(("traceparent", span.traceparent()),),
+                )
+            except grpc.aio.AioRpcError as error:
+                code = error.code().name
+                span.set(conventions.ERROR_TYPE, code)
+                span.fail(code)
+                raise
+            else:
+                code = "OK"
+                return answer
+            finally:
+                span.set(conventions.RPC_RESPONSE_STATUS_CODE, code)
+                tracer.finish(span)
+                metrics.rpc_client(name, code, (span.end_ns - span.start_ns) / 1e9)
+
+        return call
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = None,  # noqa: FBT001  (grpc's own signature)
+    ) -> Callable[..., AsyncIterator[Any]]:
+        """Return the callable behind one server-streaming RPC of a stub; it runs for as long as the caller listens."""
+        multicallable = self._channel.unary_stream(method, request_serializer, response_deserializer)
+        name, tracer = method.removeprefix("/"), self._tracer
+
+        async def call(request: object, *, timeout: float | None = None) -> AsyncIterator[object]:  # noqa: ASYNC109
+            span = tracer.start(name, "client", attributes=_attributes(name))
+            stream = multicallable(request, timeout=timeout, metadata=(("traceparent", span.traceparent()),))
+            try:
+                async for answer in stream:
+                    yield answer
+            finally:
+                stream.cancel()
+                tracer.finish(span)
+
+        return call
+
+    async def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        await self._channel.close()

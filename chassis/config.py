@@ -1,0 +1,106 @@
+"""Reading the environment: every complaint at once, every secret in a type that cannot be printed."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_HIGHEST_PORT = 65_535
+
+
+class ConfigError(Exception):
+    """The environment does not make sense; the message lists every complaint."""
+
+
+class Secret:
+    """A value that no log, traceback or repr shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself; the only way to it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        """Say whether there is a value at all."""
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        """Return stars."""
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+
+class Environment:
+    """Reads typed values out of environment variables and collects what is wrong with them.
+
+    Call `check` once everything was read: it raises with all complaints together, so that an operator mends them in one
+    go.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._complaints: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        """Return the variable, or the default where it is unset or empty."""
+        return self._values.get(name) or default
+
+    def secret(self, name: str, default: str = "") -> Secret:
+        """Return the variable as a secret."""
+        return Secret(self.text(name, default))
+
+    def path(self, name: str, default: str) -> Path:
+        """Return the variable as an absolute path."""
+        return Path(self.text(name, default)).expanduser().absolute()
+
+    def address(self, name: str, default: str) -> str:
+        """Return a "host:port" to listen on or to call; a gRPC name such as "dns:///order:50051" passes as it is."""
+        value = self.text(name, default)
+        if "://" in value or value.startswith("unix:"):
+            return value
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:
+            self.complain(name, f"{value!r} is not host:port")
+        return value
+
+    def url(self, name: str, default: str) -> str:
+        """Return an http or https URL without a trailing slash."""
+        value = self.text(name, default).rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
+            self.complain(name, f"{value!r} is not an http(s) URL")
+        return value
+
+    def decimal(self, name: str, default: str, *, low: str, high: str) -> Decimal:
+        """Return a decimal number within the bounds, both included."""
+        value = self.text(name, default)
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            self.complain(name, f"{value!r} is not a number")
+            return Decimal(default)
+        if not Decimal(low) <= number <= Decimal(high):
+            self.complain(name, f"{value} is not between {low} and {high}")
+        return number
+
+    def seconds(self, name: str, default: str, *, low: str = "0.001", high: str = "31536000") -> float:
+        """Return a duration in seconds."""
+        return float(self.decimal(name, default, low=low, high=high))
+
+    def complain(self, name: str, what: str) -> None:
+        """Note that a variable is wrong."""
+        self._complaints.append(f"{name}: {what}")
+
+    def check(self) -> None:
+        """Raise when anything was wrong.
+
+        Raises:
+            ConfigError: Lists every complaint, one a line.
+        """
+        if self._complaints:
+            raise ConfigError("The environment is not usable:\n  " + "\n  ".join(self._complaints))

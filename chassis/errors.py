@@ -1,0 +1,133 @@
+"""One table from our refusals to gRPC codes, and both directions of the translation.
+
+Outwards: a google.rpc.Status with one ErrorInfo, a BadRequest where fields are wrong, a RetryInfo with a known wait.
+Inwards: the same details become a Refusal again, or Unknown where a failed call may have had its effect.
+"""
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from kernel.errors import FieldViolation, Reason, Refusal
+from kernel.outcome import NotDone, Unknown
+
+_DOMAIN = "ordermesh"
+
+CODES: dict[Reason, grpc.StatusCode] = {
+    Reason.VALIDATION_FAILED: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.ORDER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.PAYMENT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.NOTIFICATION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.PAYMENT_DECLINED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.PAYMENT_METHOD_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.ADDRESS_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.ILLEGAL_STATE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.VERSION_MISMATCH: grpc.StatusCode.ABORTED,
+    Reason.REFUND_EXCEEDS_PAYMENT: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Reason.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.SIGNATURE_INVALID: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.NOT_IMPLEMENTED: grpc.StatusCode.UNIMPLEMENTED,
+    Reason.INTERNAL: grpc.StatusCode.INTERNAL,
+    Reason.AMOUNT_OUT_OF_RANGE: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.PROVIDER_REFUSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.REQUEST_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.ROUTE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+}
+
+# A call that ends in one of these without our own ErrorInfo was refused before any handler ran.
+_NEVER_EXECUTED = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+# Our own reasons after which the effect may have happened, or may still be happening.
+_OPEN_REASONS = frozenset({Reason.UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL})
+
+
+def to_status(refusal: Refusal) -> status_pb2.Status:
+    """Return the refusal as the google.rpc.Status that travels in the trailers."""
+    details: list[any_pb2.Any] = []
+    info = error_details_pb2.ErrorInfo(reason=refusal.reason.value, domain=_DOMAIN, metadata=refusal.metadata)
+    details.append(_packed(info))
+    if refusal.fields:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=each.field, description=each.description)
+            for each in refusal.fields
+        ]
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+    if refusal.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(refusal.retry_after * 1e9))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    code: int = CODES[refusal.reason].value[0]
+    return status_pb2.Status(code=code, message=refusal.message, details=details)
+
+
+def to_grpc_status(refusal: Refusal) -> grpc.Status:
+    """Return the refusal in the form that `context.abort_with_status` takes."""
+    return rpc_status.to_status(to_status(refusal))
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError) -> NotDone[Refusal] | Unknown:
+    """Return what a failed call means for its effect.
+
+    A refusal with our own ErrorInfo says that nothing was done, except for the reasons that leave it open. Anything the
+    transport made up itself (UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN …) leaves it open as well: a server
+    that is killed answers UNAVAILABLE after having done the work.
+    """
+    refusal = refusal_of(error)
+    if refusal is None:
+        if error.code() in _NEVER_EXECUTED:
+            return NotDone(Refusal(Reason.INTERNAL, f"the call was refused with {error.code().name}"))
+        return Unknown(cause=f"rpc {error.code().name}")
+    if refusal.reason in _OPEN_REASONS:
+        return Unknown(cause=f"rpc {refusal.reason.value}", retry_after=refusal.retry_after)
+    return NotDone(refusal)
+
+
+def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:
+    """Return the Refusal that a peer of ours sent, or None where the error carries no ErrorInfo of ours."""
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads code, details and trailers only
+    except ValueError:
+        return None
+    if status is None:
+        return None
+    reason: Reason | None = None
+    metadata: dict[str, str] = {}
+    fields: tuple[FieldViolation, ...] = ()
+    retry_after: float | None = None
+    for detail in status.details:
+        info, bad_request, retry = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            reason = Reason(info.reason) if info.reason in Reason.__members__ else Reason.INTERNAL
+            metadata = dict(info.metadata)
+        elif detail.Unpack(bad_request):
+            fields = tuple(FieldViolation(each.field, each.description) for each in bad_request.field_violations)
+        elif detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+    if reason is None:
+        return None
+    return Refusal(reason, status.message, metadata=metadata, fields=fields, retry_after=retry_after)
+
+
+def _packed(message: error_details_pb2.ErrorInfo) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,42 @@
+"""What must be set before grpc is imported, because grpc and the kernel read it only then.
+
+Import this module first in every entry point. Figures are CPU per unary call relative to stock grpc.aio on two cores;
+measure them again with `make bench` whenever grpcio is upgraded. Set ORDERMESH_PROCESS_TUNING=off to run on stock
+settings.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# The event engine pays for thread hand-overs that one loop per process does not need: 0.86 of the CPU without it.
+_GRPC_EXPERIMENTS = (
+    "-event_engine_client,-event_engine_listener,-event_engine_callback_cq,-event_engine_for_all_other_endpoints"
+)
+
+
+def tune() -> None:
+    """Apply the settings, unless ORDERMESH_PROCESS_TUNING=off."""
+    environment = os.environ  # noqa: TID251  (grpc reads its switches from here and nowhere else)
+    if environment.get("ORDERMESH_PROCESS_TUNING", "on") == "off" or "grpc" in sys.modules:
+        return
+    environment.setdefault("GRPC_EXPERIMENTS", _GRPC_EXPERIMENTS)
+    environment.setdefault("GRPC_VERBOSITY", "NONE")
+    if hasattr(os, "sched_setscheduler"):
+        # Fewer, longer turns on the processor: 0.76 of the CPU under load. Unprivileged; threads inherit it.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def run(main: Coroutine[object, object, T]) -> T:
+    """Run the process's one event loop, on uvloop: 0.89 of asyncio's CPU."""
+    import uvloop  # noqa: PLC0415  (tests and tools import this module without wanting another loop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+tune()

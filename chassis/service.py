@@ -1,0 +1,58 @@
+"""Running a service until it is told to stop, alone in its process or beside others in one."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+
+from chassis.logs import log_defect
+
+_logger = logging.getLogger(__name__)
+
+Running = AbstractAsyncContextManager[str]
+"""A service while it runs: entering starts it and yields the address that it listens on, leaving stops it in good order."""
+
+
+async def until_stopped(*services: Running) -> None:
+    """Start the services in order, wait for SIGTERM or SIGINT, stop them in reverse order."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await _nested(list(services), stop)
+
+
+async def _nested(services: list[Running], stop: asyncio.Event) -> None:
+    if not services:
+        await stop.wait()
+        return
+    async with services[0]:
+        await _nested(services[1:], stop)
+
+
+class Tasks:
+    """Work that outlives the call that began it: kept from being collected, logged when it fails, waited for at the end."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def start(self, work: Coroutine[object, object, object], name: str) -> asyncio.Task[object]:
+        """Begin the work and return its task."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self, seconds: float) -> None:
+        """Wait for the work at most that long, then cancel what is left; all of it can be resumed from the database."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log_defect(_logger, "task.defect", error, task=task.get_name())

@@ -1,0 +1,73 @@
+"""The layer that turns refusals into statuses, and whatever else escapes into INTERNAL with an id and nothing more."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from chassis.errors import to_grpc_status
+from chassis.layers import Context, Method, Stream, Unary
+from chassis.logs import log_defect
+from kernel.errors import Reason, Refusal
+from kernel.ids import Ids
+
+_logger = logging.getLogger(__name__)
+
+
+class ErrorsLayer:
+    """Nothing but a Refusal ever reaches a caller with its own words."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    def around_unary(self, method: Method, handler: Unary) -> Unary:
+        """Return a handler whose failures are statuses."""
+        abort = self._abort
+
+        async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
+            try:
+                return await handler(request, context)
+            except (Exception, asyncio.CancelledError) as error:
+                await abort(error, method, context)
+                raise
+
+        return call
+
+    def around_stream(self, method: Method, handler: Stream) -> Stream:
+        """Return a streaming handler whose failures are statuses."""
+        abort = self._abort
+
+        async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
+            try:
+                async for answer in handler(request, context):
+                    yield answer
+            except (Exception, asyncio.CancelledError) as error:
+                await abort(error, method, context)
+                raise
+
+        return call
+
+    async def _abort(self, error: BaseException, method: Method, context: Context) -> None:
+        """End the call with the status of the error. Returns only when the error has to go on as it is."""
+        if isinstance(error, Refusal):
+            await context.abort_with_status(to_grpc_status(error))
+        if isinstance(error, grpc.aio.AbortError):
+            return
+        if isinstance(error, asyncio.CancelledError):
+            if context.cancelled() or context.done():
+                return
+            # The call itself was not cancelled, something it waited for was. Left alone, the caller would hear nothing
+            # until its deadline (grpc#29248).
+            stopped = Refusal(Reason.UNAVAILABLE, "The service is stopping; try again.", retry_after=1.0)
+            await context.abort_with_status(to_grpc_status(stopped))
+        error_id = self._ids.new()
+        log_defect(_logger, "rpc.defect", error, method=method.name, error_id=error_id)
+        refusal = Refusal(
+            Reason.INTERNAL,
+            f"Something went wrong on our side; our log has it under {error_id}.",
+            metadata={"errorId": error_id},
+        )
+        await context.abort_with_status(to_grpc_status(refusal))

@@ -1,0 +1,78 @@
+"""The kernel's words on the wire: ordermesh.type.v1 ⇄ kernel, shared by every service's own wire.py.
+
+Total functions: what protovalidate cannot state (that a currency exists) is refused here, and every refusal names its
+field.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from ordermesh.type.v1 import address_pb2, money_pb2
+
+from kernel.address import Address
+from kernel.errors import Refusal
+from kernel.money import Money, UnknownCurrency, exponent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def currency_from_wire(currency_code: str, field: str) -> str:
+    """Return the code when the currency exists.
+
+    Raises:
+        Refusal: It does not; `field` is named.
+    """
+    try:
+        exponent(currency_code)
+    except UnknownCurrency as error:
+        raise Refusal.of_field(field, f"{error}; use three capital letters, like EUR") from error
+    return currency_code
+
+
+def money_from_wire(message: money_pb2.Money, field: str) -> Money:
+    """Return the amount; `field` is its path in the request.
+
+    Raises:
+        Refusal: The currency does not exist.
+    """
+    return Money(currency_from_wire(message.currency_code, f"{field}.currency_code"), message.minor_units)
+
+
+def money_to_wire(money: Money) -> money_pb2.Money:
+    """Return the amount as a message."""
+    return money_pb2.Money(currency_code=money.currency_code, minor_units=money.minor_units)
+
+
+def address_from_wire(message: address_pb2.Address) -> Address:
+    """Return the address; its fields were validated by the rules in the proto."""
+    return Address(
+        line1=message.line1,
+        line2=message.line2,
+        locality=message.locality,
+        administrative_area=message.administrative_area,
+        postal_code=message.postal_code,
+        region_code=message.region_code,
+    )
+
+
+def address_to_wire(address: Address) -> address_pb2.Address:
+    """Return the address as a message."""
+    return address_pb2.Address(
+        line1=address.line1,
+        line2=address.line2,
+        locality=address.locality,
+        administrative_area=address.administrative_area,
+        postal_code=address.postal_code,
+        region_code=address.region_code,
+    )
+
+
+def time_to_wire(moment: datetime) -> Timestamp:
+    """Return an aware moment as a Timestamp, to the microsecond."""
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1_000)
+
+
+def time_from_wire(message: Timestamp) -> datetime:
+    """Return a Timestamp as an aware moment in UTC, to the microsecond."""
+    return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
