@@ -4,8 +4,10 @@ Total functions: what protovalidate cannot state (that a currency exists) is ref
 field.
 """
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from ordermesh.type.v1 import address_pb2, money_pb2
 
@@ -76,3 +78,11 @@ def time_to_wire(moment: datetime) -> Timestamp:
 def time_from_wire(message: Timestamp) -> datetime:
     """Return a Timestamp as an aware moment in UTC, to the microsecond."""
     return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+
+
+def fingerprint(request: Message) -> str:
+    """Return what a request says, as SHA-256 in hexadecimal: equal for equal requests, whatever wrote them.
+
+    The request_id is part of it, which changes nothing: fingerprints are compared under one request_id only.
+    """
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()

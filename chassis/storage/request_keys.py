@@ -1,0 +1,51 @@
+"""The table that remembers idempotency keys, the same in every service: which request a key stood for, and what came of it.
+
+A row is written in the same change as the object that the request made, so either both exist or neither does.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select
+
+
+def request_keys_table(metadata: MetaData) -> Table:
+    """Return the table `request_keys`, registered with a service's metadata."""
+    return Table(
+        "request_keys",
+        metadata,
+        Column("caller", String(200), primary_key=True),
+        Column("method", String(100), primary_key=True),
+        Column("request_id", String(128), primary_key=True),
+        # SHA-256 of the request, in hexadecimal: the same key with another request is refused.
+        Column("fingerprint", String(64), nullable=False),
+        # The object that the request made: an order id, a refund id.
+        Column("subject_id", String(64), nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """One use of an idempotency key.
+
+    Attributes:
+        caller: Who called; keys of two callers never meet.
+        method: The command, "PlaceOrder".
+        request_id: The key.
+        fingerprint: What the request was, as SHA-256.
+    """
+
+    caller: str
+    method: str
+    request_id: str
+    fingerprint: str
+
+
+def find_request(connection: Connection, table: Table, key: RequestKey) -> tuple[str, str] | None:
+    """Return (fingerprint, subject id) of an earlier use of the key, or None."""
+    row = connection.execute(
+        select(table.c.fingerprint, table.c.subject_id).where(
+            table.c.caller == key.caller, table.c.method == key.method, table.c.request_id == key.request_id
+        )
+    ).first()
+    return None if row is None else (row.fingerprint, row.subject_id)
