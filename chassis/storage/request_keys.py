@@ -1,4 +1,4 @@
-"""The table that remembers idempotency keys, the same in every service: which request a key stood for, and what came of it.
+"""The table that remembers idempotency keys, the same in every service: what a key stood for, and what came of it.
 
 A row is written in the same change as the object that the request made, so either both exist or neither does.
 """
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select
 
 
-def request_keys_table(metadata: MetaData) -> Table:
-    """Return the table `request_keys`, registered with a service's metadata."""
+def request_keys_table(metadata: MetaData, service: str) -> Table:
+    """Return the table `<service>_request_keys`, registered with the service's metadata."""
     return Table(
-        "request_keys",
+        f"{service}_request_keys",
         metadata,
         Column("caller", String(200), primary_key=True),
         Column("method", String(100), primary_key=True),

@@ -1,0 +1,1 @@
+"""Alembic's environment, one for all services; chassis.storage.migrations gives it its connection."""

@@ -1,0 +1,52 @@
+"""The port between group commit and a database, and the words in which a database reports failure to it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Dialect
+
+from chassis.storage.changes import StorageUnavailable
+
+T = TypeVar("T")
+
+
+class Transient(StorageUnavailable):
+    """Nothing was written, and the same transaction may well succeed at once: deadlock, busy, connection lost."""
+
+
+class Database(Protocol):
+    """One database with one writer.
+
+    Attributes:
+        failed: Set when storage can no longer be trusted (a failed fsync): the process must exit and start again.
+    """
+
+    failed: asyncio.Event
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that statements are compiled for."""
+        ...
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """Run the body in a write transaction and commit it. Never called twice at once.
+
+        Raises:
+            Conflict, StatementRefused, Transient, StorageUnavailable, CommitUnknown: As their names say.
+            Exception: What the body raised; the transaction was rolled back.
+        """
+        ...
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """Run the body on a read-only connection, with one snapshot for all its statements.
+
+        Raises:
+            StatementRefused, Transient, StorageUnavailable: As their names say.
+            Exception: What the body raised.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections. No write is in flight."""
+        ...

