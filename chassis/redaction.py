@@ -1,0 +1,80 @@
+"""Takes out of a text what must not be written down: secrets, card numbers, e-mail addresses.
+
+A net under careful code, not a replacement for it: it knows shapes, so it cannot know names and postal addresses.
+"""
+
+import re
+
+# Nobody reads more of one field, and every pattern below takes time in proportion.
+_MOST_CHARACTERS = 16_384
+
+_CARD_DIGITS = range(13, 20)
+
+# Repetitions are bounded, so that no text makes the search slower than a fixed factor times its length.
+_SENSITIVE = re.compile(
+    r"""
+    (?P<password>  (?<=://)[^\s@]{1,256}(?=@) )
+  | (?P<secret>    \b(?:sk|rk|whsec)_\w{4,}
+                 | \bSG\.[\w-]{6,}(?:\.[\w-]+){0,2}
+                 | \b\w{2,6}_\w{1,128}_secret_\w+
+                 | \beyJ[\w-]{6,}\.[\w-]{2,}(?:\.[\w-]*)?
+                 | (?<=\bauthorization)["']?\s{0,4}[:=]\s{0,4}["']?(?:(?:basic|bearer)\s{1,4})?[^\s"',}]+
+                 | (?<=\bbearer\s)[\w+/=.~-]{8,}
+                 | (?<=\bbasic\s)(?=(?-i:[A-Z]?[a-z]*[A-Z\d+/=]))[\w+/=-]{8,} )
+  | (?P<email>     [\w.+%'-]{1,64}(?:@|%40)[\w.-]*\w )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+# A run of digits in groups, as cards are printed; or an id that may hold such a run, and stays as it is.
+_DIGITS = re.compile(
+    r"(?P<id>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=\d{0,40}[a-f])[0-9a-f]{24,}\b)|\d(?:[ -]?\d){12,}"
+)
+_GROUP = re.compile(r"\d+")
+
+# None of these shapes is in a text without one of these marks, and most texts have none: it is faster to look first.
+_SUSPICIOUS = re.compile(r"@|%40|[sr]k_|whsec_|SG\.|_secret_|eyJ|auth|bearer|basic", re.IGNORECASE)
+_MANY_DIGITS = re.compile(r"\d(?:[ -]?\d){12}")
+
+
+def redact(text: str) -> str:
+    """Return the text with whatever has the shape of a secret, a card number or an e-mail address replaced."""
+    if len(text) > _MOST_CHARACTERS:
+        text = text[:_MOST_CHARACTERS] + "[cut]"
+    if _SUSPICIOUS.search(text):
+        text = _SENSITIVE.sub(lambda match: f"[{match.lastgroup}]", text)
+    if _MANY_DIGITS.search(text):
+        text = _DIGITS.sub(lambda match: match.group() if match["id"] else _without_cards(match.group()), text)
+    return text
+
+
+def is_card_number(digits: str) -> bool:
+    """Say whether these digits could be a card's: 13 to 19 of them, the last one fitting the others (Luhn)."""
+    if len(digits) not in _CARD_DIGITS:
+        return False
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
+
+
+def _without_cards(run: str) -> str:
+    """Replace the groups of a run that make up a card number: another number may stand right beside it."""
+    kept, position = [], 0
+    groups = list(_GROUP.finditer(run))
+    for first, start in enumerate(groups):
+        end = _end_of_card(groups[first : first + _CARD_DIGITS.stop])
+        if end and start.start() >= position:
+            kept += [run[position : start.start()], "[card]"]
+            position = end
+    return "".join((*kept, run[position:]))
+
+
+def _end_of_card(groups: list[re.Match[str]]) -> int:
+    """Return where the card number ends that begins with the first group; 0 when none begins there."""
+    digits = ""
+    for group in groups:
+        digits += group.group()
+        if is_card_number(digits):
+            return group.end()
+        if len(digits) > _CARD_DIGITS.stop:
+            break
+    return 0
