@@ -109,6 +109,7 @@ def _upgrade(script_location: str, connection: Connection) -> None:
 
     config = _config(script_location)
     config.attributes["connection"] = connection
+    config.attributes["version_table"] = _version_table(script_location)
     with _alembic:
         command.upgrade(config, "head")
 
@@ -118,7 +119,8 @@ def _is_newest(script_location: str, connection: Connection) -> bool:
     from alembic.script import ScriptDirectory  # noqa: PLC0415  (as above)
 
     newest = ScriptDirectory.from_config(_config(script_location)).get_heads()
-    return set(MigrationContext.configure(connection).get_current_heads()) == set(newest)
+    context = MigrationContext.configure(connection, opts={"version_table": _version_table(script_location)})
+    return set(context.get_current_heads()) == set(newest)
 
 
 def _config(script_location: str) -> "Config":
@@ -129,6 +131,11 @@ def _config(script_location: str) -> "Config":
     config.set_main_option("script_location", _escaped(Path(__file__).with_name("alembic")))
     config.set_main_option("version_locations", _escaped(Path(script_location).absolute() / "versions"))
     return config
+
+
+def _version_table(script_location: str) -> str:
+    """Return where alembic notes the version: services that share a PostgreSQL database are migrated one by one."""
+    return f"{Path(script_location).absolute().parent.name}_version"
 
 
 def _escaped(path: Path) -> str:
