@@ -1,0 +1,107 @@
+"""Puts the sandbox together: three providers, the faults, the ledger, and the state behind them."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from kernel.clock import Clock, SystemClock
+from sandbox.avatax.provider import AvataxProvider
+from sandbox.config import SandboxConfig
+from sandbox.control import Control
+from sandbox.desk import Desk
+from sandbox.exchange import Provider
+from sandbox.faults import FaultBoard
+from sandbox.ledger import Ledger
+from sandbox.sendgrid import events as sendgrid_events
+from sandbox.sendgrid.provider import SendgridProvider
+from sandbox.sendgrid.signing import EventKey
+from sandbox.storage import Storage
+from sandbox.stripe import events as stripe_events
+from sandbox.stripe.provider import StripeProvider
+from sandbox.tokens import Tokens
+from sandbox.webhooks import Courier
+
+_PRUNE_SECONDS = 3600
+_SENDGRID_BATCH = 100
+
+
+class _StripeOutbox:
+    """Posts the events that the webhook endpoint listens to."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+
+    def post(self, event_id: str) -> None:
+        self._courier.post(event_id)
+
+    def wants(self, event_type: str) -> bool:
+        return self._courier.enabled and stripe_events.wanted(event_type)
+
+
+def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random.Random | None = None) -> Starlette:
+    """Return the sandbox as an ASGI application; its state is open between lifespan start and end.
+
+    Args:
+        config: where state and webhooks go.
+        clock: what time it is.
+        rng: where identifiers come from; seed it to get the same ones again.
+    """
+    clock = clock or SystemClock()
+    tokens = Tokens(rng or random.Random())  # noqa: S311  (ids of pretended objects, nothing secret)
+    storage = Storage(config.data_dir / "sandbox.db")
+    faults = FaultBoard(tokens)
+
+    stripe_mail = stripe_events.EventMail(storage, config.stripe_webhook_secret)
+    stripe_courier = Courier(config.stripe_webhook_url, "event", stripe_mail, storage, clock, batch=1)
+    stripe = StripeProvider(storage, clock, tokens, _StripeOutbox(stripe_courier))
+
+    key = EventKey(storage)
+    sendgrid_mail = sendgrid_events.EventMail(storage, key)
+    sendgrid_courier = Courier(
+        config.sendgrid_webhook_url, sendgrid_events.KIND, sendgrid_mail, storage, clock, batch=_SENDGRID_BATCH
+    )
+    sendgrid = SendgridProvider(storage, clock, tokens, key, sendgrid_courier.post)
+    avatax = AvataxProvider(storage, clock, tokens)
+
+    providers: tuple[Provider, ...] = (stripe, avatax, sendgrid)
+    desks = {provider.name: Desk(provider, storage, faults, clock) for provider in providers}
+    operations = {
+        provider.name: frozenset(operation.name for operation in provider.operations) for provider in providers
+    }
+    control = Control(faults, Ledger(storage), operations)
+
+    async def prune() -> None:
+        while True:
+            stripe.keys.prune()
+            await clock.sleep(_PRUNE_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        await storage.start()
+        key.load()
+        await stripe_courier.start()
+        await sendgrid_courier.start()
+        pruning = asyncio.create_task(prune())
+        yield {}
+        pruning.cancel()
+        for desk in desks.values():
+            await desk.stop()
+        for courier in (stripe_courier, sendgrid_courier):
+            await courier.stop()
+        await storage.stop()
+
+    return Starlette(
+        routes=[
+            *(Mount(f"/{name}", app=desk) for name, desk in desks.items()),
+            Route("/faults", control.all_faults, methods=["GET", "DELETE"]),
+            Route("/faults/{provider}", control.faults_of, methods=["GET", "PUT", "DELETE"]),
+            Route("/ledger", control.ledger, methods=["GET"]),
+            Route("/healthz", control.health, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,1 @@
+"""SendGrid's v3 Mail Send, a mailbox to look into, and the Event Webhook."""

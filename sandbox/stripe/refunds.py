@@ -1,0 +1,94 @@
+"""Refunds: money back, never more than was taken."""
+
+from typing import Any
+
+from sandbox.stripe.books import Books, Context
+from sandbox.stripe.errors import StripeError, bad_parameter
+from sandbox.stripe.money import Sum
+
+Json = dict[str, Any]
+
+
+class Refunds:
+    """The operations on Refunds."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def check_create(self, params: Json) -> None:
+        """Refuse what Stripe refuses before a refund begins.
+
+        Raises:
+            StripeError: naming the parameter.
+        """
+        if params.get("payment_intent") is None and params.get("charge") is None:
+            message = "One of the following params should be provided for this request: payment_intent or charge."
+            raise StripeError(400, message, remembered=False)
+        if params.get("amount", 1) < 1:
+            message = "This value must be greater than or equal to 1."
+            raise bad_parameter(message, "amount", "parameter_invalid_integer")
+
+    def create(self, params: Json, args: Json, context: Context) -> Json:
+        """POST /v1/refunds."""
+        charge = self._charge(params)
+        left = charge["amount_captured"] - charge["amount_refunded"]
+        if left == 0:
+            message = f"Charge {charge['id']} has already been refunded."
+            raise StripeError(400, message, code="charge_already_refunded", extra={"charge": charge["id"]})
+        amount = params.get("amount", left)
+        if amount > left:
+            currency = charge["currency"]
+            message = (
+                f"Refund amount ({Sum(amount, currency)}) is greater than unrefunded amount on charge "
+                f"({Sum(left, currency)})"
+            )
+            raise StripeError(400, message, param="amount")
+        refund = {
+            "id": self._books.new_id("re"),
+            "object": "refund",
+            "amount": amount,
+            "balance_transaction": self._books.new_id("txn"),
+            "charge": charge["id"],
+            "created": self._books.now(),
+            "currency": charge["currency"],
+            "destination_details": {
+                "card": {
+                    "reference_status": "pending",
+                    "reference_type": "acquirer_reference_number",
+                    "type": "refund",
+                },
+                "type": "card",
+            },
+            "metadata": params.get("metadata") or {},
+            "payment_intent": charge["payment_intent"],
+            "reason": params.get("reason"),
+            "receipt_number": None,
+            "source_transfer_reversal": None,
+            "status": "succeeded",
+            "transfer_reversal": None,
+        }
+        charge["amount_refunded"] += amount
+        charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+        self._books.save(refund, order_id=charge["metadata"].get("order_id"))
+        self._books.save(charge)
+        self._books.announce("refund.created", refund, context)
+        self._books.announce("charge.refunded", charge, context)
+        return refund
+
+    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
+        """GET /v1/refunds/{id}."""
+        return self._books.need("refund", args["id"], param="refund")
+
+    def _charge(self, params: Json) -> Json:
+        if params.get("charge") is not None:
+            charge = self._books.need("charge", params["charge"], param="charge", status=404)
+        else:
+            intent_id = params["payment_intent"]
+            intent = self._books.need("payment_intent", intent_id, param="payment_intent", status=404)
+            charge = None
+            if intent["latest_charge"] is not None:
+                charge = self._books.need("charge", intent["latest_charge"], param="charge")
+        if charge is None or charge["status"] != "succeeded" or not charge["captured"]:
+            message = "This PaymentIntent does not have a successful charge to refund."
+            raise StripeError(400, message, param="charge" if "charge" in params else "payment_intent")
+        return charge

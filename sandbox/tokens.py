@@ -1,0 +1,34 @@
+"""Made-up identifiers in the shapes that the providers use."""
+
+import random
+import uuid
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_STRIPE_TAIL = 24
+
+
+class Tokens:
+    """Where the sandbox's identifiers come from; give it a seeded generator to get the same ones again."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def text(self, length: int) -> str:
+        """Return letters and digits."""
+        return "".join(self._rng.choices(_ALPHABET, k=length))
+
+    def stripe(self, prefix: str) -> str:
+        """Return an id such as `pi_3QY1o72ESifGlJez06ZbKHjy`."""
+        return f"{prefix}_{self.text(_STRIPE_TAIL)}"
+
+    def number(self, digits: int) -> int:
+        """Return a number of exactly that many digits."""
+        return self._rng.randrange(10 ** (digits - 1), 10**digits)
+
+    def uuid(self) -> str:
+        """Return a random UUID."""
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def chance(self) -> float:
+        """Return a number from 0 up to, but not including, 1."""
+        return self._rng.random()
