@@ -134,7 +134,9 @@ class Channel:
             finally:
                 span.set(conventions.RPC_RESPONSE_STATUS_CODE, code)
                 tracer.finish(span)
-                metrics.rpc_client(name, code, (span.end_ns - span.start_ns) / 1e9)
+                fault = "" if code == "OK" else code
+                seconds = (span.end_ns - span.start_ns) / 1e9
+                metrics.rpc_client_duration.record(seconds, "grpc", name, code, fault)
 
         return call
 

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import grpc
+from google.protobuf.message import Message
 from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from chassis.layers import Chain, Method
+from chassis.layers import Chain, Method, Stream, Unary
 
 Option = tuple[str, int | str]
 
@@ -70,7 +71,7 @@ class Server:
         # aio's health servicer calls "" SERVING by itself; nothing is, until `serving` says so.
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)  # type: ignore[no-untyped-call]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         channelz.add_channelz_servicer(self._server)
         if self._with_reflection:
             names = (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
@@ -124,7 +125,7 @@ class _Registrar:
         self._chain = chain
         self._names = names
 
-    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler[Any, Any]]) -> None:
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Ignore the untyped registration; the registered one below carries the same handlers by name."""
 
     def add_registered_method_handlers(
@@ -136,14 +137,15 @@ class _Registrar:
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, wrapped),))
 
     def _wrap(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
-        method = Method(path, handler.request_deserializer)
-        # Without a deserializer grpc hands over the raw bytes; the innermost layer parses them.
+        method = Method(path, cast("Callable[[bytes], Message]", handler.request_deserializer))
+        # Without a deserializer grpc hands over the raw bytes; the innermost layer parses them. The types of a handler
+        # are those of the threaded server, which shares the class.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
-                self._chain.around_stream(method, handler.unary_stream),
+                cast("Any", self._chain.around_stream(method, cast("Stream", handler.unary_stream))),
                 response_serializer=handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
-            self._chain.around_unary(method, handler.unary_unary),
+            cast("Any", self._chain.around_unary(method, cast("Unary", handler.unary_unary))),
             response_serializer=handler.response_serializer,
         )

@@ -5,13 +5,16 @@ import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 from chassis.logs import log_defect
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
 Running = AbstractAsyncContextManager[str]
-"""A service while it runs: entering starts it and yields the address that it listens on, leaving stops it in good order."""
+"""A service while it runs: entering starts it and yields the address it listens on, leaving stops it in good order."""
 
 
 async def until_stopped(*services: Running) -> None:
@@ -32,12 +35,12 @@ async def _nested(services: list[Running], stop: asyncio.Event) -> None:
 
 
 class Tasks:
-    """Work that outlives the call that began it: kept from being collected, logged when it fails, waited for at the end."""
+    """Work that outlives the call that began it: kept alive, logged when it fails, waited for at the end."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[object, object, object], name: str) -> asyncio.Task[object]:
+    def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Begin the work and return its task."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -52,7 +55,7 @@ class Tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _done(self, task: asyncio.Task[object]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log_defect(_logger, "task.defect", error, task=task.get_name())

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-# ISO 4217, "List one", 2026: the digits after the decimal point. Codes that nobody pays with (gold, test, IMF units) are
-# left out. Space-separated, because one line per currency would hide the table behind its length.
+# ISO 4217, "List one", 2026: the digits after the decimal point. Codes that nobody pays with (gold, test, IMF units)
+# are left out. Space-separated, because one line per currency would hide the table behind its length.
 _TWO_DIGITS = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP
 CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR

@@ -78,12 +78,14 @@ class TelemetryLayer:
 
     def _end(self, span: Span, context: Context) -> None:
         code = status_code(context)
+        fault = code.name if code in _SERVER_FAULTS else ""
         span.set(conventions.RPC_RESPONSE_STATUS_CODE, code.name)
-        if code in _SERVER_FAULTS:
-            span.set(conventions.ERROR_TYPE, code.name)
-            span.fail(code.name)
+        if fault:
+            span.set(conventions.ERROR_TYPE, fault)
+            span.fail(fault)
         self._tracer.finish(span)
-        self._metrics.rpc_server(span.name, code.name, (span.end_ns - span.start_ns) / 1e9)
+        seconds = (span.end_ns - span.start_ns) / 1e9
+        self._metrics.rpc_server_duration.record(seconds, "grpc", span.name, code.name, fault)
 
 
 def status_code(context: Context) -> grpc.StatusCode:

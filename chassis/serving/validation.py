@@ -47,7 +47,8 @@ class ValidationLayer(Gate):
 def _path(violation: protovalidate.Violation) -> str:
     """Return the field's path as a caller writes it: "items[0].unit_price.currency_code"."""
     parts: list[str] = []
-    for element in violation.proto.field.elements:
+    path = violation.proto.field
+    for element in () if path is None else path.elements:
         subscript = element.subscript
         index = f"[{subscript.value}]" if subscript is not None else ""
         parts.append(f"{element.field_name}{index}")

@@ -193,6 +193,11 @@ class Metrics:
             Definition("ordermesh.commit.size", "{transition}", "Transitions per group commit."), BATCH_SIZES
         )
 
+    def batch_committed(self, size: int, seconds: float) -> None:
+        """Count a group commit; the observer that open_store takes."""
+        self.commits.add("")
+        self.commit_size.record(size)
+
     def instruments(self) -> tuple[Counter | Gauge | Histogram, ...]:
         """Return all instruments."""
         return tuple(value for value in vars(self).values() if isinstance(value, Counter | Gauge | Histogram))

@@ -1,0 +1,120 @@
+"""The order service, put together and run."""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from google.protobuf.descriptor import ServiceDescriptor
+from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.order.v1 import order_service_pb2_grpc
+from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
+from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
+
+from chassis.channel import Channel
+from chassis.logs import configure
+from chassis.server import Server
+from chassis.service import Tasks, until_stopped
+from chassis.standard import standard_chain
+from chassis.storage import migrations
+from chassis.storage.store import open_store
+from chassis.telemetry.setup import Telemetry, start_telemetry
+from kernel.clock import SystemClock
+from kernel.ids import Uuid7Ids
+from order_svc.adapters.notify_grpc import GrpcMails
+from order_svc.adapters.orders_store import OrdersStore
+from order_svc.adapters.payment_grpc import GrpcPayments
+from order_svc.adapters.tables import METADATA
+from order_svc.adapters.tax_grpc import GrpcTaxes
+from order_svc.adapters.telling import TelemetryTelling
+from order_svc.app.changes import Changes
+from order_svc.app.driver import Driver
+from order_svc.app.outbox import Outbox
+from order_svc.app.place import PlaceOrder
+from order_svc.app.quote import QuoteOrder
+from order_svc.app.read import ReadOrders
+from order_svc.app.sweeper import FirstTry, Sweeper
+from order_svc.config import OrderConfig
+from order_svc.servicer import OrderServicer
+
+MIGRATIONS = str(Path(__file__).with_name("migrations"))
+
+# Orders in flight may finish their step when the service stops; what does not is resumed from the database.
+_FINISH_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on."""
+    clock = SystemClock()
+    ids = Uuid7Ids(clock)
+    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+
+    def channel(address: str, service: ServiceDescriptor) -> Channel:
+        return Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics)
+
+    tax_channel = channel(config.tax_address, tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"])
+    payment_channel = channel(config.payment_address, payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"])
+    notify_channel = channel(config.notify_address, notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"])
+    taxes = GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(tax_channel.for_stub))
+    payments = GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(payment_channel.for_stub))
+    mails = GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(notify_channel.for_stub))
+
+    work = Tasks()
+    changes = Changes()
+    telling = TelemetryTelling(telemetry, clock)
+    orders = OrdersStore(store, clock, replica=f"{socket.gethostname()}/{config.address}", life=ids.new())
+    outbox = Outbox(orders, taxes, mails, clock, telling)
+    driver = Driver(
+        orders,
+        taxes,
+        payments,
+        clock,
+        changes,
+        telling,
+        FirstTry(outbox, work),
+        lease_seconds=config.lease_seconds,
+        action_seconds=config.action_seconds,
+    )
+    place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=config.lease_seconds)
+    sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=config.lease_seconds)
+    servicer = OrderServicer(
+        QuoteOrder(taxes), place, ReadOrders(orders, changes), patience_seconds=config.patience_seconds
+    )
+
+    server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+    server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
+    # Listening first: whoever holds the address is the one living replica of that name, so its earlier leases are void.
+    address = await server.start(config.address)
+    await orders.release_own()
+    sweeping = asyncio.create_task(sweeper.run(), name="sweeper")
+    await server.serving(ready=True)
+    try:
+        yield address
+    finally:
+        await server.stop()
+        sweeping.cancel()
+        await work.close(_FINISH_SECONDS)
+        for each in (tax_channel, payment_channel, notify_channel):
+            await each.close()
+        await store.close()
+
+
+def main() -> None:
+    """Run the service alone in this process, set up from the environment."""
+    config = OrderConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
+    configure("order")
+    telemetry = start_telemetry("order", config.data_dir, config.otlp_endpoint)
+    try:
+        chassis.process.run(until_stopped(running(config, telemetry)))
+    finally:
+        telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()

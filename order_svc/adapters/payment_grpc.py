@@ -1,0 +1,86 @@
+"""payment_svc through its stubs."""
+
+from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
+
+from chassis.wire import money_from_wire, money_to_wire, time_to_wire
+from kernel.errors import Refusal
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.adapters.calls import outcome
+from order_svc.app.ports import Charge
+from order_svc.domain.order import Payment, PaymentState
+
+# A charge is two calls to Stripe, of some hundred milliseconds as a rule; beyond this it counts as unknown and is
+# settled later.
+_CALL_SECONDS = 10.0
+
+_STATES = {
+    payment_pb2.PAYMENT_STATE_PENDING: PaymentState.PENDING,
+    payment_pb2.PAYMENT_STATE_ACTION_REQUIRED: PaymentState.ACTION_REQUIRED,
+    payment_pb2.PAYMENT_STATE_AUTHORIZED: PaymentState.AUTHORIZED,
+    payment_pb2.PAYMENT_STATE_SUCCEEDED: PaymentState.SUCCEEDED,
+    payment_pb2.PAYMENT_STATE_DECLINED: PaymentState.DECLINED,
+    payment_pb2.PAYMENT_STATE_CANCELLED: PaymentState.CANCELLED,
+}
+
+
+class GrpcPayments:
+    """The port `Payments`."""
+
+    def __init__(self, stub: payment_service_pb2_grpc.PaymentServiceAsyncStub) -> None:
+        self._stub = stub
+
+    async def charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Charge the order, or learn what became of the charge."""
+        request = payment_service_pb2.ChargePaymentRequest(
+            request_id=charge.request_id,
+            order_id=charge.order_id,
+            amount=money_to_wire(charge.amount),
+            payment_method=charge.payment_method,
+            not_after=time_to_wire(charge.not_after),
+        )
+        match await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS)):
+            case Done(answer):
+                return Done(_payment(answer.payment))
+            case NotDone() | Unknown() as other:
+                return other
+
+    async def read(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Read the payment as the provider has it now."""
+        request = payment_service_pb2.ConfirmPaymentRequest(request_id=request_id, payment_id=payment_id)
+        match await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS)):
+            case Done(answer):
+                return Done(_payment(answer.payment))
+            case NotDone() | Unknown() as other:
+                return other
+
+    async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Give the payment up if its money has not moved."""
+        request = payment_service_pb2.CancelPaymentRequest(request_id=request_id, payment_id=payment_id)
+        match await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS)):
+            case Done(answer):
+                return Done(_payment(answer.payment))
+            case NotDone() | Unknown() as other:
+                return other
+
+    async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Give all of it back."""
+        request = payment_service_pb2.RefundPaymentRequest(request_id=request_id, payment_id=payment_id)
+        match await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS)):
+            case Done(answer):
+                return Done(_payment(answer.payment))
+            case NotDone() | Unknown() as other:
+                return other
+
+
+def _payment(message: payment_pb2.Payment) -> Payment:
+    return Payment(
+        payment_id=message.payment_id,
+        provider_payment_id=message.provider_payment_id,
+        state=_STATES[message.state],
+        amount=money_from_wire(message.amount, "payment.amount"),
+        captured=money_from_wire(message.captured, "payment.captured"),
+        refunded=money_from_wire(message.refunded, "payment.refunded"),
+        client_secret=message.client_secret,
+        decline_code=message.decline.decline_code or message.decline.code,
+        decline_message=message.decline.message,
+    )

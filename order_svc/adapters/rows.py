@@ -1,0 +1,255 @@
+"""Orders as rows and back. Total in both directions; a test takes every kind of order around."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, RowMapping
+
+from kernel.address import Address
+from kernel.errors import Reason
+from kernel.money import Money
+from order_svc.domain.order import (
+    Customer,
+    Draft,
+    Event,
+    Failure,
+    Item,
+    Jurisdiction,
+    Order,
+    Payment,
+    PaymentState,
+    Stage,
+    State,
+    Task,
+    TaskKind,
+    Tax,
+    TaxLine,
+    TaxSource,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """Return a moment as milliseconds since 1970."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Return milliseconds since 1970 as a moment."""
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
+def fixed_columns(order: Order) -> dict[str, object]:
+    """Return the columns that no move of the order changes."""
+    draft, ship_to = order.draft, order.draft.ship_to
+    return {
+        "order_id": order.order_id,
+        "caller": order.caller,
+        "customer_id": draft.customer.customer_id,
+        "customer_email": draft.customer.email,
+        "customer_name": draft.customer.name,
+        "ship_line1": ship_to.line1,
+        "ship_line2": ship_to.line2,
+        "ship_locality": ship_to.locality,
+        "ship_administrative_area": ship_to.administrative_area,
+        "ship_postal_code": ship_to.postal_code,
+        "ship_region_code": ship_to.region_code,
+        "payment_method": order.payment_method,
+        "reference": order.reference,
+        "currency_code": draft.currency_code,
+        "subtotal": draft.subtotal.minor_units,
+        "tax_document": order.tax_document,
+        "traceparent": order.traceparent,
+        "created_at": to_ms(order.created_at),
+    }
+
+
+def moving_columns(order: Order) -> dict[str, object]:
+    """Return the columns that a move may change: always the same ones, so that many moves share a statement."""
+    tax, total, payment, failure = order.tax, order.total, order.payment, order.failure
+    return {
+        "version": order.version,
+        "state": order.state.value,
+        "stage": order.stage.value,
+        "tax": tax and tax.amount.minor_units,
+        "total": total and total.minor_units,
+        "tax_source": tax and tax.source.value,
+        "tax_lines": tax and _tax_lines_to_json(tax),
+        "payment_id": payment and payment.payment_id,
+        "provider_payment_id": payment and payment.provider_payment_id,
+        "payment_state": payment and payment.state.value,
+        "payment_amount": payment and payment.amount.minor_units,
+        "captured": payment and payment.captured.minor_units,
+        "refunded": payment and payment.refunded.minor_units,
+        "client_secret": payment and payment.client_secret,
+        "decline_code": payment and payment.decline_code,
+        "decline_message": payment and payment.decline_message,
+        "failure_reason": failure and failure.reason.value,
+        "failure_message": failure and failure.message,
+        "failure_decline_code": failure and failure.decline_code,
+        "failure_field": failure and failure.field,
+        "needs_review": order.needs_review,
+        "tries": order.tries,
+        "expires_at": order.expires_at and to_ms(order.expires_at),
+        "updated_at": to_ms(order.updated_at),
+    }
+
+
+def item_rows(order: Order) -> list[dict[str, object]]:
+    """Return one row per item."""
+    return [
+        {
+            "order_id": order.order_id,
+            "position": position,
+            "sku": item.sku,
+            "description": item.description,
+            "quantity": item.quantity,
+            "unit_price": item.unit_price.minor_units,
+            "tax_code": item.tax_code,
+        }
+        for position, item in enumerate(order.draft.items, start=1)
+    ]
+
+
+def event_row(order_id: str, event: Event) -> dict[str, object]:
+    """Return a journal entry as a row."""
+    return {
+        "order_id": order_id,
+        "version": event.version,
+        "kind": event.kind,
+        "at": to_ms(event.at),
+        "cause": event.cause,
+        "state": event.state.value,
+        "facts": orjson.dumps(event.facts).decode(),
+        "trace_id": event.trace_id,
+    }
+
+
+def task_id(order_id: str, kind: TaskKind) -> str:
+    """Return the primary key of a task."""
+    return f"{order_id}:{kind.value}"
+
+
+def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
+    """Return the order that a row of `orders` and its rows of `order_items`, in order of position, hold."""
+    columns = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)
+    currency: str = columns["currency_code"]
+    return Order(
+        order_id=columns["order_id"],
+        caller=columns["caller"],
+        draft=Draft(
+            customer=Customer(columns["customer_id"], columns["customer_email"], columns["customer_name"]),
+            items=tuple(_item(each, currency) for each in items),
+            ship_to=Address(
+                columns["ship_line1"],
+                columns["ship_line2"],
+                columns["ship_locality"],
+                columns["ship_administrative_area"],
+                columns["ship_postal_code"],
+                columns["ship_region_code"],
+            ),
+        ),
+        payment_method=columns["payment_method"],
+        reference=columns["reference"],
+        state=State(columns["state"]),
+        stage=Stage(columns["stage"]),
+        version=columns["version"],
+        created_at=from_ms(columns["created_at"]),
+        updated_at=from_ms(columns["updated_at"]),
+        tax=_tax(columns, currency),
+        payment=_payment(columns, currency),
+        failure=_failure(columns),
+        needs_review=bool(columns["needs_review"]),
+        tries=columns["tries"],
+        expires_at=None if columns["expires_at"] is None else from_ms(columns["expires_at"]),
+        tax_document=columns["tax_document"],
+        traceparent=columns["traceparent"],
+    )
+
+
+def event_from_row(row: Row[Any]) -> Event:
+    """Return the journal entry that a row holds."""
+    return Event(
+        version=row.version,
+        at=from_ms(row.at),
+        kind=row.kind,
+        cause=row.cause,
+        state=State(row.state),
+        facts=orjson.loads(row.facts),
+        trace_id=row.trace_id,
+    )
+
+
+def task_from_row(row: Row[Any]) -> Task:
+    """Return the task that a row holds."""
+    return Task(
+        order_id=row.order_id,
+        kind=TaskKind(row.kind),
+        version=row.version,
+        attempts=row.attempts,
+        due_at=None if row.due_at is None else from_ms(row.due_at),
+        done=bool(row.done),
+        result=row.result,
+        last_error=row.last_error,
+    )
+
+
+def _item(row: Row[Any], currency: str) -> Item:
+    return Item(row.sku, row.description, row.quantity, Money(currency, row.unit_price), row.tax_code)
+
+
+def _tax(columns: RowMapping, currency: str) -> Tax | None:
+    if columns["tax"] is None:
+        return None
+    lines = tuple(
+        TaxLine(
+            line_id,
+            Money(currency, tax),
+            tuple(Jurisdiction(name, kind, rate, Money(currency, share)) for name, kind, rate, share in jurisdictions),
+        )
+        for line_id, tax, jurisdictions in orjson.loads(columns["tax_lines"])
+    )
+    return Tax(Money(currency, columns["tax"]), TaxSource(columns["tax_source"]), lines)
+
+
+def _tax_lines_to_json(tax: Tax) -> str:
+    lines = [
+        [
+            line.line_id,
+            line.tax.minor_units,
+            [[each.name, each.kind, each.rate, each.tax.minor_units] for each in line.jurisdictions],
+        ]
+        for line in tax.lines
+    ]
+    return orjson.dumps(lines).decode()
+
+
+def _payment(columns: RowMapping, currency: str) -> Payment | None:
+    if columns["payment_id"] is None:
+        return None
+    return Payment(
+        payment_id=columns["payment_id"],
+        provider_payment_id=columns["provider_payment_id"],
+        state=PaymentState(columns["payment_state"]),
+        amount=Money(currency, columns["payment_amount"]),
+        captured=Money(currency, columns["captured"]),
+        refunded=Money(currency, columns["refunded"]),
+        client_secret=columns["client_secret"],
+        decline_code=columns["decline_code"],
+        decline_message=columns["decline_message"],
+    )
+
+
+def _failure(columns: RowMapping) -> Failure | None:
+    if columns["failure_reason"] is None:
+        return None
+    return Failure(
+        Reason(columns["failure_reason"]),
+        columns["failure_message"],
+        columns["failure_decline_code"],
+        columns["failure_field"],
+    )

@@ -1,0 +1,101 @@
+"""tax_svc through its stubs."""
+
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
+
+from chassis.wire import address_to_wire, money_from_wire, money_to_wire
+from kernel.errors import FieldViolation, Refusal
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.adapters.calls import outcome
+from order_svc.domain.order import Draft, Jurisdiction, Order, Tax, TaxLine, TaxSource
+
+# tax_svc answers by fallback when AvaTax is slower than its own budget of some seconds; this is beyond it.
+_QUOTE_SECONDS = 6.0
+_COMMIT_SECONDS = 10.0
+
+_SOURCES = {
+    tax_pb2.TAX_SOURCE_AVATAX: TaxSource.AVATAX,
+    tax_pb2.TAX_SOURCE_FALLBACK: TaxSource.FALLBACK,
+}
+
+
+class GrpcTaxes:
+    """The port `Taxes`."""
+
+    def __init__(self, stub: tax_service_pb2_grpc.TaxServiceAsyncStub) -> None:
+        self._stub = stub
+
+    async def quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal] | Unknown:
+        """Work out the tax; refusals name the fields of the draft."""
+        request = tax_service_pb2.QuoteTaxRequest(basis=_basis(draft))
+        match await outcome(self._stub.QuoteTax(request, timeout=_QUOTE_SECONDS)):
+            case Done(answer):
+                return Done(_tax(answer.quote))
+            case NotDone(refusal):
+                return NotDone(_in_our_fields(refusal))
+            case Unknown() as unknown:
+                return unknown
+
+    async def commit(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
+        """Record the sale and return the code of its document."""
+        assert order.tax is not None, "only paid orders are committed"
+        request = tax_service_pb2.CommitTaxRequest(
+            request_id=f"{order.order_id}:commit",
+            order_id=order.order_id,
+            basis=_basis(order.draft),
+            charged_tax=money_to_wire(order.tax.amount),
+        )
+        match await outcome(self._stub.CommitTax(request, timeout=_COMMIT_SECONDS)):
+            case Done(answer):
+                return Done(answer.document.code)
+            case NotDone() | Unknown() as other:
+                return other
+
+
+def _basis(draft: Draft) -> tax_pb2.TaxBasis:
+    return tax_pb2.TaxBasis(
+        customer_id=draft.customer.customer_id,
+        currency_code=draft.currency_code,
+        lines=[
+            tax_pb2.TaxBasisLine(
+                line_id=str(position),
+                sku=item.sku,
+                description=item.description,
+                quantity=item.quantity,
+                amount=money_to_wire(item.amount),
+                tax_code=item.tax_code,
+            )
+            for position, item in enumerate(draft.items, start=1)
+        ],
+        ship_to=address_to_wire(draft.ship_to),
+    )
+
+
+def _tax(quote: tax_pb2.TaxQuote) -> Tax:
+    return Tax(
+        amount=money_from_wire(quote.total_tax, "quote.total_tax"),
+        source=_SOURCES[quote.source],
+        lines=tuple(_line(line) for line in quote.lines),
+    )
+
+
+def _line(line: tax_pb2.TaxLine) -> TaxLine:
+    return TaxLine(
+        line_id=line.line_id,
+        tax=money_from_wire(line.tax, "tax"),
+        jurisdictions=tuple(
+            Jurisdiction(each.name, each.kind, each.rate, money_from_wire(each.tax, "tax"))
+            for each in line.jurisdictions
+        ),
+    )
+
+
+def _in_our_fields(refusal: Refusal) -> Refusal:
+    """Return the refusal with the fields of tax_svc's request named as the order's own request names them."""
+    fields = tuple(FieldViolation(each.field.removeprefix("basis."), each.description) for each in refusal.fields)
+    return Refusal(
+        refusal.reason,
+        refusal.message.replace("basis.", ""),
+        metadata=refusal.metadata,
+        fields=fields,
+        retry_after=refusal.retry_after,
+    )

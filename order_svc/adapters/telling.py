@@ -1,0 +1,116 @@
+"""The port `Telling` on the chassis' telemetry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chassis.telemetry import conventions
+from chassis.telemetry.setup import Telemetry
+from chassis.telemetry.spans import Span, SpanContext, current
+from kernel.clock import Clock
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.domain.order import Event, Order
+from order_svc.domain.saga import Step, Transition
+
+_COMPENSATIONS = frozenset({Step.CANCEL_PAYMENT, Step.REFUND})
+
+
+class TelemetryTold:
+    """A step while it is being taken: its span and, at the end, its outcome."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self.ended_as = "failed"
+
+    def outcome(self, outcome: Done[object] | NotDone[object] | Unknown) -> None:
+        """Note how it ended."""
+        match outcome:
+            case Done():
+                self.ended_as = "done"
+            case NotDone():
+                self.ended_as = "not_done"
+            case Unknown():
+                self.ended_as = "unknown"
+                self._span.fail("unknown outcome")
+        self._span.set(conventions.OUTCOME, self.ended_as)
+
+
+class TelemetryTelling:
+    """Spans, durations and journal entries."""
+
+    def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
+        self._tracer = telemetry.tracer
+        self._metrics = telemetry.metrics
+        self._clock = clock
+
+    @contextmanager
+    def step(self, step: Step) -> Iterator[TelemetryTold]:
+        """Surround one step; the call to the other service is a span of its own within."""
+        began = self._clock.monotonic()
+        with self._tracer.span(f"saga {step}") as span:
+            told = TelemetryTold(span)
+            yield told
+        self._metrics.step_duration.record(self._clock.monotonic() - began, step.value, told.ended_as)
+        if step in _COMPENSATIONS:
+            self._metrics.compensations.add(step.value, told.ended_as)
+
+    @contextmanager
+    def task(self, kind: str, order: Order) -> Iterator[TelemetryTold]:
+        """Surround one task: a trace of its own, linked to the order's."""
+        began = self._clock.monotonic()
+        with self._tracer.span(
+            f"task {kind}", "producer", parent=None, links=_links(order), attributes=_attributes(order)
+        ) as span:
+            told = TelemetryTold(span)
+            yield told
+        self._metrics.step_duration.record(self._clock.monotonic() - began, kind, told.ended_as)
+
+    @contextmanager
+    def resumed(self, order: Order) -> Iterator[None]:
+        """Surround the driving of an order that was left behind: a trace of its own, linked to the order's."""
+        with self._tracer.span(
+            "resume order", "internal", parent=None, links=_links(order), attributes=_attributes(order)
+        ):
+            yield
+
+    def event(self, transition: Transition, cause: str) -> Event:
+        """Return the journal entry of a move, with the trace in which it happens."""
+        order = transition.order
+        return Event(
+            order.version, order.updated_at, transition.kind, cause, order.state, transition.facts, _trace_id()
+        )
+
+    def placed(self, order: Order) -> Event:
+        """Return the journal entry of a new order."""
+        span = current()
+        if span is not None:
+            span.set(conventions.ORDER_ID, order.order_id)
+        facts = {"items": str(len(order.draft.items)), "subtotal": str(order.draft.subtotal)}
+        return Event(order.version, order.created_at, "order.placed", "request", order.state, facts, _trace_id())
+
+    def traceparent(self) -> str:
+        """Return the trace that is going on; empty when there is none."""
+        span = current()
+        return "" if span is None else span.traceparent()
+
+    def ended(self, order: Order) -> None:
+        """Count an order by the state it ended in."""
+        self._metrics.orders.add(order.state.value)
+
+    def waiting(self, depth: int, oldest_seconds: float) -> None:
+        """Note how many tasks wait and for how long."""
+        self._metrics.outbox_depth.set(depth, "order_tasks")
+        self._metrics.outbox_age.set(oldest_seconds, "order_tasks")
+
+
+def _trace_id() -> str:
+    span = current()
+    return "" if span is None or not span.sampled else f"{span.trace_id:032x}"
+
+
+def _links(order: Order) -> tuple[SpanContext, ...]:
+    placed_in = SpanContext.parse(order.traceparent) if order.traceparent else None
+    return () if placed_in is None else (placed_in,)
+
+
+def _attributes(order: Order) -> dict[str, str | int | bool | float]:
+    return {conventions.ORDER_ID: order.order_id}

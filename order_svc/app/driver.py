@@ -1,0 +1,123 @@
+"""The loop that sees an order through: ask the saga for the next step, do it, commit what came of it, again.
+
+A request enters it right after the order was stored; the sweeper enters it for orders that were left behind. There is
+no other way in which an order moves.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from kernel.clock import Clock
+from order_svc.app.changes import Changes
+from order_svc.app.ports import Charge, InDoubt, Moved, Orders, Payments, Taxes
+from order_svc.app.telling import Telling
+from order_svc.domain.order import Order
+from order_svc.domain.saga import Step, Transition, after_cancel, after_charge, after_quote, after_refund, next_step
+
+_logger = logging.getLogger(__name__)
+
+
+class Driver:
+    """Drives orders that are leased to this replica.
+
+    Args:
+        orders: Where they are kept.
+        taxes: tax_svc.
+        payments: payment_svc.
+        clock: The time.
+        changes: Is told of every move.
+        telling: Traces and measures.
+        settled: Is called with an order that left tasks behind, right after the commit.
+        lease_seconds: How long a claim to an order lasts after each commit.
+        action_seconds: How long a customer may take for 3-D Secure.
+    """
+
+    def __init__(
+        self,
+        orders: Orders,
+        taxes: Taxes,
+        payments: Payments,
+        clock: Clock,
+        changes: Changes,
+        telling: Telling,
+        settled: Callable[[Order], None],
+        *,
+        lease_seconds: float,
+        action_seconds: float,
+    ) -> None:
+        self._orders = orders
+        self._taxes = taxes
+        self._payments = payments
+        self._clock = clock
+        self._changes = changes
+        self._telling = telling
+        self._settled = settled
+        self._lease_seconds = lease_seconds
+        self._action_seconds = action_seconds
+
+    async def drive(self, order: Order, cause: str) -> Order:
+        """Move the order as far as it goes now, and return it as it then stands.
+
+        Args:
+            order: As it was last committed, leased to this replica.
+            cause: "request" or "sweeper", for the journal.
+        """
+        while (step := next_step(order)) is not None:
+            transition = await self._take(step, order)
+            event = self._telling.event(transition, cause)
+            try:
+                await self._orders.move(transition, event, self._lease_seconds)
+            except Moved:
+                # Somebody else owns it by now. They go on; we only report what they made of it.
+                return await self._orders.get(order.order_id) or order
+            except InDoubt:
+                # Reading settles it. Whoever made the newer version, going on from it is safe; and so is repeating the
+                # step.
+                order = await self._orders.get(order.order_id) or order
+                continue
+            order = transition.order
+            self._changes.publish(order)
+            if transition.tasks:
+                self._settled(order)
+            if not order.open:
+                self._telling.ended(order)
+            if transition.wake_at is not None:
+                break
+        return order
+
+    async def _take(self, step: Step, order: Order) -> Transition:
+        """Do one step and return what its outcome makes of the order."""
+        with self._telling.step(step) as told:
+            match step:
+                case Step.QUOTE_TAX:
+                    quoted = await self._taxes.quote(order.draft)
+                    told.outcome(quoted)
+                    return after_quote(order, quoted, self._clock.now())
+                case Step.CHARGE:
+                    charged = await self._payments.charge(self._charge(order))
+                    told.outcome(charged)
+                    return after_charge(order, charged, self._clock.now(), self._action_seconds)
+                case Step.READ_PAYMENT:
+                    read = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
+                    told.outcome(read)
+                    return after_charge(order, read, self._clock.now(), self._action_seconds)
+                case Step.CANCEL_PAYMENT:
+                    cancelled = await self._payments.cancel(_payment_id(order), f"{order.order_id}:cancel")
+                    told.outcome(cancelled)
+                    return after_cancel(order, cancelled, self._clock.now())
+                case Step.REFUND:
+                    refunded = await self._payments.refund(_payment_id(order), f"{order.order_id}:undo")
+                    told.outcome(refunded)
+                    return after_refund(order, refunded, self._clock.now())
+
+    def _charge(self, order: Order) -> Charge:
+        assert order.total is not None, "CHARGING is entered with the tax fixed"
+        # A second less than the lease: nobody else may hold the order when money starts to move.
+        not_after = self._clock.now() + timedelta(seconds=self._lease_seconds - 1.0)
+        return Charge(f"{order.order_id}:charge", order.order_id, order.total, order.payment_method, not_after)
+
+
+def _payment_id(order: Order) -> str:
+    assert order.payment is not None, "only a charge that was answered leads here"
+    return order.payment.payment_id

@@ -1,0 +1,85 @@
+"""Reading orders: one, many, as they change, and with their whole story."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kernel.errors import Reason, Refusal
+from order_svc.app.changes import Changes
+from order_svc.app.ports import OrderFilter, Orders
+from order_svc.domain.order import Event, Order, Task
+
+# How long a watcher relies on being told before it looks for itself: another replica may have moved the order.
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is known of one order.
+
+    Attributes:
+        order: As it stands.
+        events: Its journal, oldest first.
+        tasks: Work outside the order.
+        wake_at: When the order is looked at next; None when nothing is planned.
+    """
+
+    order: Order
+    events: Sequence[Event]
+    tasks: Sequence[Task]
+    wake_at: datetime | None
+
+
+class ReadOrders:
+    """The use cases that change nothing.
+
+    Args:
+        orders: Where orders are kept.
+        changes: Tells of moves.
+    """
+
+    def __init__(self, orders: Orders, changes: Changes) -> None:
+        self._orders = orders
+        self._changes = changes
+
+    async def get(self, order_id: str) -> Order:
+        """Return one order.
+
+        Raises:
+            Refusal: There is none of that id.
+        """
+        order = await self._orders.get(order_id)
+        if order is None:
+            raise Refusal(
+                Reason.ORDER_NOT_FOUND, f"There is no order {order_id}; check the id.", metadata={"orderId": order_id}
+            )
+        return order
+
+    async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:
+        """Return at most `limit` orders, newest first, below the order id `after`."""
+        return await self._orders.page(wanted, after, limit)
+
+    async def explain(self, order_id: str) -> Story:
+        """Return the whole story of one order.
+
+        Raises:
+            Refusal: There is none of that id.
+        """
+        order = await self.get(order_id)
+        events, tasks, wake_at = await self._orders.journal(order_id)
+        return Story(order, events, tasks, wake_at)
+
+    async def watch(self, order_id: str, after_version: int) -> AsyncIterator[Order]:
+        """Yield the order as it is, unless the caller has seen that version, and after each move until it is settled.
+
+        Raises:
+            Refusal: There is none of that id.
+        """
+        order = await self.get(order_id)
+        while True:
+            if order.version > after_version:
+                yield order
+                after_version = order.version
+            if not order.open:
+                return
+            order = await self._changes.next(order_id, _LOOK_AGAIN_SECONDS) or await self.get(order_id)

@@ -1,0 +1,113 @@
+"""Takes up what was left behind: orders and tasks whose time has come and that no living replica holds."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from order_svc.app.driver import Driver
+from order_svc.app.outbox import Outbox
+from order_svc.app.ports import InDoubt, Orders
+from order_svc.app.telling import Telling
+from order_svc.app.work import Work
+from order_svc.domain.order import Order, Task, TaskKind
+
+_logger = logging.getLogger(__name__)
+
+# How often it looks without being told to.
+_INTERVAL_SECONDS = 1.0
+
+# How many orders it takes up at a time: enough to drain a backlog fast, few enough to share it with other replicas.
+_BATCH = 50
+
+# How many it sees through at once. While a provider is away each waits for a timeout; the others must not wait for
+# them.
+_MOST_AT_ONCE = 200
+
+
+class Sweeper:
+    """Looks, claims, drives.
+
+    Args:
+        orders: Where orders are kept.
+        driver: Sees orders through.
+        outbox: Does tasks.
+        work: Runs them side by side.
+        clock: The time.
+        telling: Traces and measures.
+        lease_seconds: How long a claim lasts.
+    """
+
+    def __init__(
+        self,
+        orders: Orders,
+        driver: Driver,
+        outbox: Outbox,
+        work: Work,
+        clock: Clock,
+        telling: Telling,
+        *,
+        lease_seconds: float,
+    ) -> None:
+        self._orders = orders
+        self._driver = driver
+        self._outbox = outbox
+        self._work = work
+        self._clock = clock
+        self._telling = telling
+        self._lease_seconds = lease_seconds
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Sweep for ever; a database that is away is waited for."""
+        while True:
+            try:
+                more = await self.sweep()
+            except (Refusal, InDoubt) as error:
+                _logger.warning("sweep.failed", extra={"error": type(error).__name__})
+                more = False
+            if not more:
+                await self._clock.sleep(_INTERVAL_SECONDS)
+
+    async def sweep(self) -> bool:
+        """Take up what there is room for, and say whether there may be more to take up at once."""
+        room = min(_BATCH, _MOST_AT_ONCE - len(self._running))
+        if room <= 0:
+            return False
+        orders = await self._orders.claim_orders(room, self._lease_seconds)
+        tasks = await self._orders.claim_tasks(room, self._lease_seconds)
+        self._telling.waiting(*await self._orders.waiting())
+        for order in orders:
+            self._begin(self._resume(order), f"resume {order.order_id}")
+        for task, order in tasks:
+            self._begin(self._outbox.do(task, order), f"task {task.kind}")
+        return len(orders) == room or len(tasks) == room
+
+    def _begin(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = self._work.start(work, name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _resume(self, order: Order) -> None:
+        with self._telling.resumed(order):
+            await self._driver.drive(order, "sweeper")
+
+
+class FirstTry:
+    """Does an order's tasks right after the commit that stored them, without waiting for a sweep.
+
+    Args:
+        outbox: Does tasks.
+        work: Runs them beside the answer to the caller.
+    """
+
+    def __init__(self, outbox: Outbox, work: Work) -> None:
+        self._outbox = outbox
+        self._work = work
+
+    def __call__(self, order: Order) -> None:
+        """Begin both tasks of an order that was just paid."""
+        for kind in TaskKind:
+            task = Task(order.order_id, kind)
+            self._work.start(self._outbox.do(task, order), f"task {kind}")

@@ -1,0 +1,68 @@
+"""What the order service can be told from outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis.config import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class OrderConfig:
+    """The order service's settings, all optional."""
+
+    address: str
+    """ORDER_ADDR: where it listens."""
+
+    database_url: str
+    """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: sqlite:////file or postgresql://…"""
+
+    data_dir: Path
+    """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    tax_address: str
+    """TAX_ADDR: where tax_svc listens."""
+
+    payment_address: str
+    """PAYMENT_ADDR: where payment_svc listens."""
+
+    notify_address: str
+    """NOTIFY_ADDR: where notify_svc listens."""
+
+    otlp_endpoint: str
+    """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
+
+    patience_seconds: float
+    """ORDER_PATIENCE_SECONDS: how long PlaceOrder waits for an order to settle before it answers PENDING."""
+
+    lease_seconds: float
+    """ORDER_LEASE_SECONDS: how long a replica's claim to an order lasts after each step; longer than any one step."""
+
+    action_seconds: float
+    """ORDER_PAYMENT_ACTION_SECONDS: how long a customer may take for 3-D Secure."""
+
+    @classmethod
+    def from_env(cls, values: Mapping[str, str]) -> "OrderConfig":
+        """Read the settings.
+
+        Raises:
+            ConfigError: Lists everything that is wrong.
+        """
+        env = Environment(values)
+        data_dir = env.path("ORDERMESH_DATA_DIR", "./.ordermesh")
+        shared = env.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'order.db'}")
+        config = cls(
+            address=env.address("ORDER_ADDR", "127.0.0.1:50051"),
+            database_url=env.text("ORDER_DATABASE_URL", shared),
+            data_dir=data_dir,
+            tax_address=env.address("TAX_ADDR", "127.0.0.1:50052"),
+            payment_address=env.address("PAYMENT_ADDR", "127.0.0.1:50053"),
+            notify_address=env.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+            otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            patience_seconds=env.seconds("ORDER_PATIENCE_SECONDS", "10"),
+            # One charge may take 10 s; twice that and some leaves room for a slow commit.
+            lease_seconds=env.seconds("ORDER_LEASE_SECONDS", "30", low="12"),
+            action_seconds=env.seconds("ORDER_PAYMENT_ACTION_SECONDS", "1800"),
+        )
+        env.check()
+        return config
