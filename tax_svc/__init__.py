@@ -1,0 +1,1 @@
+"""Works out taxes and keeps their documents, on Avalara AvaTax."""

@@ -1,0 +1,92 @@
+"""The tax service, put together and run."""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ordermesh.tax.v1 import tax_service_pb2_grpc
+
+from chassis.breaker import Breaker
+from chassis.http import create_client
+from chassis.logs import configure
+from chassis.server import serving
+from chassis.service import until_stopped
+from chassis.standard import standard_chain
+from chassis.storage import migrations
+from chassis.storage.store import open_store
+from chassis.telemetry.setup import Telemetry, start_telemetry
+from kernel.clock import SystemClock
+from kernel.ids import Uuid7Ids
+from tax_svc.adapters.avatax import (
+    BREAKER_FAILURES,
+    BREAKER_FIRST_SECONDS,
+    BREAKER_LONGEST_SECONDS,
+    MOST_CONNECTIONS,
+    QUOTE_SECONDS,
+    Account,
+    AvaTax,
+)
+from tax_svc.adapters.documents import StoredDocuments
+from tax_svc.adapters.tables import METADATA
+from tax_svc.app import CommitTax, QuoteTax
+from tax_svc.config import TaxConfig
+from tax_svc.domain import FallbackRates
+from tax_svc.servicer import TaxServicer
+
+MIGRATIONS = str(Path(__file__).with_name("migrations"))
+
+
+@asynccontextmanager
+async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on."""
+    clock = SystemClock()
+    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+    account = Account(config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from)
+    client = create_client(
+        "avatax",
+        config.avatax_url,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        timeout_seconds=QUOTE_SECONDS,
+        max_connections=MOST_CONNECTIONS,
+        headers=account.headers(),
+    )
+    breaker = Breaker(
+        clock,
+        failures=BREAKER_FAILURES,
+        first_seconds=BREAKER_FIRST_SECONDS,
+        longest_seconds=BREAKER_LONGEST_SECONDS,
+    )
+    authority = AvaTax(client, account, breaker, clock)
+    quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
+    commit_tax = CommitTax(authority, StoredDocuments(store, clock))
+    servicer = TaxServicer(quote_tax, commit_tax)
+
+    chain = standard_chain(telemetry.tracer, telemetry.metrics, Uuid7Ids(clock))
+    register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
+    try:
+        async with serving(config.address, chain, [(register, servicer)]) as address:
+            yield address
+    finally:
+        await client.aclose()
+        await store.close()
+
+
+def main() -> None:
+    """Run the service alone in this process, set up from the environment."""
+    config = TaxConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
+    configure("tax")
+    telemetry = start_telemetry("tax", config.data_dir, config.otlp_endpoint)
+    try:
+        chassis.process.run(until_stopped(running(config, telemetry)))
+    finally:
+        telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()

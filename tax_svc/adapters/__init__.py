@@ -1,0 +1,1 @@
+"""Where the tax service meets AvaTax and its database."""

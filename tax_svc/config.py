@@ -1,0 +1,121 @@
+"""The settings of the tax service: the only module of it that meets the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Self
+
+from chassis.config import Environment, Secret
+from kernel.address import Address
+
+_SANDBOX_ACCOUNT = "2000000000"
+_SANDBOX_KEY = "sandbox"
+_REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class TaxConfig:
+    """What the tax service needs to know."""
+
+    address: str
+    """TAX_ADDR: where it listens, host:port."""
+
+    database_url: str
+    """TAX_DATABASE_URL, else ORDERMESH_DATABASE_URL, else a SQLite file in ORDERMESH_DATA_DIR."""
+
+    data_dir: Path
+    """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    otlp_endpoint: str
+    """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
+
+    avatax_url: str
+    """AVATAX_BASE_URL, else the sandbox at SANDBOX_ADDR."""
+
+    avatax_account_id: str
+    """AVATAX_ACCOUNT_ID."""
+
+    avatax_license_key: Secret
+    """AVATAX_LICENSE_KEY."""
+
+    avatax_company_code: str
+    """AVATAX_COMPANY_CODE."""
+
+    ship_from: Address | None
+    """TAX_SHIP_FROM_LINE1, …_LOCALITY, …_ADMINISTRATIVE_AREA, …_POSTAL_CODE and …_REGION_CODE: where goods leave from.
+    Without a region code every sale counts as made where the goods go."""
+
+    fallback_rate: Decimal
+    """TAX_FALLBACK_RATE: the rate while AvaTax is away, 0.08 for 8 %."""
+
+    fallback_rates: Mapping[str, Decimal]
+    """TAX_FALLBACK_RATES: the same by country or by country and state, "DE=0.19,US-CA=0.0725"."""
+
+    @classmethod
+    def from_env(cls, values: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigError: Something is wrong; every complaint is listed.
+        """
+        environment = Environment(values)
+        data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
+        sandbox = environment.address("SANDBOX_ADDR", "127.0.0.1:8090")
+        shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'tax.db'}")
+        config = cls(
+            address=environment.address("TAX_ADDR", "127.0.0.1:50052"),
+            database_url=environment.text("TAX_DATABASE_URL", shared),
+            data_dir=data_dir,
+            otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            avatax_url=environment.url("AVATAX_BASE_URL", f"http://{sandbox}/avatax"),
+            avatax_account_id=environment.text("AVATAX_ACCOUNT_ID", _SANDBOX_ACCOUNT),
+            avatax_license_key=environment.secret("AVATAX_LICENSE_KEY", _SANDBOX_KEY),
+            avatax_company_code=environment.text("AVATAX_COMPANY_CODE", "DEFAULT"),
+            ship_from=_ship_from(environment),
+            fallback_rate=environment.decimal("TAX_FALLBACK_RATE", "0.08", low="0", high="1"),
+            fallback_rates=_rates(environment),
+        )
+        config._check_credentials(environment, sandbox)
+        environment.check()
+        return config
+
+    def _check_credentials(self, environment: Environment, sandbox: str) -> None:
+        """Keep real credentials from an address that is not AvaTax's, and AvaTax from made-up ones."""
+        is_sandbox = self.avatax_url.startswith(f"http://{sandbox}")
+        has_key = self.avatax_license_key.reveal() != _SANDBOX_KEY
+        if is_sandbox and has_key:
+            environment.complain("AVATAX_LICENSE_KEY", "is set, but AVATAX_BASE_URL is the sandbox's; set both or none")
+        if self.avatax_url.startswith("https://") and not has_key:
+            environment.complain("AVATAX_BASE_URL", "is set, but AVATAX_LICENSE_KEY is not; set both or none")
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,25}", self.avatax_company_code):
+            environment.complain("AVATAX_COMPANY_CODE", "is not up to 25 letters, digits, dots, dashes and underscores")
+
+
+def _ship_from(environment: Environment) -> Address | None:
+    region_code = environment.text("TAX_SHIP_FROM_REGION_CODE", "")
+    if not region_code:
+        return None
+    return Address(
+        line1=environment.text("TAX_SHIP_FROM_LINE1", ""),
+        line2="",
+        locality=environment.text("TAX_SHIP_FROM_LOCALITY", ""),
+        administrative_area=environment.text("TAX_SHIP_FROM_ADMINISTRATIVE_AREA", ""),
+        postal_code=environment.text("TAX_SHIP_FROM_POSTAL_CODE", ""),
+        region_code=region_code,
+    )
+
+
+def _rates(environment: Environment) -> dict[str, Decimal]:
+    rates: dict[str, Decimal] = {}
+    for entry in filter(None, environment.text("TAX_FALLBACK_RATES", "").replace(" ", "").split(",")):
+        region, _, text = entry.partition("=")
+        try:
+            rate = Decimal(text)
+        except InvalidOperation:
+            rate = Decimal(-1)
+        if not _REGION.fullmatch(region) or not 0 <= rate <= 1:
+            environment.complain("TAX_FALLBACK_RATES", f"{entry!r} is not like DE=0.19 or US-CA=0.0725")
+        rates[region] = rate
+    return rates

@@ -1,0 +1,47 @@
+"""TaxService: wire → use case → wire."""
+
+from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
+
+from chassis import caller
+from chassis.layers import Context
+from chassis.wire import fingerprint
+from kernel.errors import Reason, Refusal
+from tax_svc import wire
+from tax_svc.app import CommitTax, QuoteTax, Request
+
+
+class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
+    """The RPCs of ordermesh.tax.v1.TaxService."""
+
+    def __init__(self, quote_tax: QuoteTax, commit_tax: CommitTax) -> None:
+        self._quote_tax = quote_tax
+        self._commit_tax = commit_tax
+
+    async def QuoteTax(
+        self, request: tax_service_pb2.QuoteTaxRequest, context: Context
+    ) -> tax_service_pb2.QuoteTaxResponse:
+        quote = await self._quote_tax(wire.basis_from_wire(request.basis))
+        return tax_service_pb2.QuoteTaxResponse(quote=wire.quote_to_wire(quote))
+
+    async def CommitTax(
+        self, request: tax_service_pb2.CommitTaxRequest, context: Context
+    ) -> tax_service_pb2.CommitTaxResponse:
+        basis = wire.basis_from_wire(request.basis)
+        charged_tax = wire.amount_from_wire(request.charged_tax, "charged_tax", basis.currency_code)
+        key = Request(caller.current(), request.request_id, fingerprint(request))
+        document = await self._commit_tax(key, request.order_id, basis, charged_tax)
+        return tax_service_pb2.CommitTaxResponse(document=wire.document_to_wire(document))
+
+    async def RefundTax(
+        self, request: tax_service_pb2.RefundTaxRequest, context: Context
+    ) -> tax_service_pb2.RefundTaxResponse:
+        raise _not_built("RefundTax")
+
+    async def VoidTax(
+        self, request: tax_service_pb2.VoidTaxRequest, context: Context
+    ) -> tax_service_pb2.VoidTaxResponse:
+        raise _not_built("VoidTax")
+
+
+def _not_built(name: str) -> Refusal:
+    return Refusal(Reason.NOT_IMPLEMENTED, f"{name} is in the contract and not built yet.")
