@@ -1,0 +1,52 @@
+"""The gateway's configuration: the only module of it that meets the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis.config import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """How the gateway runs.
+
+    Attributes:
+        address: Where it listens: "host:port".
+        backends: The gRPC address of each service, by its area in the contract: "order", "tax", "payment", "notify".
+        otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
+        data_dir: Where the local span store lies.
+    """
+
+    address: str
+    backends: Mapping[str, str]
+    otlp_endpoint: str
+    data_dir: Path
+
+    @classmethod
+    def from_env(
+        cls,
+        variables: Mapping[str, str] = os.environ,  # noqa: TID251  (this module is where the environment is met)
+    ) -> "GatewayConfig":
+        """Return the configuration that the variables describe.
+
+        Raises:
+            ConfigError: Some are wrong; it lists every one.
+        """
+        environment = Environment(variables)
+        config = cls(
+            address=environment.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080"),
+            backends={
+                "order": environment.address("ORDER_ADDR", "127.0.0.1:50051"),
+                "tax": environment.address("TAX_ADDR", "127.0.0.1:50052"),
+                "payment": environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
+                "notify": environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+            },
+            otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            data_dir=environment.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
+        )
+        if "://" in config.address or config.address.startswith("unix:"):
+            environment.complain("ORDERMESH_GATEWAY_ADDR", f"{config.address!r} is not host:port")
+        environment.check()
+        return config

@@ -1,0 +1,63 @@
+"""The outermost layer: what holds for every single answer, be it an order, a page or a problem."""
+
+import re
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import problem
+from gateway.asgi import Exchange
+from kernel.errors import Reason, Refusal
+from kernel.ids import Ids
+
+_REQUEST_ID = b"x-request-id"
+_USABLE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+
+# The API is read by programs: nothing of it is to be displayed, framed, sniffed or cached. Pages bring their own.
+_DEFAULTS: dict[bytes, bytes] = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
+}
+
+# Some 10 KB each while they wait; far more than the services behind can work on at once.
+MAX_IN_FLIGHT = 1_000
+
+
+class Edge:
+    """Gives every request an id and every answer its protective headers, and turns away what is too much."""
+
+    def __init__(self, app: ASGIApp, ids: Ids) -> None:
+        self._app = app
+        self._ids = ids
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
+        request_id = given if _USABLE_ID.fullmatch(given) else self._ids.new().encode()
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers.extend((name, value) for name, value in _DEFAULTS.items() if name not in present)
+                headers.append((_REQUEST_ID, request_id))
+                message["headers"] = headers
+            await send(message)
+
+        if self._in_flight >= MAX_IN_FLIGHT:
+            await _turn_away(Exchange(scope, receive, send_with_headers))
+            return
+        self._in_flight += 1
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._in_flight -= 1
+
+
+async def _turn_away(exchange: Exchange) -> None:
+    refusal = Refusal(Reason.OVERLOADED, "The gateway has all the requests it can hold.", retry_after=1.0)
+    await exchange.tell(problem.of_refusal(refusal, status=HTTPStatus.SERVICE_UNAVAILABLE))

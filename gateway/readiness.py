@@ -1,0 +1,78 @@
+"""Whether the services behind the gateway take calls: their grpc.health, watched in the background."""
+
+import asyncio
+from collections.abc import Mapping
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from kernel.clock import Clock
+
+# A frozen service is noticed by the channel's keepalive; the watch itself is opened anew once in a while.
+_WATCH_SECONDS = 300.0
+# How long after a lost watch the next one is opened: as fast as the channel reconnects at its slowest.
+_RETRY_SECONDS = 1.0
+
+# By name and not by stub, whose methods have no types.
+_WATCH = "/grpc.health.v1.Health/Watch"
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class Readiness:
+    """Watches services and knows at any moment which of them are not serving.
+
+    Args:
+        channels: A bare channel to each service, by the name that people know it by: "order".
+        clock: Waits between watches.
+    """
+
+    def __init__(self, channels: Mapping[str, grpc.aio.Channel], clock: Clock) -> None:
+        self._channels = channels
+        self._clock = clock
+        self._states = dict.fromkeys(channels, "unreachable")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Condition()
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._tasks = [
+            asyncio.create_task(self._watch(name, channel), name=f"readiness.{name}")
+            for name, channel in self._channels.items()
+        ]
+
+    async def stop(self) -> None:
+        """Stop watching."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def states(self) -> Mapping[str, str]:
+        """Return each service's state in words: "serving", "not serving" or "unreachable"."""
+        return dict(self._states)
+
+    def ready(self) -> bool:
+        """Return whether every service is serving."""
+        return all(state == "serving" for state in self._states.values())
+
+    async def until(self, *, ready: bool) -> None:
+        """Wait until the services are all ready, or until one is not."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.ready() is ready)
+
+    async def _watch(self, name: str, channel: grpc.aio.Channel) -> None:
+        watch = channel.unary_stream(
+            _WATCH, health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString
+        )
+        while True:
+            try:
+                async for answer in watch(health_pb2.HealthCheckRequest(), timeout=_WATCH_SECONDS):
+                    await self._note(name, "serving" if answer.status == _SERVING else "not serving")
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    await self._note(name, "unreachable")
+                    await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _note(self, name: str, state: str) -> None:
+        async with self._changed:
+            self._states[name] = state
+            self._changed.notify_all()

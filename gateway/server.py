@@ -1,0 +1,173 @@
+"""The gateway as a running thing: channels to the services, the HTTP listener, and an orderly end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, Generator
+
+import uvicorn
+
+from chassis.channel import Channel
+from chassis.telemetry.setup import Telemetry
+from gateway import contract as contracts
+from gateway.app import create_app
+from gateway.config import GatewayConfig
+from gateway.contract import Contract, ContractError
+from gateway.endpoint import Endpoints
+from gateway.limits import BoundedProtocol
+from gateway.readiness import Readiness
+from kernel.clock import Clock
+from kernel.ids import Ids
+
+# Above the idle time that proxies usually keep connections for (60 s), so that they, not we, close them: a request that
+# meets a closing connection is lost.
+_KEEP_ALIVE_SECONDS = 75
+# How long requests in flight may take to finish on shutdown: as long as the longest unary call.
+_GRACE_SECONDS = 16
+_BACKLOG = 1024
+
+
+class Gateway:
+    """The gateway; it may share a process and its loop with other servers.
+
+    Args:
+        config: Where to listen and whom to call.
+        telemetry: Records one span per request, and how long it took.
+        clock: Paces the watch over the services.
+        ids: Names requests and defects.
+        contract: What is served; the installed stubs' own when None.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        *,
+        telemetry: Telemetry,
+        clock: Clock,
+        ids: Ids,
+        contract: Contract | None = None,
+    ) -> None:
+        self._config = config
+        self._tracer = telemetry.tracer
+        self._metrics = telemetry.metrics
+        self._clock = clock
+        self._ids = ids
+        self._contract = contract if contract is not None else contracts.load()
+        self._stopping = asyncio.Event()
+        self._channels: dict[str, Channel] = {}
+        self._readiness: Readiness | None = None
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def readiness(self) -> Readiness:
+        """Return the watch over the services, once the gateway has started."""
+        if self._readiness is None:
+            raise RuntimeError("the gateway has not started")
+        return self._readiness
+
+    async def start(self) -> tuple[str, int]:
+        """Begin to serve, and return the host and port that it listens on.
+
+        Raises:
+            OSError: The address is taken or not ours.
+            ContractError: The contract cannot be served.
+        """
+        host, _, port = self._config.address.rpartition(":")
+        listener = _listen(host.strip("[]"), int(port))
+        backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
+        self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
+        self._readiness.start()
+        endpoints = Endpoints(self._tracer, self._metrics, self._ids)
+        app = create_app(self._contract, backends, self._readiness, endpoints, self._ids, self._stopping)
+        self._server = _Server(_uvicorn_config(app))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.http")
+        started = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({self._serving, started}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            await self._serving
+        address = listener.getsockname()
+        return address[0], address[1]
+
+    async def stop(self) -> None:
+        """Take no more connections, end streams, finish what is in flight, close the channels."""
+        self._stopping.set()
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+        if self._readiness is not None:
+            await self._readiness.stop()
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _channel(self, service: str) -> Channel:
+        """Return the channel to the service; services of one area share it."""
+        area = service.split(".")[1]
+        if area not in self._config.backends:
+            raise ContractError(f"no address is configured for {service}")
+        if area not in self._channels:
+            services = [each for each in self._contract.services if each.full_name.split(".")[1] == area]
+            self._channels[area] = Channel(
+                self._config.backends[area], services=services, tracer=self._tracer, metrics=self._metrics
+            )
+        return self._channels[area]
+
+
+@contextlib.asynccontextmanager
+async def running(config: GatewayConfig, telemetry: Telemetry, *, clock: Clock, ids: Ids) -> AsyncGenerator[str]:
+    """Serve for the length of a `with` block, which is given the address: "127.0.0.1:8080"."""
+    gateway = Gateway(config, telemetry=telemetry, clock=clock, ids=ids)
+    host, port = await gateway.start()
+    try:
+        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    finally:
+        await gateway.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # Bound here and not by uvicorn, which ends the process when it cannot.
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.settimeout(0)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def _uvicorn_config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # Starlette's and uvicorn's names for the same ASGI callable differ
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the process's other servers want to know of signals too."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals to whoever runs the loop."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets=sockets)
+        self.listening.set()

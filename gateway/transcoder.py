@@ -1,0 +1,201 @@
+"""REST to gRPC: finds the route, makes the request, calls, writes the answer; all compiled from the routes at start."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+from google.protobuf import message_factory
+from google.protobuf.message import Message
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway import asgi, problem
+from gateway.asgi import Exchange
+from gateway.bind import KEY_HEADER, Binder, Incoming
+from gateway.endpoint import Endpoints
+from gateway.read_json import MessageReaders
+from gateway.routes import Route, RouteTable
+from gateway.sse import EventStream
+from gateway.write_json import MessageWriters
+
+MAX_BODY_BYTES = 262_144
+
+# Longer than the services' own longest wait for a provider, shorter than a proxy's usual 30 s.
+UNARY_SECONDS = 15.0
+# A stream is opened anew once an hour, so that none outlives certificates and replicas for ever.
+STREAM_SECONDS = 3600.0
+
+_KEY_HEADER = KEY_HEADER.lower().encode()
+
+
+class Backend(Protocol):
+    """A channel to one service, as far as the transcoder uses it: chassis.channel.Channel."""
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+    ) -> Callable[..., Awaitable[Any]]:
+        """Return the callable behind an RPC with one answer."""
+        ...
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+    ) -> Callable[..., AsyncIterator[Any]]:
+        """Return the callable behind an RPC that answers with a stream."""
+        ...
+
+
+class Transcoder:
+    """The ASGI application behind every route of the contract.
+
+    Args:
+        table: The routes.
+        backends: A channel for each service, by the service's full name.
+        endpoints: Runs the handlers.
+        stopping: Set when open streams shall end.
+        otherwise: Answers the paths that no route has.
+    """
+
+    def __init__(
+        self,
+        table: RouteTable,
+        backends: Mapping[str, Backend],
+        endpoints: Endpoints,
+        stopping: asyncio.Event,
+        otherwise: ASGIApp,
+    ) -> None:
+        self._table = table
+        self._endpoints = endpoints
+        self._otherwise = otherwise
+        readers, writers = MessageReaders(), MessageWriters()
+        self._handlers: dict[str, _Handler] = {}
+        for route in table.routes:
+            backend = backends[route.method.containing_service.full_name]
+            binder, write = Binder(route, readers), _body_writer(route, writers)
+            if route.method.server_streaming:
+                self._handlers[route.name] = _StreamHandler(route, binder, write, backend, endpoints, stopping)
+            else:
+                self._handlers[route.name] = _UnaryHandler(route, binder, write, backend)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        raw_path = scope.get("raw_path")
+        match = self._table.match(raw_path.decode("latin-1") if raw_path else quote(scope["path"]))
+        if not match.routes:
+            await self._otherwise(scope, receive, send)
+            return
+        method = scope["method"]
+        allowed = match.allowed()
+        exchange = Exchange(scope, receive, send)
+        if method in match.routes or (method == "HEAD" and method in allowed):
+            route = match.routes.get(method) or match.routes["GET"]
+            handler = self._handlers[route.name]
+            await self._endpoints.run(
+                method, route.template.text, exchange, lambda: handler.handle(exchange, match.segments)
+            )
+        elif method == "OPTIONS":
+            await exchange.options(allowed)
+        else:
+            await exchange.tell(problem.of_wrong_method(allowed))
+
+
+def _body_writer(route: Route, writers: MessageWriters) -> Callable[[Message], Any]:
+    output = route.method.output_type
+    if not route.response_body:
+        return writers.of_message(output)
+    name = route.response_body
+    write = writers.of_field(output.fields_by_name[name])
+    return lambda message: write(getattr(message, name))
+
+
+class _Handler(Protocol):
+    """Answers the requests of one route."""
+
+    async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
+        """Answer one request."""
+        ...
+
+
+class _Requests:
+    """Makes the gRPC requests of one route out of HTTP's."""
+
+    def __init__(self, route: Route, binder: Binder) -> None:
+        self._route = route
+        self._binder = binder
+
+    async def read(self, exchange: Exchange, segments: Sequence[str]) -> Message:
+        """Return the gRPC request."""
+        body = await exchange.body(MAX_BODY_BYTES) if self._route.body else b""
+        if body:
+            asgi.require_json(exchange.headers)
+        return self._binder.bind(
+            Incoming(
+                segments=segments,
+                query=exchange.scope["query_string"].decode("latin-1"),
+                keys=exchange.headers.all(_KEY_HEADER),
+                body=body,
+            )
+        )
+
+
+def _wire(route: Route) -> tuple[str, Callable[[Any], bytes], Callable[[bytes], Any]]:
+    """Return how the RPC is called: its path, and how its messages become bytes and back."""
+    method = route.method
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    request = message_factory.GetMessageClass(method.input_type)
+    answer = message_factory.GetMessageClass(method.output_type)
+    return path, request.SerializeToString, answer.FromString
+
+
+class _UnaryHandler:
+    """Answers with one message."""
+
+    def __init__(self, route: Route, binder: Binder, write: Callable[[Message], Any], backend: Backend) -> None:
+        self._requests = _Requests(route, binder)
+        self._write = write
+        self._location = route.location
+        self._response_body = route.response_body
+        self._call = backend.unary_unary(*_wire(route))
+
+    async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
+        request = await self._requests.read(exchange, segments)
+        answer = await self._call(request, timeout=UNARY_SECONDS)
+        body = orjson.dumps(self._write(answer))
+        if self._location is None:
+            await exchange.respond(HTTPStatus.OK, body)
+            return
+        created = getattr(answer, self._response_body) if self._response_body else answer
+        name = self._location.variables[0].field
+        location = self._location.fill({name: str(getattr(created, name))})
+        await exchange.respond(HTTPStatus.CREATED, body, headers={"Location": location})
+
+
+class _StreamHandler:
+    """Answers with server-sent events."""
+
+    def __init__(
+        self,
+        route: Route,
+        binder: Binder,
+        write: Callable[[Message], Any],
+        backend: Backend,
+        endpoints: Endpoints,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._requests = _Requests(route, binder)
+        self._write = write
+        self._endpoints = endpoints
+        self._stopping = stopping
+        self._call = backend.unary_stream(*_wire(route))
+
+    async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
+        request = await self._requests.read(exchange, segments)
+        messages = self._call(request, timeout=STREAM_SECONDS)
+        await EventStream(messages, self._write, self._endpoints.problem_of, self._stopping).run(exchange)
