@@ -115,7 +115,11 @@ class Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             self.abort()
         waiting, self._answer = self._answer, None
-        if waiting is not None and not waiting.done():
+        if waiting is None or waiting.done():
+            return
+        if any(name == b"content-encoding" for name, _ in headers):
+            waiting.set_exception(Lost("the answer is encoded in a way that was not asked for"))
+        else:
             waiting.set_result(Answer(status, tuple(headers), b"".join(self._body)))
 
     def _end(self, error: HttpError) -> None:
