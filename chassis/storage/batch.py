@@ -3,26 +3,27 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from sqlalchemy import Connection, Dialect, MetaData, Table
+from sqlalchemy import Connection, Dialect, MetaData
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from chassis.storage.changes import Absent, Change, Delete, Expect, Insert, Update
-from chassis.storage.statements import Statement, Statements
+from chassis.storage.guards import GuardReader
+from chassis.storage.statements import Row, Statement, Statements, getter
 from chassis.storage.view import View
-
-_Row = tuple[object, ...]
 
 
 class BatchWriter:
     """Writes batches of changes, and keeps the compiled statements between them.
 
     Args:
-        metadata: The tables; their foreign keys give the order of writes.
+        metadata: The tables.
         dialect: The database's.
     """
 
     def __init__(self, metadata: MetaData, dialect: Dialect) -> None:
-        self._ranks = {table: rank for rank, table in enumerate(metadata.sorted_tables)}
-        self._statements = Statements(dialect)
+        self._statements = Statements(metadata, dialect)
+        self._guards = GuardReader(dialect)
+        self._keys = {table: getter(table.primary_key.columns.keys()) for table in metadata.sorted_tables}
 
     def write(self, connection: Connection, changes: Sequence[Change]) -> list[Expect | Absent | None]:
         """Write all changes whose guards hold, inside the connection's transaction.
@@ -30,66 +31,47 @@ class BatchWriter:
         Returns:
             For each change None, or the guard that failed and kept it from being written.
         """
-        view = View(connection, changes)
-        plan = _Plan(self._ranks, self._statements)
+        cursor = connection.connection.cursor()
+        view = View(self._guards, cursor, changes)
+        plan = _Plan(self._statements)
         failed = []
         for change in changes:
             guard = view.failed_guard(change)
             failed.append(guard)
             if guard is None:
-                view.apply(change)
                 for write in change.writes:
-                    plan.add(write)
-        plan.execute(connection)
+                    key = self._keys[write.table](write.row if isinstance(write, Insert) else write.key)
+                    view.apply(write, key)
+                    plan.add(write, key)
+        plan.execute(cursor)
         return failed
-
-
-class _Group:
-    """Rows for one statement."""
-
-    def __init__(self, order: tuple[int, int], statement: Statement) -> None:
-        self.order = order
-        self.statement = statement
-        self.rows: list[tuple[_Row, _Row]] = []
-
-    def execute(self, connection: Connection) -> None:
-        # By primary key, so that two processes that write the same rows meet in one order and do not deadlock.
-        self.rows.sort()
-        connection.exec_driver_sql(self.statement.sql, [row for _, row in self.rows])
 
 
 class _Plan:
     """Groups writes by statement. A row that is written again starts a new wave: writes to one row keep their order."""
 
-    def __init__(self, ranks: dict[Table, int], statements: Statements) -> None:
-        self._ranks = ranks
+    def __init__(self, statements: Statements) -> None:
         self._statements = statements
-        self._waves: list[dict[Statement, _Group]] = [{}]
-        self._touched: set[tuple[Table, _Row]] = set()
+        self._wave: dict[Statement, list[tuple[Row, Row]]] = {}
+        self._waves = [self._wave]
+        self._touched: set[Row] = set()
 
-    def add(self, write: Insert | Update | Delete) -> None:
-        rank = self._ranks[write.table]
-        match write:
-            case Insert(table, row):
-                key, order = row, (0, rank)
-                statement, parameters = self._statements.insert(write)
-            case Update(table, key):
-                order = (1, rank)
-                statement, parameters = self._statements.update(write)
-            case Delete(table, key):
-                order = (2, -rank)
-                statement, parameters = self._statements.delete(write)
-        identity = tuple([key[column.name] for column in table.primary_key.columns])
-        if (table, identity) in self._touched:
+    def add(self, write: Insert | Update | Delete, key: Row) -> None:
+        statement, row = self._statements.of(write)
+        row_of_table = (write.table, *key)
+        if row_of_table in self._touched:
             self._touched.clear()
-            self._waves.append({})
-        self._touched.add((table, identity))
-        group = self._waves[-1].get(statement)
-        if group is None:
-            group = self._waves[-1][statement] = _Group(order, statement)
-        group.rows.append((identity, parameters))
+            self._wave = {}
+            self._waves.append(self._wave)
+        self._touched.add(row_of_table)
+        rows = self._wave.get(statement)
+        if rows is None:
+            rows = self._wave[statement] = []
+        rows.append((key, row))
 
-    def execute(self, connection: Connection) -> None:
+    def execute(self, cursor: DBAPICursor) -> None:
         for wave in self._waves:
-            for group in sorted(wave.values(), key=attrgetter("order")):
-                group.execute(connection)
+            for statement in sorted(wave, key=attrgetter("order")):
+                # By primary key: two processes that write the same rows meet in one order and do not deadlock.
+                rows = sorted(wave[statement])
+                cursor.executemany(statement.sql, [row for _, row in rows])

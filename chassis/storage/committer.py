@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -172,6 +173,9 @@ def _resolve(waiting: _Waiting, guard: Expect | Absent | None) -> None:
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:
+    """Tell all who wait, each with an exception of its own: a shared one would collect all their tracebacks."""
     for waiting in batch:
         if not waiting.done.done():
-            waiting.done.set_exception(error)
+            own = copy(error)
+            own.__cause__ = error.__cause__
+            waiting.done.set_exception(own)

@@ -63,7 +63,8 @@ def engine(url: URL, *, readonly: bool = False, connections: int = 1) -> Engine:
 
     @event.listens_for(result, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        # On the driver's cursor: SQLAlchemy's own execution would cost more than the statement does.
+        connection.connection.cursor().execute("BEGIN" if readonly else "BEGIN IMMEDIATE")
 
     return result
 
@@ -129,7 +130,7 @@ class SqliteDatabase:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except transaction.CommitFailed as failed:
             raise self._failure(failed.__cause__, committing=True) from failed.__cause__
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise self._failure(error, committing=False) from error
 
     def _write(self, body: Callable[[Connection], T]) -> T:

@@ -1,47 +1,50 @@
-"""SQL that SQLAlchemy compiles once per (table, kind, columns), to be run on the driver with plain tuples.
+"""SQL that SQLAlchemy compiles once, to be run on the driver's cursor with plain tuples.
 
-Compiling and binding anew for each batch would double the CPU of a change.
+Going through SQLAlchemy's execution for every batch would double the CPU of a change.
 """
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from sqlalchemy import ColumnElement, Dialect, Table, and_, bindparam, delete, insert, update
+from sqlalchemy import Dialect, MetaData, Table, and_, bindparam, delete, insert, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from chassis.storage.changes import Delete, Insert, Update
 
-_Row = tuple[object, ...]
+Row = tuple[object, ...]
+Getter = Callable[[Mapping[str, object]], Row]
 
-# A column of the primary key may not share its parameter's name with a column that is set.
+# A parameter for the primary key may not be called like a column that is set.
 _KEY = "key_"
 
 
 class Statement:
-    """One compiled statement and how a write becomes its parameters.
+    """One INSERT, UPDATE or DELETE, to be executed with many rows.
 
     Attributes:
         sql: The text for the driver.
+        order: Where it stands among others, so that foreign keys hold: parents are inserted before children, then come
+            updates, then deletes, children before parents.
     """
 
-    def __init__(self, source: UpdateBase, table: Table, dialect: Dialect) -> None:
+    def __init__(self, source: UpdateBase, table: Table, order: tuple[int, int], dialect: Dialect) -> None:
         compiled = source.compile(dialect=dialect)
-        names: list[str] = list(getattr(compiled, "positiontup", None) or ())
+        names = list(compiled.positiontup or ())
         self.sql = str(compiled)
-        self._values = _getter(names)
-        self._processors = tuple(
-            (position, processor)
-            for position, name in enumerate(names)
-            if (processor := table.c[name.removeprefix(_KEY)].type.dialect_impl(dialect).bind_processor(dialect))
-        )
+        self.order = order
+        self._values = getter([name for name in names if not name.startswith(_KEY)])
+        self._key = getter([name.removeprefix(_KEY) for name in names if name.startswith(_KEY)])
+        types = [table.c[name.removeprefix(_KEY)].type for name in names]
+        processors = [kind.dialect_impl(dialect).bind_processor(dialect) for kind in types]
+        self._processors = [(position, processor) for position, processor in enumerate(processors) if processor]
 
-    def parameters(self, values: Mapping[str, object]) -> _Row:
-        """Return the values in the order of the statement's placeholders.
+    def row(self, values: Mapping[str, object], key: Mapping[str, object]) -> Row:
+        """Return the values to set and then the key, in the order of the statement's placeholders.
 
         Raises:
-            KeyError: A column is missing: one with a Python-side default, which this path does not apply.
+            KeyError: A column is missing.
         """
-        row = self._values(values)
+        row = self._values(values) + self._key(key)
         if not self._processors:
             return row
         processed = list(row)
@@ -51,52 +54,57 @@ class Statement:
 
 
 class Statements:
-    """The statements that one database has needed so far."""
+    """The statements that one database has needed so far.
 
-    def __init__(self, dialect: Dialect) -> None:
+    Args:
+        metadata: The tables; their foreign keys give the order of statements.
+        dialect: The database's.
+    """
+
+    def __init__(self, metadata: MetaData, dialect: Dialect) -> None:
         self._dialect = dialect
+        self._ranks = {table: rank for rank, table in enumerate(metadata.sorted_tables)}
         self._known: dict[tuple[object, ...], Statement] = {}
 
-    def insert(self, write: Insert) -> tuple[Statement, _Row]:
-        """Return the statement and the parameters that insert the row."""
-        columns = tuple(write.row)
-        statement = self._known.get((Insert, write.table, columns))
-        if statement is None:
-            source = insert(write.table).values({column: bindparam(column) for column in columns})
-            statement = self._learn((Insert, write.table, columns), source, write.table)
-        return statement, statement.parameters(write.row)
+    def of(self, write: Insert | Update | Delete) -> tuple[Statement, Row]:
+        """Return the statement and its parameters."""
+        if isinstance(write, Insert):
+            shape: tuple[object, ...] = (Insert, write.table, *write.row)
+            statement = self._known.get(shape) or self._learn(shape, write)
+            return statement, statement.row(write.row, {})
+        if isinstance(write, Update):
+            shape = (Update, write.table, *write.values)
+            statement = self._known.get(shape) or self._learn(shape, write)
+            return statement, statement.row(write.values, write.key)
+        shape = (Delete, write.table)
+        statement = self._known.get(shape) or self._learn(shape, write)
+        return statement, statement.row({}, write.key)
 
-    def update(self, write: Update) -> tuple[Statement, _Row]:
-        """Return the statement and the parameters that update the row."""
-        columns = tuple(write.values)
-        statement = self._known.get((Update, write.table, columns))
-        if statement is None:
-            source = update(write.table).where(_is_row(write.table))
-            source = source.values({column: bindparam(column) for column in columns})
-            statement = self._learn((Update, write.table, columns), source, write.table)
-        return statement, statement.parameters({**write.values, **_prefixed(write.key)})
-
-    def delete(self, write: Delete) -> tuple[Statement, _Row]:
-        """Return the statement and the parameters that delete the row."""
-        statement = self._known.get((Delete, write.table))
-        if statement is None:
-            statement = self._learn((Delete, write.table), delete(write.table).where(_is_row(write.table)), write.table)
-        return statement, statement.parameters(_prefixed(write.key))
-
-    def _learn(self, key: tuple[object, ...], source: UpdateBase, table: Table) -> Statement:
-        statement = self._known[key] = Statement(source, table, self._dialect)
+    def _learn(self, shape: tuple[object, ...], write: Insert | Update | Delete) -> Statement:
+        table = write.table
+        rank = self._ranks[table]
+        is_row = and_(*(column == bindparam(_KEY + column.name) for column in table.primary_key.columns))
+        source: UpdateBase
+        match write:
+            case Insert(row=row):
+                order = (0, rank)
+                source = insert(table).values({column: bindparam(column) for column in row})
+            case Update(values=values):
+                order = (1, rank)
+                source = update(table).where(is_row).values({column: bindparam(column) for column in values})
+            case Delete():
+                order = (2, -rank)
+                source = delete(table).where(is_row)
+        statement = self._known[shape] = Statement(source, table, order, self._dialect)
         return statement
 
 
-def _is_row(table: Table) -> ColumnElement[bool]:
-    return and_(*(column == bindparam(_KEY + column.name) for column in table.primary_key.columns))
-
-
-def _prefixed(key: Mapping[str, object]) -> dict[str, object]:
-    return {_KEY + column: value for column, value in key.items()}
-
-
-def _getter(names: list[str]) -> Callable[[Mapping[str, object]], _Row]:
-    if len(names) == 1:
-        return lambda values: (values[names[0]],)
-    return itemgetter(*names)
+def getter(names: list[str]) -> Getter:
+    """Return a function that takes these values out of a mapping as a tuple, also a single one, unlike itemgetter."""
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda values: (values[name],)
+        case _:
+            return itemgetter(*names)
