@@ -1,0 +1,124 @@
+"""`ordermesh bench`: start the three variants, load them in turn, print and write what an order costs.
+
+The variants run side by side and are loaded in short alternating slices, so that whatever else the machine does falls
+on all of them alike. Ratios are the result; absolute figures are the machine's.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import httpx
+from ordermesh.order.v1 import order_pb2
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.load import place_orders
+from bench.providers import provider_cpu_seconds
+from bench.report import Figures, Report
+from bench.topology import Variant
+from bench.variants import start_floor, start_product, start_sandbox, start_stock
+
+_SETTLE_SECONDS = 20.0
+
+
+async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, console: Console) -> Report:
+    """Run the whole comparison.
+
+    Args:
+        rounds: How often each variant is loaded, after one slice to warm up.
+        slice_orders: Orders per slice.
+        in_flight: Orders at once.
+        folder: For databases and logs.
+        console: Shows progress.
+    """
+    sandbox, sandbox_address = start_sandbox(folder / "sandbox")
+    sandbox.wait_until_listening()
+    variants = [
+        start_product(folder / "product", sandbox_address),
+        start_floor(folder / "floor", sandbox_address),
+        start_stock(folder / "stock"),
+    ]
+    figures = {variant.name: Figures() for variant in variants}
+    ledger = httpx.AsyncClient(base_url=f"http://{sandbox_address}")
+    provider_seconds, provider_orders = 0.0, 0
+    try:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("measuring", total=(rounds + 1) * (len(variants) + 1))
+            for number in range(rounds + 1):
+                for variant in variants:
+                    slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight, ledger)
+                    if number:
+                        _add(figures[variant.name], slice_)
+                    progress.advance(task)
+                calls = await provider_cpu_seconds(sandbox_address, slice_orders, in_flight)
+                if number:
+                    provider_seconds, provider_orders = provider_seconds + calls, provider_orders + slice_orders
+                progress.advance(task)
+    finally:
+        await ledger.aclose()
+        for variant in variants:
+            variant.stop()
+        sandbox.stop()
+    placed = (rounds + 1) * slice_orders
+    return Report(in_flight, figures, provider_seconds / provider_orders * 1000, _commits(variants[0], placed))
+
+
+async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int, ledger: httpx.AsyncClient) -> Figures:
+    """Load one variant once; its CPU is read when the mails of the slice have left as well."""
+    before, mails = variant.cpu(), await _mails(ledger)
+    load = await place_orders(variant.order_address, prefix, orders, in_flight, _paid)
+    if variant.name != "stock":
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while await _mails(ledger) < mails + orders:
+                await asyncio.sleep(0.1)
+        # The marks that the mails left, and the committed tax documents, are written within some milliseconds.
+        await asyncio.sleep(0.3)
+    after = variant.cpu()
+    cpu = {name: after[name] - before[name] for name in before}
+    return Figures(load.orders, load.seconds, cpu, load.latencies)
+
+
+async def _mails(ledger: httpx.AsyncClient) -> int:
+    answer = await ledger.get("/ledger/counts")
+    count: int = answer.json()["mails"]
+    return count
+
+
+def _add(total: Figures, slice_: Figures) -> None:
+    total.orders += slice_.orders
+    total.seconds += slice_.seconds
+    total.latencies += slice_.latencies
+    for name, seconds in slice_.cpu.items():
+        total.cpu[name] = total.cpu.get(name, 0.0) + seconds
+
+
+def _paid(order: order_pb2.Order) -> bool:
+    return order.state == order_pb2.ORDER_STATE_PAID
+
+
+def _commits(product: Variant, orders: int) -> dict[str, float]:
+    """Return transactions per order by service, which each store logs when it is closed."""
+    return {
+        process.name: sum(
+            int(str(line["commits"])) for line in process.log_lines() if line.get("event") == "store.closed"
+        )
+        / orders
+        for process in product.processes
+    }
+
+
+def main(
+    rounds: int = 6, slice_orders: int = 400, in_flight: int = 64, report: Path = Path("bench/report.json")
+) -> None:
+    """Measure, print, write."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="ordermesh-bench-") as folder:
+        result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), console))
+    result.show(console)
+    result.write(report)
+    console.print(f"written to {report}")
+
+
+if __name__ == "__main__":
+    main()

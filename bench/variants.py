@@ -1,0 +1,67 @@
+"""The three variants that are compared, and how each is started.
+
+product: `ordermesh serve` of the four services, as they ship: durable, validated, traced, real provider calls.
+floor:   the same hops and provider calls with nothing around them: bench/floor.py.
+stock:   four hops with empty handlers on grpc.aio's and asyncio's stock settings: bench/stock.py.
+"""
+
+from pathlib import Path
+
+from bench.topology import Process, Variant, free_port, start
+
+_PARTS = ("tax", "payment", "notify", "order")
+
+
+def start_sandbox(folder: Path) -> tuple[Process, str]:
+    """Start a sandbox and return it with its address; its webhooks go nowhere, nobody here listens."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        "SANDBOX_ADDR": address,
+        "ORDERMESH_DATA_DIR": str(folder),
+        "SANDBOX_STRIPE_WEBHOOK_URL": "",
+        "SANDBOX_SENDGRID_WEBHOOK_URL": "",
+    }
+    return start("sandbox", address, ["-m", "sandbox"], environment, folder), address
+
+
+def start_product(folder: Path, sandbox: str) -> Variant:
+    """Start the four services, each in its own process."""
+    addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
+    environment = {
+        **{f"{part.upper()}_ADDR": address for part, address in addresses.items()},
+        "SANDBOX_ADDR": sandbox,
+        "ORDERMESH_DATA_DIR": str(folder),
+    }
+    return _variant("product", addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
+
+
+def start_floor(folder: Path, sandbox: str) -> Variant:
+    """Start the floor, each hop in its own process, on the product's process settings."""
+    addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
+    environment = {
+        **{f"{part.upper()}_ADDR": address for part, address in addresses.items()},
+        "SANDBOX_ADDR": sandbox,
+        "ORDERMESH_DATA_DIR": str(folder),
+    }
+    return _variant("floor", addresses, {part: ["-m", "bench.floor", part] for part in _PARTS}, environment, folder)
+
+
+def start_stock(folder: Path) -> Variant:
+    """Start the empty hops, each in its own process, on stock settings."""
+    addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
+    environment = {
+        **{f"{part.upper()}_ADDR": address for part, address in addresses.items()},
+        "ORDERMESH_PROCESS_TUNING": "off",
+    }
+    return _variant("stock", addresses, {part: ["-m", "bench.stock", part] for part in _PARTS}, environment, folder)
+
+
+def _variant(
+    name: str, addresses: dict[str, str], commands: dict[str, list[str]], environment: dict[str, str], folder: Path
+) -> Variant:
+    variant = Variant(name, addresses["order"])
+    for part in _PARTS:
+        variant.processes.append(start(part, addresses[part], commands[part], environment, folder))
+    for process in variant.processes:
+        process.wait_until_listening()
+    return variant
