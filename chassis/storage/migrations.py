@@ -29,14 +29,16 @@ class MigrationFailed(Exception):
 
 
 def run(url: str, script_location: str) -> None:
-    """Upgrade the tables to the newest version, in one transaction. Does nothing when they are there already.
+    """Upgrade one service's tables to the newest version, in one transaction. Does nothing when they are there already.
 
     It blocks: a running event loop calls it through asyncio.to_thread, and before it opens the store. Replicas may call
     it at the same time; one migrates and the others wait for it.
 
     Args:
         url: As for open_store.
-        script_location: A folder with alembic's revisions in `versions/`. The environment is ours; it needs no env.py.
+        script_location: `<service>/migrations`, a folder with alembic's revisions in `versions/`. The environment is
+            ours; it needs no env.py. The service's name is in the name of its version table, because several services
+            may share a PostgreSQL database.
 
     Raises:
         AlreadyOwned: Another process has the SQLite file.

@@ -30,8 +30,9 @@ class Ownership:
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise AlreadyOwned(
-                f"{database} is in use by process {owner}. SQLite serves one process per file: "
-                "stop that process, choose another data directory, or use PostgreSQL for several replicas."
+                f"{database} is in use by process {owner}{' (this one)' if owner == str(os.getpid()) else ''}. "
+                "SQLite serves one service in one process per file: stop the other, give each service its own file, "
+                "or use PostgreSQL for several replicas."
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

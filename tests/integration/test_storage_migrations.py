@@ -1,0 +1,143 @@
+"""Migrations: up, again, from several replicas at once, beside another service's."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from chassis.storage import migrations
+from chassis.storage.changes import StatementRefused
+from chassis.storage.ownership import AlreadyOwned
+from chassis.storage.store import open_store
+from tests.fakes.storage_tables import METADATA
+
+_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number}"
+down_revision = {previous!r}
+
+
+def upgrade() -> None:
+    {body}
+"""
+_CREATE = 'op.create_table("{name}", sa.Column("id", sa.Text, primary_key=True))'
+
+
+def write_revision(service: Path, number: str, previous: str | None, body: str) -> str:
+    """Write one revision of a service; returns its script location."""
+    versions = service / "migrations" / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    (versions / f"{number}.py").write_text(_REVISION.format(number=number, previous=previous, body=body))
+    return str(service / "migrations")
+
+
+async def tables(url: str) -> set[str]:
+    store = await open_store(url, metadata=METADATA)
+    try:
+        return await store.read(lambda connection: set(inspect(connection).get_table_names()))
+    finally:
+        await store.close()
+
+
+async def test_an_empty_database_is_brought_to_the_newest_version_and_stays_there(
+    database_url: str, tmp_path: Path
+) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    assert not await asyncio.to_thread(migrations.is_current, database_url, location)
+
+    await asyncio.to_thread(migrations.run, database_url, location)
+    await asyncio.to_thread(migrations.run, database_url, location)
+
+    assert await asyncio.to_thread(migrations.is_current, database_url, location)
+    assert await tables(database_url) == {"teas", "tea_svc_version"}
+
+
+async def test_a_later_revision_makes_a_database_outdated_until_it_runs(database_url: str, tmp_path: Path) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    await asyncio.to_thread(migrations.run, database_url, location)
+
+    write_revision(tmp_path / "tea_svc", "2", "1", _CREATE.format(name="cups"))
+    assert not await asyncio.to_thread(migrations.is_current, database_url, location)
+    await asyncio.to_thread(migrations.run, database_url, location)
+
+    assert await asyncio.to_thread(migrations.is_current, database_url, location)
+    assert {"teas", "cups"} <= await tables(database_url)
+
+
+async def test_a_revision_that_fails_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
+    body = _CREATE.format(name="teas") + '; op.execute("INSERT INTO nowhere VALUES (1)")'
+    location = write_revision(tmp_path / "tea_svc", "1", None, body)
+
+    with pytest.raises(SQLAlchemyError):
+        await asyncio.to_thread(migrations.run, database_url, location)
+
+    assert not await asyncio.to_thread(migrations.is_current, database_url, location)
+    assert "teas" not in await tables(database_url)
+
+
+@pytest.mark.postgres
+async def test_services_and_replicas_migrate_one_shared_database_at_the_same_time(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    tea = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    cup = write_revision(tmp_path / "cup_svc", "1", None, _CREATE.format(name="cups"))
+
+    await asyncio.gather(*(asyncio.to_thread(migrations.run, postgres_url, at) for at in (tea, cup, tea, cup)))
+
+    assert {"teas", "cups"} <= await tables(postgres_url)
+
+
+async def test_a_file_that_a_store_has_open_is_not_migrated(sqlite_url: str, tmp_path: Path) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    store = await open_store(sqlite_url, metadata=METADATA)
+
+    with pytest.raises(AlreadyOwned):
+        await asyncio.to_thread(migrations.run, sqlite_url, location)
+
+    await store.close()
+
+
+async def test_a_sqlite_table_with_children_can_be_rebuilt(sqlite_url: str, tmp_path: Path) -> None:
+    create = (
+        'op.execute("CREATE TABLE teas (id TEXT PRIMARY KEY, old TEXT)"); '
+        'op.execute("CREATE TABLE sips (tea TEXT REFERENCES teas ON DELETE CASCADE)"); '
+        "op.execute(\"INSERT INTO teas VALUES ('t', 'x')\"); op.execute(\"INSERT INTO sips VALUES ('t')\")"
+    )
+    rebuild = 'with op.batch_alter_table("teas", recreate="always") as table: table.drop_column("old")'
+    location = write_revision(tmp_path / "tea_svc", "1", None, create)
+    write_revision(tmp_path / "tea_svc", "2", "1", rebuild)
+
+    await asyncio.to_thread(migrations.run, sqlite_url, location)
+
+    def sips(connection: Connection) -> int:
+        return len(connection.exec_driver_sql("SELECT * FROM sips").all())
+
+    store = await open_store(sqlite_url, metadata=METADATA)
+    assert await store.read(sips) == 1
+    await store.close()
+
+
+async def test_rows_without_their_parent_undo_a_sqlite_migration(sqlite_url: str, tmp_path: Path) -> None:
+    body = (
+        'op.execute("CREATE TABLE teas (id TEXT PRIMARY KEY)"); '
+        'op.execute("CREATE TABLE sips (tea TEXT REFERENCES teas)"); op.execute("INSERT INTO sips VALUES (\'gone\')")'
+    )
+    location = write_revision(tmp_path / "tea_svc", "1", None, body)
+
+    with pytest.raises(migrations.MigrationFailed, match="sips"):
+        await asyncio.to_thread(migrations.run, sqlite_url, location)
+
+    assert "sips" not in await tables(sqlite_url)
+
+
+async def test_a_store_on_tables_that_were_never_made_says_so(database_url: str) -> None:
+    store = await open_store(database_url, metadata=METADATA)
+
+    with pytest.raises(StatementRefused):
+        await store.read(lambda connection: connection.exec_driver_sql("SELECT * FROM accounts").all())
+
+    await store.close()
