@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,19 +31,6 @@ _PRUNE_SECONDS = 3600
 _SENDGRID_BATCH = 100
 
 
-class _StripeOutbox:
-    """Posts the events that the webhook endpoint listens to."""
-
-    def __init__(self, courier: Courier) -> None:
-        self._courier = courier
-
-    def post(self, event_id: str) -> None:
-        self._courier.post(event_id)
-
-    def wants(self, event_type: str) -> bool:
-        return self._courier.enabled and stripe_events.wanted(event_type)
-
-
 def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random.Random | None = None) -> Starlette:
     """Return the sandbox as an ASGI application; its state is open between lifespan start and end.
 
@@ -58,27 +46,29 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
 
     stripe_mail = stripe_events.EventMail(storage, config.stripe_webhook_secret)
     stripe_courier = Courier(config.stripe_webhook_url, "event", stripe_mail, storage, clock, batch=1)
-    stripe = StripeProvider(storage, clock, tokens, _StripeOutbox(stripe_courier))
+    stripe = StripeProvider(storage, clock, tokens, stripe_courier)
 
     key = EventKey(storage)
     sendgrid_mail = sendgrid_events.EventMail(storage, key)
     sendgrid_courier = Courier(
         config.sendgrid_webhook_url, sendgrid_events.KIND, sendgrid_mail, storage, clock, batch=_SENDGRID_BATCH
     )
-    sendgrid = SendgridProvider(storage, clock, tokens, key, sendgrid_courier.post)
+    sendgrid = SendgridProvider(storage, clock, tokens, key, sendgrid_courier)
     avatax = AvataxProvider(storage, clock, tokens)
 
     providers: tuple[Provider, ...] = (stripe, avatax, sendgrid)
     desks = {provider.name: Desk(provider, storage, faults, clock) for provider in providers}
     operations = {
-        provider.name: frozenset(operation.name for operation in provider.operations) for provider in providers
+        provider.name: frozenset(op.name for op in provider.operations if not op.lever) for provider in providers
     }
     control = Control(faults, Ledger(storage), operations)
 
-    async def prune() -> None:
-        while True:
-            stripe.keys.prune()
-            await clock.sleep(_PRUNE_SECONDS)
+    async def tick() -> None:
+        for elapsed in itertools.count():
+            stripe.settling.run()
+            if elapsed % _PRUNE_SECONDS == 0:
+                stripe.keys.prune()
+            await clock.sleep(1)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -86,9 +76,9 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
         key.load()
         await stripe_courier.start()
         await sendgrid_courier.start()
-        pruning = asyncio.create_task(prune())
+        ticking = asyncio.create_task(tick())
         yield {}
-        pruning.cancel()
+        ticking.cancel()
         for desk in desks.values():
             await desk.stop()
         for courier in (stripe_courier, sendgrid_courier):

@@ -56,7 +56,7 @@ class Desk:
             await _send(send, self._provider.unknown_route(request, path_known=path_known))
             return
         operation = found[0]
-        fault = self._faults.strike(self._provider.name, operation.name)
+        fault = None if operation.lever else self._faults.strike(self._provider.name, operation.name)
         if body is None:
             await _send(send, self._provider.too_large(request))
         elif fault is None:

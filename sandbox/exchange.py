@@ -45,6 +45,8 @@ class Operation:
     """Path below the provider's prefix, with `{placeholders}`."""
     lists: bool = False
     """Whether it reads through an index, so that everything written before must be on disk first."""
+    lever: bool = False
+    """Whether it is the sandbox's own, not the provider's: it needs no key, and faults leave it alone."""
 
 
 class Call(Protocol):

@@ -67,6 +67,7 @@ class Sandbox:
                 lifespan="on",
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )

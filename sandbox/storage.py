@@ -20,9 +20,9 @@ import orjson
 
 Json = dict[str, Any]
 
-# The objects that orders in flight touch: some hundred orders a second, a dozen objects each, for a few seconds; about
-# 2 KB apiece, so at most some 30 MB.
-_CACHE_ENTRIES = 16_384
+# The objects that orders in flight touch: some hundred orders a second, a dozen objects each; about 2 KB apiece, so at
+# most some 8 MB.
+_CACHE_ENTRIES = 4_096
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -49,6 +49,8 @@ ON CONFLICT (kind, id) DO UPDATE SET
 """
 
 Key = tuple[str, str]
+
+_FOREVER = 2**62  # later than any Unix time
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,10 @@ class Storage:
         sql = f"SELECT body FROM objects WHERE {where} LIMIT ?"  # noqa: S608  (`where` is written in this package)
         return [orjson.loads(body) for (body,) in self._reader.execute(sql, (*args, limit))]
 
-    def pending_ids(self, kind: str) -> list[str]:
-        """Return the ids of objects with something still to do, oldest first."""
-        sql = "SELECT id FROM objects WHERE kind = ? AND pending = 1 ORDER BY seq"
-        return [id_ for (id_,) in self._reader.execute(sql, (kind,))]
+    def pending_ids(self, kind: str, before: int = _FOREVER) -> list[str]:
+        """Return the ids of objects with something still to do that were created until `before`, oldest first."""
+        sql = "SELECT id FROM objects WHERE kind = ? AND pending = 1 AND created <= ? ORDER BY seq"
+        return [id_ for (id_,) in self._reader.execute(sql, (kind, before))]
 
     def seq_of(self, kind: str, id_: str) -> int | None:
         """Return the position of an object in the order of creation, or None."""

@@ -3,7 +3,6 @@
 import random
 import uuid
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _STRIPE_TAIL = 24
 
 
@@ -14,11 +13,11 @@ class Tokens:
         self._rng = rng
 
     def text(self, length: int) -> str:
-        """Return letters and digits."""
-        return "".join(self._rng.choices(_ALPHABET, k=length))
+        """Return lower-case letters and digits (hexadecimal: one draw makes them all)."""
+        return f"{self._rng.getrandbits(4 * length):0{length}x}"
 
     def stripe(self, prefix: str) -> str:
-        """Return an id such as `pi_3QY1o72ESifGlJez06ZbKHjy`."""
+        """Return an id such as `pi_0c5f31e8a4b27d9603f1e2aa`."""
         return f"{prefix}_{self.text(_STRIPE_TAIL)}"
 
     def number(self, digits: int) -> int:

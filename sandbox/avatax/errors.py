@@ -1,6 +1,7 @@
 """AvaTax's error envelope and the codes that the sandbox uses, with their numbers from Avalara's published list."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 _HELP = "https://developer.avalara.com/avatax/errors/"
@@ -111,7 +112,7 @@ def injected(status: int) -> AvataxError:
         case 429:
             message = "You have submitted too many requests."
             return AvataxError(429, "RequestLimitExceeded", message)
-        case _ if status < 500:
+        case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return AvataxError(status, "ModelStateInvalid", "The request was refused.")
         case 500:
             return AvataxError(500, "UnhandledException", "The server encountered an unhandled exception.")

@@ -5,12 +5,12 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from kernel.clock import Clock
 from sandbox.avatax.documents import Documents
 from sandbox.avatax.errors import AvataxError, injected, unauthenticated
-from sandbox.avatax.reading import read
+from sandbox.avatax.reading import Reader
 from sandbox.avatax.refunds import Refunds
 from sandbox.avatax.rendering import COMPANY_ID
 from sandbox.avatax.resolving import resolve_address
@@ -45,7 +45,7 @@ class AvataxProvider:
         self._tokens = tokens
         self._documents = Documents(storage, clock, tokens)
         self._refunds = Refunds(self._documents, tokens)
-        self._schemas = SchemaBook("avatax")
+        self._reader = Reader(SchemaBook("avatax"))
         transaction = "/api/v2/companies/{company}/transactions/{code}"
         table: list[tuple[Operation, Handler]] = [
             (Operation("transactions.create", "POST", "/api/v2/transactions/create"), self._create),
@@ -104,11 +104,10 @@ class AvataxProvider:
         query = {name.lstrip("$").lower(): value for name, value in parse_qsl(request.query)}
         body: Json = {}
         if request.method == "POST":
-            body = read(self._schemas, operation.name, _document(request.body))
+            body = self._reader.read(operation.name, _document(request.body))
         elif operation.name == "addresses.resolve":
-            body = read(self._schemas, operation.name, query)
-        company = unquote(request.args.get("company", ""))
-        return _Asked(body, company, unquote(request.args.get("code", "")), query)
+            body = self._reader.read(operation.name, query)
+        return _Asked(body, request.args.get("company", ""), request.args.get("code", ""), query)
 
     def _find(self, asked: _Asked) -> Json:
         return self._documents.find(asked.company, asked.code, asked.query.get("documenttype", "SalesInvoice"))

@@ -4,7 +4,7 @@ European VAT comes from `eu-vat-rates-data`; North America from the estimates in
 else nothing is levied, as with an AvaTax company that has declared nexus nowhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -64,49 +64,61 @@ def _united_states(state: str, zip3: str) -> Rates:
     facts: dict[str, Any] | None = NORTH_AMERICA["us"].get(state)
     if facts is None:
         return Rates((), estimated=True)
-    taxes = [
-        Tax(
-            "US", state, "State", facts["fips"], facts["name"].upper(), f"{state} STATE TAX", _fraction(facts["percent"]),
+
+    def tax(level: str, code: str, name: str, percent: str) -> Tax:
+        return Tax(
+            country="US",
+            region=state,
+            level=level,
+            code=code,
+            name=name.upper(),
+            tax_name=f"{state} {level.upper()} TAX",
+            rate=_fraction(percent),
             fips=facts["fips"],
         )
-    ]  # fmt: skip
-    for local in NORTH_AMERICA["us_local"]:
-        if local["region"] == state and zip3 in expand_ranges(local["zip3"]):
-            taxes.append(
-                Tax(
-                    "US", state, local["type"], local["code"], local["name"], f"{state} {local['type'].upper()} TAX",
-                    _fraction(local["percent"]), fips=facts["fips"],
-                )
-            )  # fmt: skip
+
+    taxes = [tax("State", facts["fips"], facts["name"], facts["percent"])]
+    taxes.extend(
+        tax(local["type"], local["code"], local["name"], local["percent"])
+        for local in NORTH_AMERICA["us_local"]
+        if local["region"] == state and zip3 in expand_ranges(local["zip3"])
+    )
     return Rates(tuple(taxes), estimated=True)
 
 
 @lru_cache(maxsize=64)
 def _canada(province: str) -> Rates:
     facts = NORTH_AMERICA["ca"]["provinces"].get(province, {})
-    if "hst" in facts:
-        hst = Tax(
-            "CA",
-            province,
-            "State",
-            province,
-            facts["name"].upper(),
-            "CANADA HST/TVH",
-            _fraction(facts["hst"]),
-            "Output",
-        )
-        return Rates((hst,), estimated=True)
     gst = Tax(
-        "CA", "CA", "Country", "CA", "CANADA", "CANADA GST/TPS", _fraction(NORTH_AMERICA["ca"]["gst"]), "Output", "CA"
+        country="CA",
+        region="CA",
+        level="Country",
+        code="CA",
+        name="CANADA",
+        tax_name="CANADA GST/TPS",
+        rate=_fraction(NORTH_AMERICA["ca"]["gst"]),
+        kind="Output",
+        fips="CA",
     )
-    own = facts.get("provincial")
-    if own is None:
-        return Rates((gst,), estimated=True)
-    name = f"{facts['name'].upper()} {own['name']}"
-    provincial = Tax(
-        "CA", province, "State", province, facts["name"].upper(), name, _fraction(own["percent"]), "Output"
-    )
-    return Rates((gst, provincial), estimated=True)
+
+    def provincial(tax_name: str, percent: str) -> Tax:
+        return replace(
+            gst,
+            region=province,
+            level="State",
+            code=province,
+            name=facts["name"].upper(),
+            tax_name=tax_name,
+            rate=_fraction(percent),
+            fips="",
+        )
+
+    if "hst" in facts:
+        return Rates((provincial("CANADA HST/TVH", facts["hst"]),), estimated=True)
+    if "provincial" in facts:
+        own = facts["provincial"]
+        return Rates((gst, provincial(f"{province} {own['name']}", own["percent"])), estimated=True)
+    return Rates((gst,), estimated=True)
 
 
 @lru_cache(maxsize=256)
@@ -114,8 +126,17 @@ def _europe(country: str) -> Rates:
     facts = get_rate(country)
     if facts is None:
         return Rates((), estimated=False)
-    rate = _fraction(str(facts["standard"]))
-    vat = Tax(country, country, "Country", country, facts["country"].upper(), f"{country} VAT", rate, "Output", country)
+    vat = Tax(
+        country=country,
+        region=country,
+        level="Country",
+        code=country,
+        name=facts["country"].upper(),
+        tax_name=f"{country} VAT",
+        rate=_fraction(str(facts["standard"])),
+        kind="Output",
+        fips=country,
+    )
     return Rates((vat,), estimated=False)
 
 

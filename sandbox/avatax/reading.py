@@ -1,58 +1,82 @@
 """AvaTax reads requests leniently: names in any case, nulls as absent, numbers as strings. Then it is strict."""
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.avatax.errors import AvataxError
 from sandbox.schema import Schema, SchemaBook, Violation
 
 Json = dict[str, Any]
+_Tidy = Callable[[Any], Any]
+
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 
 
-def read(book: SchemaBook, operation: str, document: object) -> Json:
-    """Return a request body with canonical names and types, checked against the operation's schema.
+class Reader:
+    """Reads the bodies of AvaTax's operations."""
 
-    Raises:
-        AvataxError: the first thing that is wrong.
-    """
-    schema = book.schema(operation)
-    if not isinstance(document, dict) or schema is None:
-        message = "The request could not be understood: a JSON object is needed."
-        raise AvataxError(400, "ModelStateInvalid", message)
-    tidy: Json = _tidy(book, schema, document)
-    first = next(iter(book.violations(operation, tidy)), None)
-    if first is not None:
-        raise _refusal(first)
+    def __init__(self, book: SchemaBook) -> None:
+        self._book = book
+        self._tidies: dict[int, _Tidy] = {}
+
+    def read(self, operation: str, document: object) -> Json:
+        """Return a request body with canonical names and types, checked against the operation's schema.
+
+        Raises:
+            AvataxError: the first thing that is wrong.
+        """
+        if not isinstance(document, dict):
+            message = "The request could not be understood: a JSON object is needed."
+            raise AvataxError(400, "ModelStateInvalid", message)
+        tidy: Json = self._tidy(self._book.schema(operation))(document)
+        violations = self._book.violations(operation, tidy)
+        if violations:
+            raise _refusal(violations[0])
+        return tidy
+
+    def _tidy(self, schema: Schema) -> _Tidy:
+        """Return the function that tidies values of a schema; made once per schema."""
+        schema = self._book.resolve(schema)
+        made = self._tidies.get(id(schema))
+        if made is None:
+            made = self._tidies[id(schema)] = self._make(schema)
+        return made
+
+    def _make(self, schema: Schema) -> _Tidy:
+        match schema.get("type"):
+            case "object":
+                return _object({name: self._tidy(part) for name, part in schema.get("properties", {}).items()})
+            case "array":
+                items = self._tidy(schema["items"])
+                return lambda value: [items(part) for part in value] if isinstance(value, list) else value
+            case "number" | "integer":
+                return _number
+            case _ if "enum" in schema:
+                allowed = {word.lower(): word for word in schema["enum"]}
+                return lambda value: allowed.get(value.lower(), value) if isinstance(value, str) else value
+            case _:
+                return lambda value: value
+
+
+def _object(known: Mapping[str, _Tidy]) -> _Tidy:
+    canonical = {name.lower(): name for name in known}
+
+    def tidy(value: Any) -> Any:  # noqa: ANN401  (JSON is any value)
+        if not isinstance(value, dict):
+            return value
+        result: Json = {}
+        for given, part in value.items():
+            if part is not None:
+                name = given if given in known else canonical.get(given.lower())
+                result[name or given] = part if name is None else known[name](part)
+        return result
+
     return tidy
 
 
-def _tidy(book: SchemaBook, schema: Schema, value: Any) -> Any:  # noqa: ANN401  (JSON is any value)
-    schema = book.resolve(schema)
-    if isinstance(value, dict):
-        known = schema.get("properties", {})
-        canonical = {name.lower(): name for name in known}
-        tidy: Json = {}
-        for given, part in value.items():
-            name = given if given in known else str(canonical.get(given.lower(), given))
-            if part is not None:
-                tidy[name] = _tidy(book, known[name], part) if name in known else part
-        return tidy
-    if isinstance(value, list):
-        return [_tidy(book, schema.get("items", {}), part) for part in value]
-    if isinstance(value, str):
-        return _tidy_text(schema, value)
-    return value
-
-
-def _tidy_text(schema: Schema, text: str) -> str | float:
-    if schema.get("type") in {"number", "integer"}:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    for allowed in schema.get("enum", ()):
-        if allowed.lower() == text.lower():
-            return str(allowed)
-    return text
+def _number(value: Any) -> Any:  # noqa: ANN401  (JSON is any value)
+    return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
 
 
 def _refusal(violation: Violation) -> AvataxError:

@@ -20,6 +20,15 @@ _STANDARD = ("Standard", "S")
 _ZERO_RATE = ("Zero", "Z")
 
 
+_ESTIMATED = {
+    "summary": "Estimated rates",
+    "details": "The rates of US states and Canadian provinces are estimates here: good for trying out, not for filing.",
+    "refersTo": "Rates",
+    "severity": "Warning",
+    "source": "ordermesh.sandbox",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A calculated document with what the caller said about it."""
@@ -102,15 +111,7 @@ def render(document: Document) -> Json:
         "summary": _summary([detail for line in document.lines for detail in line.details]),
     }
     if any(line.line.rates.estimated for line in document.lines):
-        shown["messages"] = [
-            {
-                "summary": "Estimated rates",
-                "details": "This sandbox knows the rates of US states and Canadian provinces only as estimates. Do not file on them.",
-                "refersTo": "Rates",
-                "severity": "Warning",
-                "source": "ordermesh.sandbox",
-            }
-        ]
+        shown["messages"] = [_ESTIMATED]
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 _HELP = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message."
@@ -39,12 +40,15 @@ def refusal(status: int, message: str, field: str | None = None) -> SendgridErro
     return SendgridError(status, [Complaint(message, field)])
 
 
+_OWN_WORDS = {
+    401: "The provided authorization grant is invalid, expired, or revoked",
+    403: "access forbidden",
+    413: "content too large",
+    429: "too many requests",
+}
+
+
 def injected(status: int) -> SendgridError:
     """Return SendGrid's own error of that status, for faults."""
-    messages = {
-        401: "The provided authorization grant is invalid, expired, or revoked",
-        403: "access forbidden",
-        413: "content too large",
-        429: "too many requests",
-    }
-    return refusal(status, messages.get(status, "internal server error" if status >= 500 else "Bad Request"))
+    broken = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return refusal(status, _OWN_WORDS.get(status, "internal server error" if broken else "Bad Request"))

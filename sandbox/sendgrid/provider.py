@@ -1,7 +1,6 @@
 """SendGrid's front desk: keys, mail/send, and a window into the mailbox."""
 
 import html
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +14,7 @@ from sandbox.sendgrid.rules import check
 from sandbox.sendgrid.signing import EventKey
 from sandbox.storage import Storage
 from sandbox.tokens import Tokens
+from sandbox.webhooks import Courier
 
 Json = dict[str, Any]
 
@@ -30,21 +30,19 @@ class SendgridProvider:
     name = "sendgrid"
     body_limit = 30_000_000  # SendGrid's own
 
-    def __init__(
-        self, storage: Storage, clock: Clock, tokens: Tokens, key: EventKey, post: Callable[[str], None]
-    ) -> None:
+    def __init__(self, storage: Storage, clock: Clock, tokens: Tokens, key: EventKey, courier: Courier) -> None:
         self._storage = storage
         self._clock = clock
         self._tokens = tokens
         self._key = key
-        self._post = post
+        self._courier = courier
         self._schemas = SchemaBook("sendgrid")
         self._mailbox = Mailbox(storage)
         self.operations = (
             Operation("mail.send", "POST", "/v3/mail/send"),
-            Operation("sandbox.mailbox", "GET", "/_sandbox/mailbox", lists=True),
-            Operation("sandbox.mailbox_page", "GET", "/_sandbox/mailbox.html", lists=True),
-            Operation("sandbox.public_key", "GET", "/_sandbox/public_key"),
+            Operation("sandbox.mailbox", "GET", "/_sandbox/mailbox", lists=True, lever=True),
+            Operation("sandbox.mailbox_page", "GET", "/_sandbox/mailbox.html", lists=True, lever=True),
+            Operation("sandbox.public_key", "GET", "/_sandbox/public_key", lever=True),
         )
 
     def admit(self, operation: Operation, request: Request) -> Answer | Call:
@@ -88,11 +86,15 @@ class SendgridProvider:
             if copy["recipient"].lower().endswith("@" + BOUNCING_DOMAIN):
                 copy["status"] = "bounced"
             self._mailbox.put(copy, request.received)
-            for event in events_of(copy, timestamp, self._tokens):
-                id_ = event["sg_event_id"]
-                self._storage.put(KIND, id_, event, created=timestamp, parent=message_id, pending=True)
-                self._post(id_)
+            if self._courier.enabled:
+                self._announce(copy, timestamp)
         return Answer(202, b"", {"x-message-id": message_id})
+
+    def _announce(self, copy: Json, timestamp: int) -> None:
+        for event in events_of(copy, timestamp, self._tokens):
+            id_ = event["sg_event_id"]
+            self._storage.put(KIND, id_, event, created=timestamp, parent=copy["message_id"], pending=True)
+            self._courier.post(id_)
 
     def _found(self, request: Request) -> list[Json]:
         recipient, custom_args, limit = None, {}, _SHOWN_MAILS
@@ -145,13 +147,14 @@ def _document(request: Request) -> object:
 
 
 def _page(mails: list[Json]) -> str:
-    rows = "".join(
-        f"<article><h2>{html.escape(mail['subject'])}</h2><p>to {html.escape(mail['recipient'])}, {mail['received']}</p>"
+    articles = (
+        f"<article><h2>{html.escape(mail['subject'])}</h2>"
+        f"<p>to {html.escape(mail['recipient'])}, {mail['received']}</p>"
         f"<pre>{html.escape(mail['text'])}</pre></article>"
         for mail in mails
     )
     return (
         "<!doctype html><meta charset=utf-8><title>Sandbox mailbox</title>"
         "<style>body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto}pre{white-space:pre-wrap}</style>"
-        f"<h1>Sandbox mailbox</h1>{rows or '<p>No mail yet.</p>'}"
+        f"<h1>Sandbox mailbox</h1>{''.join(articles) or '<p>No mail yet.</p>'}"
     )

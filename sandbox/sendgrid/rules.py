@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from sandbox.schema import SchemaBook, Violation
+from sandbox.schema import SchemaBook
+from sandbox.sendgrid.complaints import complaint
 from sandbox.sendgrid.errors import Complaint, SendgridError
 
 Json = dict[str, Any]
@@ -14,16 +15,6 @@ _MAX_RECIPIENTS = 1000
 _MAX_CUSTOM_ARGS_BYTES = 10_000
 _MAX_AHEAD_SECONDS = 72 * 60 * 60
 _UNVERIFIED_DOMAIN = "unverified.example"
-_PERSONALIZATIONS = "The personalizations field is required and must have at least one personalization."
-_TO = (
-    "The to array is required for all personalization objects, and must have at least one email object with a valid "
-    "email address."
-)
-_FROM = (
-    "The from object must be provided for every email send. It is an object that requires the email parameter, but may "
-    'also contain a name parameter.  e.g. {"email" : "example@example.com"}  or {"email" : "example@example.com", '
-    '"name" : "Example Recipient"}.'
-)
 _SUBJECT = (
     "The subject is required. You can get around this requirement if you use a template with a subject defined or if "
     "every personalization has a subject defined."
@@ -34,12 +25,13 @@ _CONTENT = (
     "required."
 )
 _CONTENT_ORDER = (
-    "If present, text/plain must be the first content block, followed by text/x-amp-html and then text/html; each may be "
-    "provided once."
+    "If present, text/plain must be the first content block, followed by text/x-amp-html and then text/html; each may "
+    "be provided once."
 )
 _SENDER = (
-    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. Visit "
-    "https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender Identity requirements"
+    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. "
+    "Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender Identity "
+    "requirements"
 )
 _CONTENT_ORDERED = ("text/plain", "text/x-amp-html", "text/html")
 
@@ -50,7 +42,7 @@ def check(book: SchemaBook, mail: object, now: int) -> Json:
     Raises:
         SendgridError: naming everything that is wrong.
     """
-    complaints = [_complaint(violation) for violation in book.violations("mail.send", mail)]
+    complaints = [complaint(violation) for violation in book.violations("mail.send", mail)]
     if complaints:
         raise SendgridError(400, complaints)
     if not isinstance(mail, dict):
@@ -61,48 +53,6 @@ def check(book: SchemaBook, mail: object, now: int) -> Json:
     if mail["from"]["email"].lower().endswith("@" + _UNVERIFIED_DOMAIN):
         raise SendgridError(403, [Complaint(_SENDER, "from")])
     return mail
-
-
-def _complaint(violation: Violation) -> Complaint:
-    field = ".".join(str(part) for part in violation.path)
-    name = str(violation.path[-1]) if violation.path else ""
-    match violation.keyword, name:
-        case ("minItems", "personalizations"):
-            return Complaint(_PERSONALIZATIONS, field)
-        case ("minItems", "to"):
-            return Complaint(_TO, field)
-        case ("required", _):
-            return _missing(violation, field)
-        case ("format", _):
-            return Complaint("Does not contain a valid address.", field)
-        case ("minLength", "value"):
-            return Complaint("The content value must be a string at least one character in length.", field)
-        case ("additionalProperties", _):
-            return Complaint(f"Additional property {violation.expected} is not allowed", field or None)
-        case ("type", _):
-            given = _json_type(violation.value)
-            return Complaint(f"Invalid type. Expected: {violation.expected}, given: {given}.", field or None)
-        case ("enum", _):
-            allowed = ", ".join(violation.expected)
-            return Complaint(f"{name} must be one of the following: {allowed}", field)
-        case ("uniqueItems", _):
-            return Complaint(f"{name} items must be unique", field)
-        case (keyword, _):
-            bound = {"minLength": "at least", "maxLength": "at most", "maxItems": "at most", "maxProperties": "at most"}
-            unit = "characters" if keyword.endswith("Length") else "items"
-            return Complaint(f"{name} must have {bound[keyword]} {violation.expected} {unit}", field)
-
-
-def _missing(violation: Violation, field: str) -> Complaint:
-    match violation.expected:
-        case "personalizations":
-            return Complaint(_PERSONALIZATIONS, "personalizations")
-        case "from":
-            return Complaint(_FROM, "from.email")
-        case "to":
-            return Complaint(_TO, f"{field}.to")
-        case name:
-            return Complaint(f"{name} is required", f"{field}.{name}" if field else name)
 
 
 def _rules(mail: Json, now: int) -> Iterator[Complaint]:
@@ -139,8 +89,8 @@ def _person_rules(person: Json, field: str, mail: Json, now: int) -> Iterator[Co
             email = address["email"].lower()
             if email in seen:
                 message = (
-                    "Each email address in the personalization block should be unique between to, cc, and bcc. We found "
-                    f"the first duplicate instance of [{email}] in the {field}.{name} field."
+                    "Each email address in the personalization block should be unique between to, cc, and bcc. We "
+                    f"found the first duplicate instance of [{email}] in the {field}.{name} field."
                 )
                 yield Complaint(message, field)
             seen.add(email)
@@ -156,10 +106,3 @@ def _person_rules(person: Json, field: str, mail: Json, now: int) -> Iterator[Co
 def _send_at_rules(holder: Json, field: str, now: int) -> Iterator[Complaint]:
     if holder.get("send_at", 0) > now + _MAX_AHEAD_SECONDS:
         yield Complaint("Scheduling more than 72 hours in advance is forbidden.", field)
-
-
-def _json_type(value: object) -> str:
-    for name, kind in (("boolean", bool), ("integer", int), ("number", float), ("string", str), ("array", list)):
-        if isinstance(value, kind):
-            return name
-    return "null" if value is None else "object"

@@ -1,12 +1,14 @@
 """Stripe's objects as the sandbox keeps them: found, saved, and announced as events."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from kernel.clock import Clock
 from sandbox.storage import Storage
 from sandbox.stripe.errors import missing_object
+from sandbox.stripe.events import ENABLED
 from sandbox.tokens import Tokens
+from sandbox.webhooks import Courier
 
 Json = dict[str, Any]
 
@@ -19,39 +21,32 @@ _NOUNS = {"payment_method": "PaymentMethod"}
 class Context:
     """Whose call it is: what events say about the request behind them."""
 
-    request_id: str
+    request_id: str | None
+    """None for what happens by itself."""
     idempotency_key: str | None
     host: str
     """The address the client used, for links back."""
 
 
-class Outbox(Protocol):
-    """Where an event waits for delivery."""
-
-    def post(self, event_id: str) -> None:
-        """Deliver the event as soon as may be."""
-        ...
-
-    def wants(self, event_type: str) -> bool:
-        """Tell whether the webhook endpoint listens to this type."""
-        ...
+BY_ITSELF = Context(None, None, "")
+"""What happens without a request, such as an authorisation that expires."""
 
 
 class Books:
     """Reads and writes Stripe objects."""
 
-    def __init__(self, storage: Storage, clock: Clock, tokens: Tokens, outbox: Outbox) -> None:
+    def __init__(self, storage: Storage, clock: Clock, tokens: Tokens, courier: Courier) -> None:
         self._storage = storage
         self._clock = clock
         self._tokens = tokens
-        self._outbox = outbox
+        self._courier = courier
 
     def new_id(self, prefix: str) -> str:
         """Return an unused id."""
         return self._tokens.stripe(prefix)
 
     def new_text(self, length: int) -> str:
-        """Return random letters and digits."""
+        """Return random lower-case letters and digits."""
         return self._tokens.text(length)
 
     def now(self) -> int:
@@ -73,6 +68,11 @@ class Books:
             raise missing_object(_NOUNS.get(kind, kind), id_, param, status=status)
         return found
 
+    def waiting(self, kind: str, before: int) -> list[Json]:
+        """Return the objects created until `before` (Unix seconds) to which something is still to happen by itself."""
+        found = (self._storage.get(kind, id_) for id_ in self._storage.pending_ids(kind, before))
+        return [obj for obj in found if obj is not None]
+
     def save(self, obj: Json, *, order_id: str | None = None) -> None:
         """Keep a new or changed object; `order_id` when its own metadata does not name the order it belongs to."""
         kind = obj["object"]
@@ -83,11 +83,13 @@ class Books:
             created=obj["created"],
             parent=(obj.get("customer") if kind == "payment_intent" else obj.get("payment_intent")) or "",
             order_id=order_id or (obj.get("metadata") or {}).get("order_id", ""),
+            # An authorisation may expire, a late refund will settle.
+            pending=obj.get("status") == "requires_capture" or "_settles_to" in obj,
         )
 
     def announce(self, event_type: str, obj: Json, context: Context) -> None:
-        """Write an event about an object as it now is, and post it to the webhook endpoint."""
-        wanted = self._outbox.wants(event_type)
+        """Write an event about an object as it now is, and send it to the webhook endpoint if that listens to it."""
+        wanted = self._courier.enabled and event_type in ENABLED
         id_, now = self.new_id("evt"), self.now()
         event: Json = {
             "id": id_,
@@ -102,7 +104,7 @@ class Books:
         }
         self._storage.put("event", id_, event, created=now, parent=event_type, pending=wanted)
         if wanted:
-            self._outbox.post(id_)
+            self._courier.post(id_)
 
 
 def public(obj: Json) -> Json:

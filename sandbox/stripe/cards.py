@@ -24,6 +24,16 @@ class Authentication(Enum):
     ALWAYS = auto()
 
 
+class RefundCourse(Enum):
+    """How a refund to the card goes."""
+
+    AT_ONCE = auto()
+    LATE = auto()
+    """It is pending first and succeeds a little later."""
+    FAILS_LATE = auto()
+    """It succeeds first and fails a little later."""
+
+
 @dataclass(frozen=True, slots=True)
 class TestCard:
     """A card that behaves the same every time."""
@@ -34,6 +44,8 @@ class TestCard:
     decline: Decline | None = None
     """What happens to a charge, after authentication if that is wanted; None means it succeeds."""
     authentication: Authentication = Authentication.NEVER
+    refund: RefundCourse = RefundCourse.AT_ONCE
+    """How refunds to it go."""
     attachable: bool = True
     """Whether it can be attached to a customer."""
 
@@ -63,6 +75,8 @@ CARDS: dict[str, TestCard] = {
     "diners": TestCard("3056930009020004", "diners"),
     "jcb": TestCard("3566002020360505", "jcb"),
     "unionpay": TestCard("6200000000000005", "unionpay"),
+    "pendingRefund": TestCard("4000000000007726", "visa", refund=RefundCourse.LATE),
+    "refundFail": TestCard("4000000000005126", "visa", refund=RefundCourse.FAILS_LATE),
     "bypassPending": TestCard("4000000000000077", "visa"),
     "visa_chargeDeclined": TestCard("4000000000000002", "visa", decline=GENERIC, attachable=False),
     "visa_chargeDeclinedInsufficientFunds": TestCard(

@@ -15,10 +15,6 @@ class Charges:
     def __init__(self, books: Books) -> None:
         self._books = books
 
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/charges/{id}."""
-        return self._books.need("charge", args["id"], param="id")
-
     def make(self, intent: Json, method: Json, decline: Decline | None) -> Json:
         """Return a new charge: approved, and captured unless the intent says otherwise, or declined."""
         captured = decline is None and intent["capture_method"] != "manual"

@@ -11,9 +11,9 @@ from sandbox.stripe.payment_methods import card_of
 Json = dict[str, Any]
 
 _REDIRECT_ADVICE = (
-    "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment "
-    "methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept "
-    "redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
+    "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these "
+    "payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want "
+    "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
     "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
 )
 
@@ -29,11 +29,8 @@ class Confirmation:
         """Confirm an intent with a PaymentMethod and return it as it then is.
 
         Raises:
-            StripeError: the card was declined (402, the intent is back at requires_payment_method), or a return_url is
-                missing (nothing happened).
+            StripeError: the card was declined; the intent is back at requires_payment_method.
         """
-        if intent["automatic_payment_methods"]["allow_redirects"] == "always" and not params.get("return_url"):
-            raise StripeError(400, _REDIRECT_ADVICE)
         intent["payment_method"] = method["id"]
         if card_of(method).authentication is Authentication.ALWAYS:
             if params.get("off_session") not in {None, False, "false"} or params.get("error_on_requires_action"):
@@ -90,6 +87,7 @@ class Confirmation:
         page = f"http://{context.host}/stripe/_sandbox/payment_intents/{intent['id']}/authenticate"
         if params.get("return_url"):
             redirect = {"return_url": params["return_url"], "url": page}
+            intent["_return_url"] = params["return_url"]
             intent["next_action"] = {"redirect_to_url": redirect, "type": "redirect_to_url"}
         else:
             use_sdk = {"stripe_js": page, "type": "three_d_secure_redirect"}
@@ -135,6 +133,16 @@ class Confirmation:
         intent["last_payment_error"] = error
         self._books.save(intent)
         self._books.announce("payment_intent.payment_failed", intent, context)
+
+
+def require_return_url(intent: Json, params: Json) -> None:
+    """Refuse to confirm when the customer might be sent away without a way back.
+
+    Raises:
+        StripeError: `return_url` is missing.
+    """
+    if intent["automatic_payment_methods"]["allow_redirects"] == "always" and not params.get("return_url"):
+        raise StripeError(400, _REDIRECT_ADVICE)
 
 
 def _doc(code: str) -> str:

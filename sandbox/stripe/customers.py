@@ -43,7 +43,3 @@ class Customers:
         }
         self._books.save(customer)
         return customer
-
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/customers/{id}."""
-        return self._books.need("customer", args["id"], param="id")

@@ -1,5 +1,6 @@
 """Stripe's error envelope."""
 
+from http import HTTPStatus
 from typing import Any
 
 DOC = "https://stripe.com/docs/error-codes/"
@@ -63,8 +64,8 @@ def injected(status: int) -> StripeError:
                 "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
             )
             return StripeError(429, message, code="rate_limit", remembered=False)
-        case _ if status < 500:
+        case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return StripeError(status, "The request was refused.", remembered=False)
         case _:
             message = "An unknown error occurred. If this persists, please contact support@stripe.com."
-            return StripeError(status, message, kind="api_error", remembered=status == 500)
+            return StripeError(status, message, kind="api_error", remembered=status == HTTPStatus.INTERNAL_SERVER_ERROR)

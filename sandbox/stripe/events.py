@@ -1,4 +1,4 @@
-"""Events: what happened to Stripe's objects, readable and delivered as signed webhooks."""
+"""Events on their way out: which ones the webhook endpoint hears of, and how they are signed."""
 
 import hashlib
 import hmac
@@ -7,13 +7,11 @@ from typing import Any
 import orjson
 
 from sandbox.storage import Storage
-from sandbox.stripe.books import Books, Context
 from sandbox.webhooks import Parcel
 
 Json = dict[str, Any]
 
-# What a shop that follows payments would tick in Stripe's dashboard.
-_ENABLED = frozenset(
+ENABLED = frozenset(
     {
         "payment_intent.processing",
         "payment_intent.requires_action",
@@ -27,36 +25,25 @@ _ENABLED = frozenset(
         "refund.failed",
     }
 )
-
-
-class Events:
-    """The operations on Events."""
-
-    def __init__(self, books: Books) -> None:
-        self._books = books
-
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/events/{id}."""
-        return self._books.need("event", args["id"], param="id")
+"""The types that are delivered: what a shop that follows its payments would tick in Stripe's dashboard."""
 
 
 class EventMail:
-    """Turns events into webhook requests."""
+    """Turns events into webhook requests, one event each, as Stripe does."""
 
     def __init__(self, storage: Storage, secret: str) -> None:
         self._storage = storage
         self._secret = secret.encode()
 
     def parcel(self, ids: list[str], now: int) -> Parcel | None:
-        """Return the signed request for an event, or None when it is gone. Stripe sends one event per request."""
+        """Return the signed request for an event, or None when it is gone."""
         event = self._storage.get("event", ids[0])
         if event is None:
             return None
         body = orjson.dumps(event)
         signature = hmac.new(self._secret, f"{now}.".encode() + body, hashlib.sha256).hexdigest()
-        return Parcel(
-            body, {"content-type": "application/json; charset=utf-8", "stripe-signature": f"t={now},v1={signature}"}
-        )
+        headers = {"content-type": "application/json; charset=utf-8", "stripe-signature": f"t={now},v1={signature}"}
+        return Parcel(body, headers)
 
     def delivered(self, ids: list[str]) -> None:
         """Note that the endpoint took the events, or that they are given up."""
@@ -65,8 +52,3 @@ class EventMail:
             if event is not None:
                 event["pending_webhooks"] = 0
                 self._storage.put("event", id_, event, created=event["created"], parent=event["type"])
-
-
-def wanted(event_type: str) -> bool:
-    """Tell whether the webhook endpoint listens to this type."""
-    return event_type in _ENABLED

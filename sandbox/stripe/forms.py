@@ -57,13 +57,10 @@ def typed(book: SchemaBook, operation: str, form: Json) -> Json:
     Raises:
         StripeError: the first thing that Stripe would refuse.
     """
-    schema = book.schema(operation)
-    if schema is None:
-        return form
-    value: Json = _coerce(book, schema, form)
-    first = next(iter(book.violations(operation, value)), None)
-    if first is not None:
-        raise _refusal(first)
+    value: Json = _coerce(book, book.schema(operation), form)
+    violations = book.violations(operation, value)
+    if violations:
+        raise _refusal(violations[0])
     metadata = value.get("metadata")
     if metadata:
         _check_metadata(metadata)
@@ -120,8 +117,8 @@ def _refusal(violation: Violation) -> StripeError:
             return bad_parameter(f"Missing required param: {missing}.", missing, "parameter_missing")
         case _ if value == "":
             message = (
-                f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter; "
-                f"however '{param}' cannot be unset. You should remove '{param}' from your request or supply a "
+                f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter;"
+                f" however '{param}' cannot be unset. You should remove '{param}' from your request or supply a "
                 "non-empty value."
             )
             return bad_parameter(message, param, "parameter_invalid_empty")

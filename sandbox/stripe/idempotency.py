@@ -80,7 +80,7 @@ def _check_same(key: str, first: tuple[str, str], again: tuple[str, str]) -> Non
     else:
         what = "the same parameters they were first used with"
     message = (
-        f"Keys for idempotent requests can only be used with {what}. Try using a key other than '{key}' if you meant to "
-        "execute a different request."
+        f"Keys for idempotent requests can only be used with {what}. Try using a key other than '{key}' if you meant "
+        "to execute a different request."
     )
     raise StripeError(400, message, kind="idempotency_error", remembered=False)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.stripe.books import Books, Context, public
 from sandbox.stripe.charges import Charges
-from sandbox.stripe.confirmation import Confirmation
+from sandbox.stripe.confirmation import Confirmation, require_return_url
 from sandbox.stripe.errors import StripeError, bad_parameter
 from sandbox.stripe.money import Sum, check_amount, check_currency
 from sandbox.stripe.payment_methods import PaymentMethods
@@ -58,6 +58,7 @@ class PaymentIntents:
         if params.get("confirm"):
             if method is None:
                 raise _nothing_to_confirm_with(intent)
+            require_return_url(intent, params)
             self._books.announce("payment_intent.created", intent, context)
             return self._confirmation.run(intent, method, params, context)
         if method is not None:
@@ -66,10 +67,6 @@ class PaymentIntents:
         self._books.save(intent)
         self._books.announce("payment_intent.created", intent, context)
         return intent
-
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/payment_intents/{id}."""
-        return self._need(args)
 
     def update(self, params: Json, args: Json, context: Context) -> Json:
         """POST /v1/payment_intents/{id}."""
@@ -104,6 +101,7 @@ class PaymentIntents:
             method = self._methods.resolve(intent["payment_method"], param="payment_method")
         if method is None:
             raise _nothing_to_confirm_with(intent)
+        require_return_url(intent, params)
         for name in ("capture_method", "receipt_email", "setup_future_usage", "shipping"):
             if name in params:
                 intent[name] = params[name] or None
@@ -123,8 +121,10 @@ class PaymentIntents:
             message = "This value must be greater than or equal to 1."
             raise bad_parameter(message, "amount_to_capture", "parameter_invalid_integer")
         if amount > intent["amount_capturable"]:
-            capturable = Sum(intent["amount_capturable"], intent["currency"])
-            message = f"The requested capture amount is greater than the amount you can capture for this charge ({capturable})."
+            message = (
+                "The requested capture amount is greater than the amount you can capture for this charge "
+                f"({Sum(intent['amount_capturable'], intent['currency'])})."
+            )
             raise StripeError(400, message, code="amount_too_large", param="amount_to_capture")
         self._charges.capture(self._books.need("charge", intent["latest_charge"], param="id"), amount, context)
         intent["status"] = "succeeded"
@@ -144,27 +144,35 @@ class PaymentIntents:
                 f"PaymentIntent with one of the following statuses may be canceled: {', '.join(_CANCELABLE)}."
             )
             raise _wrong_state(intent, message)
+        self._cancel(intent, params.get("cancellation_reason"), context)
+        return intent
+
+    def authenticate(self, id_: str, outcome: str, context: Context) -> Json:
+        """Play the customer finishing 3-D Secure, and return the intent as it then is.
+
+        Raises:
+            StripeError: there is nothing to authenticate.
+        """
+        intent = self._need({"id": id_})
+        if intent["status"] != "requires_action":
+            message = f"There is nothing to authenticate: this PaymentIntent has a status of {intent['status']}."
+            raise _wrong_state(intent, message)
+        return self._confirmation.authenticate(intent, context, success=outcome == "succeed")
+
+    def expire(self, intent: Json, context: Context) -> None:
+        """Let go of an authorisation that nobody captured in time."""
+        self._cancel(intent, "automatic", context)
+
+    def _cancel(self, intent: Json, reason: str | None, context: Context) -> None:
         if intent["status"] == "requires_capture":
             self._charges.release(self._books.need("charge", intent["latest_charge"], param="id"), context)
         intent["status"] = "canceled"
         intent["amount_capturable"] = 0
         intent["canceled_at"] = self._books.now()
-        intent["cancellation_reason"] = params.get("cancellation_reason")
+        intent["cancellation_reason"] = reason
         intent["next_action"] = None
         self._books.save(intent)
         self._books.announce("payment_intent.canceled", intent, context)
-        return intent
-
-    def authenticate(self, params: Json, args: Json, context: Context) -> Json:
-        """POST /_sandbox/payment_intents/{id}/authenticate: the customer finishes 3-D Secure."""
-        outcome = params.get("outcome")
-        if outcome not in {"succeed", "fail"}:
-            raise bad_parameter("Invalid outcome: must be one of succeed or fail", "outcome")
-        intent = self._need(args)
-        if intent["status"] != "requires_action":
-            message = f"There is nothing to authenticate: this PaymentIntent has a status of {intent['status']}."
-            raise _wrong_state(intent, message)
-        return self._confirmation.authenticate(intent, context, success=outcome == "succeed")
 
     def _need(self, args: Json) -> Json:
         return self._books.need("payment_intent", args["id"], param="intent")

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 _MAX_LIMIT = 100
 _DEFAULT_LIMIT = 10
 SEARCH_LAG_SECONDS = 2
-"""Search at Stripe lags behind writes, "under a minute" as a rule: enough here to catch whoever reads his own writes."""
+"""Search at Stripe lags behind writes, as a rule under a minute; this much catches whoever reads his own writes."""
 
 _CLAUSE = re.compile(
     r"""\s*(-?)(metadata\[["'](?P<key>[^"']+)["']\]|(?P<field>\w+))\s*(?P<op>:|~|>=|<=|>|<)\s*"""
@@ -81,10 +81,10 @@ class Lists:
     def _page(self, kind: str, params: Json, parent: str | None, url: str, *, parents: list[str] | None = None) -> Json:
         limit = _limit(params)
         where, values = "kind = ?", [kind]
-        for name in [parent] if parent is not None else parents or []:
-            values.append(name)
-        if len(values) > 1:
-            where += f" AND parent IN ({', '.join('?' * (len(values) - 1))})"
+        wanted = [parent] if parent is not None else parents or []
+        if wanted:
+            where += f" AND parent IN ({', '.join('?' * len(wanted))})"
+            values.extend(wanted)
         for sign, moment in _created(params.get("created")):
             where += f" AND created {sign} ?"
             values.append(moment)

@@ -23,10 +23,6 @@ class PaymentMethods:
         self._books.save(method)
         return method
 
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/payment_methods/{id}."""
-        return self._books.need("payment_method", args["id"], param="payment_method")
-
     def attach(self, params: Json, args: Json, context: Context) -> Json:
         """POST /v1/payment_methods/{id}/attach."""
         customer = params["customer"]

@@ -3,10 +3,15 @@
 from typing import Any
 
 from sandbox.stripe.books import Books, Context
+from sandbox.stripe.cards import RefundCourse
 from sandbox.stripe.errors import StripeError, bad_parameter
 from sandbox.stripe.money import Sum
+from sandbox.stripe.payment_methods import card_of
 
 Json = dict[str, Any]
+
+SETTLING_SECONDS = 2
+"""How long a refund to one of the late cards is under way; days at a bank, a moment here."""
 
 
 class Refunds:
@@ -67,6 +72,11 @@ class Refunds:
             "status": "succeeded",
             "transfer_reversal": None,
         }
+        course = self._course(charge)
+        if course is not RefundCourse.AT_ONCE:
+            refund["_settles_to"] = "succeeded" if course is RefundCourse.LATE else "failed"
+        if course is RefundCourse.LATE:
+            refund["status"] = "pending"
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
         self._books.save(refund, order_id=charge["metadata"].get("order_id"))
@@ -75,9 +85,23 @@ class Refunds:
         self._books.announce("charge.refunded", charge, context)
         return refund
 
-    def retrieve(self, params: Json, args: Json, context: Context) -> Json:
-        """GET /v1/refunds/{id}."""
-        return self._books.need("refund", args["id"], param="refund")
+    def settle(self, refund: Json, context: Context) -> None:
+        """Let a refund that was waiting come to its end; a failed one gives the money back to the shop."""
+        charge = self._books.need("charge", refund["charge"], param="charge")
+        refund["status"] = refund.pop("_settles_to")
+        if refund["status"] == "failed":
+            refund["failure_reason"] = "unknown"
+            refund["failure_balance_transaction"] = self._books.new_id("txn")
+            charge["amount_refunded"] -= refund["amount"]
+            charge["refunded"] = False
+            self._books.save(charge)
+        self._books.save(refund, order_id=charge["metadata"].get("order_id"))
+        self._books.announce("refund.updated", refund, context)
+        if refund["status"] == "failed":
+            self._books.announce("refund.failed", refund, context)
+
+    def _course(self, charge: Json) -> RefundCourse:
+        return card_of(self._books.need("payment_method", charge["payment_method"], param="payment_method")).refund
 
     def _charge(self, params: Json) -> Json:
         if params.get("charge") is not None:
