@@ -145,9 +145,7 @@ class Order:
         self._database = sqlite3.connect(config.data_dir / "floor.db", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, state TEXT, total INT, body BLOB)"
-        )
+        self._database.execute("CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT, total INT, body BLOB)")
 
     async def place(
         self, request: order_service_pb2.PlaceOrderRequest, context: Context

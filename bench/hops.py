@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -20,12 +20,12 @@ Hop = tuple[Handler, type[Message]]
 ORDER_ID = "019354a0-0000-7000-8000-000000000000"
 
 
-async def serve(address: str, service: str, hops: dict[str, Hop]) -> None:
+async def serve(address: str, service: str, hops: Mapping[str, Hop]) -> None:
     """Serve until SIGTERM, with grpc.aio's default options."""
     server = grpc.aio.server()
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
-            handler,  # type: ignore[arg-type]  # typed for the threaded server, which shares the class
+            handler,
             request_deserializer=request.FromString,
             response_serializer=Message.SerializeToString,
         )

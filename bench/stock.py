@@ -16,20 +16,20 @@ from bench.config import HopConfig
 from bench.hops import ORDER_ID, Context, charge_request, mail_request, serve, tax_request
 
 
-async def quote_tax(request: tax_service_pb2.QuoteTaxRequest, context: Context) -> tax_service_pb2.QuoteTaxResponse:
+async def quote_tax(_request: tax_service_pb2.QuoteTaxRequest, _context: Context) -> tax_service_pb2.QuoteTaxResponse:
     """Answer with nothing."""
     return tax_service_pb2.QuoteTaxResponse()
 
 
 async def charge_payment(
-    request: payment_service_pb2.ChargePaymentRequest, context: Context
+    _request: payment_service_pb2.ChargePaymentRequest, _context: Context
 ) -> payment_service_pb2.ChargePaymentResponse:
     """Answer with nothing."""
     return payment_service_pb2.ChargePaymentResponse()
 
 
 async def send_notification(
-    request: notify_service_pb2.SendNotificationRequest, context: Context
+    _request: notify_service_pb2.SendNotificationRequest, _context: Context
 ) -> notify_service_pb2.SendNotificationResponse:
     """Answer with nothing."""
     return notify_service_pb2.SendNotificationResponse()

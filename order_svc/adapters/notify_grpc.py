@@ -15,7 +15,7 @@ _CALL_SECONDS = 5.0
 class GrpcMails:
     """The port `Mails`."""
 
-    def __init__(self, stub: notify_service_pb2_grpc.NotifyServiceAsyncStub) -> None:
+    def __init__(self, stub: "notify_service_pb2_grpc.NotifyServiceAsyncStub") -> None:
         self._stub = stub
 
     async def confirm(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:

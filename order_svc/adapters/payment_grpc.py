@@ -26,7 +26,7 @@ _STATES = {
 class GrpcPayments:
     """The port `Payments`."""
 
-    def __init__(self, stub: payment_service_pb2_grpc.PaymentServiceAsyncStub) -> None:
+    def __init__(self, stub: "payment_service_pb2_grpc.PaymentServiceAsyncStub") -> None:
         self._stub = stub
 
     async def charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal] | Unknown:

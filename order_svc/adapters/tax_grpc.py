@@ -21,7 +21,7 @@ _SOURCES = {
 class GrpcTaxes:
     """The port `Taxes`."""
 
-    def __init__(self, stub: tax_service_pb2_grpc.TaxServiceAsyncStub) -> None:
+    def __init__(self, stub: "tax_service_pb2_grpc.TaxServiceAsyncStub") -> None:
         self._stub = stub
 
     async def quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal] | Unknown:
