@@ -8,14 +8,15 @@ from google.protobuf.message import Message
 
 from gateway import percent
 from gateway.json_text import parse, parse_object
-from gateway.query import QueryReader, json_value
+from gateway.query import QueryReader
 from gateway.read_json import MessageReaders
 from gateway.routes import REQUEST_ID, Route, find_field
+from gateway.scalars import value_of_text
 from gateway.wrong import Wrong, refusal
 from kernel.errors import FieldViolation
 
 KEY_HEADER = "Idempotency-Key"
-_MAX_KEY_LENGTH = 128
+MAX_KEY_LENGTH = 128
 _FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
 
 
@@ -91,7 +92,7 @@ class Binder:
                 violations.append(FieldViolation(f".{variable.field}", str(error)))
                 continue
             field = find_field(self._input, variable.field)
-            value = text if field is None else json_value(field, text)
+            value = text if field is None else value_of_text(field, text)
             violations.extend(_put(members, variable.field, value, "the path"))
         return violations
 
@@ -102,8 +103,8 @@ def _merge_key(members: dict[str, Any], keys: Sequence[str]) -> list[FieldViolat
     if len(keys) > 1:
         return [FieldViolation(f".{KEY_HEADER}", "is given more than once")]
     key = keys[0]
-    if not 1 <= len(key) <= _MAX_KEY_LENGTH or not all(_FIRST_VISIBLE <= letter <= _LAST_VISIBLE for letter in key):
-        return [FieldViolation(f".{KEY_HEADER}", f"must be 1 to {_MAX_KEY_LENGTH} visible ASCII characters")]
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not all(_FIRST_VISIBLE <= letter <= _LAST_VISIBLE for letter in key):
+        return [FieldViolation(f".{KEY_HEADER}", f"must be 1 to {MAX_KEY_LENGTH} visible ASCII characters")]
     return _put(members, REQUEST_ID, key, f"the {KEY_HEADER} header")
 
 

@@ -7,10 +7,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway import percent, wellknown
 from gateway.routes import Route, find_field
+from gateway.scalars import value_of_text
 from gateway.wrong import Wrong
 from kernel.errors import FieldViolation
-
-_BOOLEANS = {"true": True, "false": False}
 
 
 class QueryReader:
@@ -46,7 +45,7 @@ class QueryReader:
         *parents, name = path.split(".")
         for parent in parents:
             members = members.setdefault(parent, {})
-        item = json_value(field, value)
+        item = value_of_text(field, value)
         if field.is_repeated:
             members.setdefault(name, []).append(item)
         elif name in members:
@@ -54,13 +53,6 @@ class QueryReader:
         else:
             members[name] = item
         return None
-
-
-def json_value(field: FieldDescriptor, text: str) -> Any:  # noqa: ANN401  (any JSON value)
-    """Return a URL's text as the JSON value that the field's reader expects; numbers may stay strings there."""
-    if field.type == FieldDescriptor.TYPE_BOOL:
-        return _BOOLEANS.get(text, text)
-    return text
 
 
 def parameters(route: Route) -> Iterator[tuple[str, FieldDescriptor]]:

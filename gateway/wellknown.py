@@ -11,7 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway import scalars
 from gateway.json_text import kind_of
+from gateway.scalars import Reader
 from gateway.wrong import Wrong
 
 _PACKAGE = "google.protobuf."
@@ -28,13 +30,11 @@ _RFC_3339 = re.compile(
 _SECONDS = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,9})?s", re.ASCII)
 
 
-def reader(
-    descriptor: Descriptor, scalar_reader: Callable[[FieldDescriptor], Callable[[Any], Any]]
-) -> Callable[[Any], Any] | None:
+def reader(descriptor: Descriptor) -> Reader | None:
     """Return the reader of a type with a JSON form of its own; None for all others."""
     name = descriptor.full_name
     if name in _WRAPPERS:
-        return _wrapper_reader(descriptor, scalar_reader(descriptor.fields_by_name["value"]))
+        return _wrapper_reader(descriptor, scalars.reader(descriptor.fields_by_name["value"]))
     if name in _BY_JSON_FORMAT:
         return _json_format_reader(descriptor)
     return {
@@ -70,12 +70,12 @@ def is_leaf(descriptor: Descriptor) -> bool:
     }
 
 
-def _wrapper_reader(descriptor: Descriptor, read_value: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _wrapper_reader(descriptor: Descriptor, read_value: Reader) -> Reader:
     make = message_factory.GetMessageClass(descriptor)
     return lambda value: make(value=read_value(value))
 
 
-def _json_format_reader(descriptor: Descriptor) -> Callable[[Any], Any]:
+def _json_format_reader(descriptor: Descriptor) -> Reader:
     make = message_factory.GetMessageClass(descriptor)
 
     def read(value: Any) -> Any:  # noqa: ANN401

@@ -1,0 +1,1 @@
+"""What the documentation is made of: schemas, operations, problems, and the page that shows them."""

@@ -1,0 +1,179 @@
+"""Routes and webhooks as OpenAPI operations."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from gateway import problem, query
+from gateway.bind import KEY_HEADER, MAX_KEY_LENGTH
+from gateway.contract import Contract
+from gateway.documentation.failures import REQUEST_ID_HEADER, references
+from gateway.documentation.schemas import Schemas
+from gateway.routes import REQUEST_ID, Route, find_field
+from gateway.webhooks import Webhook, payload_limit
+from kernel.errors import Reason
+
+_FIRST_SENTENCE = re.compile(r"(?<=[.:])\s")
+_WORD = re.compile(r"[A-Z][A-Z_]+")
+
+_KEY_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_KEY_LENGTH,
+    "pattern": "^[\\x21-\\x7e]+$",
+    "description": "Names the change that is meant; it becomes the call's `request_id`. The same key with the same "
+    "request gives the first answer again, with another request 409.",
+}
+
+
+class Operations:
+    """Writes operations, each under a name of its own."""
+
+    def __init__(self, contract: Contract, schemas: Schemas) -> None:
+        self._contract = contract
+        self._schemas = schemas
+        self._names: set[str] = set()
+
+    def of_route(self, route: Route) -> dict[str, Any]:
+        """Return the operation of a route."""
+        method = route.method
+        written = self._described(method, self._name(method), method.containing_service.name)
+        if parameters := self._parameters(route):
+            written["parameters"] = parameters
+        if route.body:
+            written["requestBody"] = self._request_body(route)
+        written["responses"] = self._responses(route)
+        return written
+
+    def of_webhook(self, webhook: Webhook) -> dict[str, Any]:
+        """Return the operation of a webhook."""
+        method = self._contract.method(webhook.method)
+        fields = method.input_type.fields_by_name
+        limit = payload_limit(webhook, self._contract)
+        return {
+            **self._described(method, method.name, "Webhooks"),
+            "parameters": [
+                {
+                    "name": header,
+                    "in": "header",
+                    "required": True,
+                    "description": self._contract.comment(fields[name]),
+                    "schema": {"type": "string"},
+                }
+                for name, header in webhook.headers.items()
+            ],
+            "requestBody": {
+                "required": True,
+                "description": f"The events as the provider sends them, byte for byte; at most {limit} bytes.",
+                "content": {"application/json": {"schema": {}}},
+            },
+            "responses": {
+                "200": self._answer("Stored.", self._schemas.answered(method.output_type)),
+                **references([HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]),
+            },
+        }
+
+    def _name(self, method: MethodDescriptor) -> str:
+        """Return a name of its own for each operation; further bindings of one RPC are numbered."""
+        name, number = method.name, 1
+        while name in self._names:
+            number += 1
+            name = f"{method.name}{number}"
+        self._names.add(name)
+        return name
+
+    def _described(self, method: MethodDescriptor, name: str, tag: str) -> dict[str, Any]:
+        comment = self._contract.comment(method)
+        return {
+            "operationId": name,
+            "summary": _FIRST_SENTENCE.split(comment, maxsplit=1)[0].rstrip(".:"),
+            "description": comment,
+            "tags": [tag],
+        }
+
+    def _parameters(self, route: Route) -> list[dict[str, Any]]:
+        parameters = []
+        for variable in route.template.variables:
+            field = find_field(route.method.input_type, variable.field)
+            if field is not None:
+                schema = {"minLength": 1, **self._schemas.sent(field)}
+                parameters.append(_parameter(variable.field, "path", schema, required=True))
+        for path, field in query.parameters(route):
+            parameters.append(_parameter(path, "query", self._schemas.sent(field), required=False))
+        if route.needs_key:
+            parameters.append(_parameter(KEY_HEADER, "header", _KEY_SCHEMA, required=True))
+        return parameters
+
+    def _request_body(self, route: Route) -> dict[str, Any]:
+        request = route.method.input_type
+        if route.body == "*":
+            elsewhere = route.bound_by_path() | ({REQUEST_ID} if route.needs_key else set())
+            schema = self._schemas.request_body(request, frozenset(elsewhere))
+        else:
+            schema = self._schemas.sent(request.fields_by_name[route.body])
+        required = self._schemas.is_required(schema)
+        return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+    def _responses(self, route: Route) -> dict[str, Any]:
+        output = route.method.output_type
+        if route.response_body:
+            schema = self._schemas.answered_field(output.fields_by_name[route.response_body])
+        else:
+            schema = self._schemas.answered(output)
+        comment = self._contract.comment(output)
+        if route.method.server_streaming:
+            success = {"200": _event_stream(comment, schema)}
+        elif route.location is not None:
+            success = {"201": self._answer(comment, schema, location=route.location.text)}
+        else:
+            success = {"200": self._answer(comment, schema)}
+        return {**success, **references(self._failing(route))}
+
+    def _failing(self, route: Route) -> list[int]:
+        """Return the statuses of failures worth naming: those of its kind of request, and those its comment names."""
+        statuses = {int(HTTPStatus.BAD_REQUEST)}
+        if route.template.variables:
+            statuses.add(HTTPStatus.NOT_FOUND)
+        if route.body:
+            statuses |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+        if route.needs_key:
+            statuses.add(HTTPStatus.CONFLICT)
+        named = set(_WORD.findall(self._contract.comment(route.method))) & set(Reason.__members__)
+        return sorted(statuses | {problem.status_of(Reason[name]) for name in named})
+
+    def _answer(self, description: str, schema: dict[str, Any], location: str = "") -> dict[str, Any]:
+        headers: dict[str, Any] = {"X-Request-Id": REQUEST_ID_HEADER}
+        if location:
+            headers["Location"] = {
+                "description": f"Where it can be read: `{location}`.",
+                "required": True,
+                "schema": {"type": "string", "format": "uri-reference"},
+            }
+        content = {"application/json": {"schema": schema}}
+        return {"description": description or "Done.", "headers": headers, "content": content}
+
+
+def _parameter(name: str, place: str, schema: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
+    written = dict(schema)
+    description = written.pop("description", "")
+    parameter: dict[str, Any] = {"name": name, "in": place, "required": required, "schema": written}
+    if description:
+        parameter["description"] = description
+    return parameter
+
+
+def _event_stream(comment: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": f"{comment}\n\nServer-sent events. The `data` of each unnamed event is one object as below; "
+        "an `error` event brings a problem and ends the stream, an `end` event ends it in good order. "
+        "Comments (`: still here`) keep the connection open.",
+        "headers": {"X-Request-Id": REQUEST_ID_HEADER},
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+            }
+        },
+    }

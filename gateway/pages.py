@@ -1,0 +1,79 @@
+"""The pages that the gateway serves itself: health, the OpenAPI document, and the documentation that shows it."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway import problem
+from gateway.asgi import JSON
+from gateway.readiness import Readiness
+
+_Page = Callable[[Request], Awaitable[Response]]
+
+# Everything the page loads comes from here, and nothing in it is inline.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_FILES = {
+    problem.DOCUMENTATION: ("docs.html", "text/html; charset=utf-8"),
+    "/docs/docs.css": ("docs.css", "text/css; charset=utf-8"),
+    "/docs/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
+}
+
+
+def pages(readiness: Readiness, openapi: Mapping[str, Any]) -> list[Route]:
+    """Return the routes of all pages."""
+    folder = resources.files("gateway.documentation").joinpath("page")
+    return [
+        Route("/healthz", _alive),
+        Route("/readyz", _ready(readiness)),
+        Route("/openapi.json", _fixed(orjson.dumps(openapi), JSON)),
+        *(Route(path, _fixed(folder.joinpath(name).read_bytes(), kind)) for path, (name, kind) in _FILES.items()),
+    ]
+
+
+async def router_problem(request: Request, error: Exception) -> Response:
+    """Answer what Starlette's router refuses, in the form of every other problem."""
+    allow = (error.headers or {}).get("Allow", "") if isinstance(error, HTTPException) else ""
+    methods = sorted({*allow.split(", "), "OPTIONS"}) if allow else []
+    if methods and request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": ", ".join(methods)})
+    told = problem.of_wrong_method(methods) if methods else problem.of_no_route()
+    return Response(told.body(), told.status, dict(told.headers), media_type=problem.MEDIA_TYPE)
+
+
+async def _alive(_: Request) -> Response:
+    """Tell that the process runs; whether it is of use is /readyz's to tell."""
+    return Response(orjson.dumps({"status": "alive"}), media_type=JSON)
+
+
+def _ready(readiness: Readiness) -> _Page:
+    async def answer(_: Request) -> Response:
+        ready = readiness.ready()
+        document = {"status": "ready" if ready else "not ready", "services": dict(readiness.states())}
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(orjson.dumps(document), status, media_type=JSON)
+
+    return answer
+
+
+def _fixed(body: bytes, content_type: str) -> _Page:
+    """Return a page that never changes while the process runs; browsers ask whether it has."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Content-Security-Policy": _PAGE_POLICY}
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(body, headers=headers, media_type=content_type)
+
+    return answer
