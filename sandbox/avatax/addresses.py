@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sandbox.avatax.errors import AvataxError, tax_error
@@ -76,6 +77,7 @@ class AddressBook:
         return position
 
 
+@lru_cache(maxsize=4096)
 def resolve(place: Place) -> tuple[Place, bool]:
     """Return an address with codes for country and region, and whether its postal code fits its region.
 

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 KIND = "document"
 _NON_TAXABLE = "NT"
 _DEFAULT_COMPANY = "DEFAULT"
+_DEFAULT_TYPE = "SalesOrder"
 _ID_DIGITS = 14
 
 
@@ -108,14 +109,15 @@ class Documents:
         return self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def _existing(self, body: Json) -> Json | None:
-        if not body.get("code"):
+        type_ = body.get("type", _DEFAULT_TYPE)
+        if not body.get("code") or not _kept(type_):
             return None
         company = body.get("companyCode") or _DEFAULT_COMPANY
-        return self._storage.get(KIND, _key(company, body["code"], body.get("type", "SalesOrder")))
+        return self._storage.get(KIND, _key(company, body["code"], type_))
 
     def _write(self, body: Json, earlier: Json | None, reason: str = "NotAdjusted") -> Json:
-        type_ = body.get("type", "SalesOrder")
-        kept = type_.endswith("Invoice")
+        type_ = body.get("type", _DEFAULT_TYPE)
+        kept = _kept(type_)
         status = ("Committed" if body.get("commit") else "Saved") if kept else "Temporary"
         book = AddressBook()
         sources = body["lines"]
@@ -165,6 +167,11 @@ class Documents:
             order_id=_order_of(document),
         )
         return document
+
+
+def _kept(type_: str) -> bool:
+    """Tell whether documents of a type are kept; the others are estimates."""
+    return type_.endswith("Invoice")
 
 
 def _key(company: str, code: str, type_: str) -> str:
