@@ -1,0 +1,40 @@
+"""The entry point: names every command, imports none."""
+
+import click
+
+from cli.lazy import LazyGroup
+
+_COMMANDS = {
+    "up": ("cli.up:command", "Run the whole mesh in this process."),
+    "demo": ("cli.demo:command", "Show four orders and what becomes of each, on a running mesh."),
+    "order": ("cli.order:group", "Place, get, list, explain and watch orders."),
+    "explain": ("cli.order:explain", "Tell the whole story of an order."),
+    "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
+    "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
+    "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
+    "bench": ("cli.bench:command", "Measure the mesh against its floor."),
+    "version": ("cli.version:command", "Print the version."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 refused; 2 wrong usage; 3 unavailable, worth another try.",
+)
+@click.version_option(package_name="ordermesh", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Ordermesh: orders, tax, payment and mail, with a REST gateway.
+
+    Everything is set through environment variables, and everything has a default; `ordermesh up` needs none.
+    """
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    cli(prog_name="ordermesh")
+
+
+if __name__ == "__main__":
+    main()

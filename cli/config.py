@@ -1,0 +1,60 @@
+"""What the command can be told from outside; the only module of it that meets the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from chassis.config import Environment
+
+# Who listens on every address is called on loopback.
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  (recognised here, not listened on)
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, to be handed to the config of each part."""
+    return os.environ  # noqa: TID251  (this is the config module)
+
+
+@dataclass(frozen=True, slots=True)
+class CliConfig:
+    """Where the command finds a running mesh, and its own data."""
+
+    order_address: str
+    """ORDER_ADDR: where order_svc is called."""
+
+    gateway_url: str
+    """ORDERMESH_GATEWAY_ADDR, as the address of a web page."""
+
+    sandbox_url: str
+    """SANDBOX_ADDR, likewise."""
+
+    data_dir: Path
+    """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    otlp_endpoint: str
+    """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
+
+    @classmethod
+    def from_env(cls, values: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigError: Lists everything that is wrong.
+        """
+        env = Environment(values)
+        config = cls(
+            order_address=_reachable(env.address("ORDER_ADDR", "127.0.0.1:50051")),
+            gateway_url=f"http://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
+            sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
+            data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
+            otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        )
+        env.check()
+        return config
+
+
+def _reachable(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    return f"{_EVERY_ADDRESS.get(host, host)}{colon}{port}"

@@ -1,0 +1,114 @@
+"""The mesh, put together: which parts there are, in which order they start, and how they run in one process."""
+
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+
+from chassis.config import ConfigError
+from chassis.service import until_stopped
+from chassis.storage.changes import StorageUnavailable
+from chassis.storage.migrations import MigrationFailed
+from chassis.storage.ownership import AlreadyOwned
+from chassis.telemetry.setup import Telemetry
+from cli.part import Part
+
+# Each part finds those that it calls running already; they stop in reverse.
+NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
+
+Ready = Callable[[Mapping[str, str]], None]
+"""Told once that all parts run, with the address of each by its name."""
+
+
+class CannotStart(Exception):
+    """A part could not be started; the message says which, why and what to do."""
+
+
+def load(name: str, values: Mapping[str, str]) -> Part:
+    """Return one part, set up from the environment; imports no other.
+
+    Raises:
+        ConfigError: Some of it is wrong.
+    """
+    part: Part = import_module(f"cli.parts.{name}").part(values)
+    return part
+
+
+def whole(values: Mapping[str, str]) -> list[Part]:
+    """Return all parts in the order in which they start; without the sandbox when nobody calls it.
+
+    Raises:
+        ConfigError: Some of the environment is wrong; lists the complaints of all parts together.
+    """
+    parts: list[Part] = []
+    complaints: dict[str, None] = {}
+    for name in NAMES:
+        try:
+            parts.append(load(name, values))
+        except ConfigError as error:
+            complaints.update(dict.fromkeys(str(error).splitlines()))
+    for part in parts:
+        if part.address.endswith(":0"):
+            complaints[f"  {part.variable}: the others must know the port; 0 leaves it open"] = None
+    if complaints:
+        raise ConfigError("\n".join(complaints))
+    sandbox, *others = parts
+    called = any(part.provider_url.startswith(f"http://{sandbox.address}/") for part in others)
+    return parts if called else others
+
+
+async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready) -> None:
+    """Start the parts in order, tell that they are ready, wait for SIGTERM or SIGINT, stop them in reverse order.
+
+    Raises:
+        CannotStart: One of them could not; those before it have stopped again.
+    """
+    bound: dict[str, str] = {}
+    started = [_started(part, telemetry.for_service(part.name), bound) for part in parts]
+    await until_stopped(*started, _announced(ready, bound))
+
+
+@asynccontextmanager
+async def _started(part: Part, telemetry: Telemetry, bound: dict[str, str]) -> AsyncIterator[str]:
+    async with AsyncExitStack() as stack:
+        try:
+            bound[part.name] = await stack.enter_async_context(part.run(telemetry))
+        except (OSError, AlreadyOwned, MigrationFailed, StorageUnavailable) as error:
+            raise CannotStart(_why(part, error)) from error
+        yield bound[part.name]
+
+
+@asynccontextmanager
+async def _announced(ready: Ready, bound: Mapping[str, str]) -> AsyncIterator[str]:
+    ready(bound)
+    yield ""
+
+
+def _why(part: Part, error: Exception) -> str:
+    why = _refused_address(part.address)
+    if why is None:
+        return f"{part.name} cannot start: {error}"
+    return (
+        f"{part.name} cannot listen on {part.address}: {why}.\n"
+        f"Set {part.variable} to a free host:port, or stop what listens there (another `ordermesh up`?)."
+    )
+
+
+def _refused_address(address: str) -> str | None:
+    """Return why nobody can listen on the address now; None when one can."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return None
+    try:
+        candidates: Iterable[tuple[int, tuple[object, ...]]] = [
+            (family, where)
+            for family, _, _, _, where in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        ]
+        for family, where in candidates:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+    except OSError as error:
+        return "another process has the port" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+    return None

@@ -1,0 +1,41 @@
+"""What the command needs to know of one part of the mesh to run it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chassis.service import Running
+from chassis.telemetry.setup import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a service keeps its tables.
+
+    Attributes:
+        url: As for chassis.storage; may hold a password.
+        migrations: The folder with the service's migrations.
+    """
+
+    url: str
+    migrations: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part, set up and not started.
+
+    Attributes:
+        name: What `ordermesh serve` calls it.
+        address: Where it will listen: host:port.
+        variable: The environment variable that says so.
+        run: Returns the part as a context that runs it and yields the address that was bound.
+        database: Its tables; None where the part has none that are migrated.
+        provider_url: The outside world that it calls; empty where it calls none.
+    """
+
+    name: str
+    address: str
+    variable: str
+    run: Callable[[Telemetry], Running]
+    database: Database | None = None
+    provider_url: str = ""

@@ -1,0 +1,22 @@
+"""The gateway as a part of the mesh."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from cli.part import Part
+from gateway.config import GatewayConfig
+from gateway.server import running
+from kernel.clock import SystemClock
+from kernel.ids import Uuid7Ids
+
+
+def part(values: Mapping[str, str]) -> Part:
+    """Return the part that the environment describes.
+
+    Raises:
+        ConfigError: Some of it is wrong.
+    """
+    config = GatewayConfig.from_env(values)
+    clock = SystemClock()
+    run = partial(running, config, clock=clock, ids=Uuid7Ids(clock))
+    return Part("gateway", config.address, "ORDERMESH_GATEWAY_ADDR", run)

@@ -1,0 +1,20 @@
+"""The notification service as a part of the mesh."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from notify_svc.__main__ import MIGRATIONS, running
+from notify_svc.config import NotifyConfig
+
+from cli.part import Database, Part
+
+
+def part(values: Mapping[str, str]) -> Part:
+    """Return the part that the environment describes.
+
+    Raises:
+        ConfigError: Some of it is wrong.
+    """
+    config = NotifyConfig.from_env(values)
+    database = Database(config.database_url, MIGRATIONS)
+    return Part("notify", config.address, "NOTIFY_ADDR", partial(running, config), database, config.sendgrid_url)

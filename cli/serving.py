@@ -1,0 +1,34 @@
+"""Running parts of the mesh in this process until it is told to stop: what `up` and `serve` have alike."""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+from collections.abc import Sequence
+
+from chassis import logs
+from chassis.telemetry.setup import start_telemetry
+from cli import mesh
+from cli.config import CliConfig
+from cli.failures import Failure
+from cli.part import Part
+
+
+def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Ready) -> None:
+    """Run the parts until SIGTERM or SIGINT; a second one ends the process at once.
+
+    Args:
+        service: What log lines outside any request are marked with.
+        parts: In the order in which they start.
+        config: Where spans go.
+        ready: Told where the parts listen, once all do.
+
+    Raises:
+        Failure: One of them could not start.
+    """
+    logs.configure(service)
+    telemetry = start_telemetry(service, config.data_dir, config.otlp_endpoint)
+    try:
+        chassis.process.run(mesh.run(parts, telemetry, ready))
+    except mesh.CannotStart as error:
+        raise Failure(str(error)) from None
+    finally:
+        telemetry.shutdown()

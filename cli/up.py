@@ -1,0 +1,26 @@
+"""`ordermesh up`: the whole mesh in one process."""
+
+from collections.abc import Mapping
+
+import click
+
+from cli import mesh
+from cli.config import CliConfig, environment
+from cli.serving import serve
+from cli.welcome import welcome
+
+
+@click.command()
+def command() -> None:
+    """Run the whole mesh in this process until SIGTERM or SIGINT.
+
+    By default it keeps its data in ./.ordermesh and calls a sandbox in place of Stripe, AvaTax and SendGrid. A part
+    whose provider's address and key are set calls that provider; when all three are, the sandbox is not started.
+    """
+    values = environment()
+    config = CliConfig.from_env(values)
+
+    def ready(bound: Mapping[str, str]) -> None:
+        welcome(bound, config.data_dir)
+
+    serve("ordermesh", mesh.whole(values), config, ready)

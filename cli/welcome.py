@@ -1,0 +1,40 @@
+"""What `ordermesh up` says once it is ready: where everything listens, how to place an order, where data lies."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.table import Table
+
+from cli.console import console
+
+_SERVICES = ("order", "tax", "payment", "notify")
+
+
+def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
+    """Print it.
+
+    Args:
+        bound: The address of each part by its name; no sandbox when the providers are real.
+        data_dir: Where the data lies.
+    """
+    gateway = f"http://{bound['gateway']}"
+    places = Table.grid(padding=(0, 3))
+    places.add_row("REST", gateway, f"[dim]documentation at[/] {gateway}/docs")
+    for name in _SERVICES:
+        places.add_row("gRPC", bound[name], f"[dim]{name} service, with reflection and health[/]")
+    if "sandbox" in bound:
+        sandbox = f"http://{bound['sandbox']}"
+        places.add_row("sandbox", sandbox, "[dim]Stripe, AvaTax and SendGrid as they would answer[/]")
+        places.add_row("", f"{sandbox}/ledger", "[dim]every charge, refund, tax document and mail[/]")
+        places.add_row("", f"{sandbox}/sendgrid/_sandbox/mailbox.html", "[dim]the mails, to read[/]")
+    out = console()
+    out.print("\n[bold green]Ordermesh is ready.[/]\n")
+    out.print(places)
+    out.print("\nPlace an order (from the project's folder):\n")
+    # Not through the console: it is to be copied, so it must not be wrapped.
+    out.out(
+        f"  curl -sS -X POST {gateway}/api/v1/orders -H 'Idempotency-Key: k1' "
+        "-H 'content-type: application/json' -d @examples/order.json\n",
+    )
+    out.print(f"Data lies in {data_dir}. [dim]Ctrl-C stops everything in good order.[/]\n", soft_wrap=True)
+    out.file.flush()
