@@ -1,4 +1,4 @@
-"""ordermesh.tax.v1 ⇄ domain. Total functions: what the rules in the protos cannot state is refused here, by field."""
+"""ordermesh.tax.v1 ⇄ domain. Total functions: what the rules of the protos cannot state is refused by field."""
 
 from ordermesh.tax.v1 import tax_pb2
 from ordermesh.type.v1 import money_pb2

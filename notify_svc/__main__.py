@@ -1,0 +1,113 @@
+"""The notify service, put together and run."""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ordermesh.notify.v1 import notify_service_pb2_grpc
+
+from chassis.breaker import Breaker
+from chassis.http import create_client
+from chassis.logs import configure
+from chassis.server import Server
+from chassis.service import Tasks, until_stopped
+from chassis.standard import standard_chain
+from chassis.storage import migrations
+from chassis.storage.store import open_store
+from chassis.telemetry.setup import Telemetry, start_telemetry
+from kernel.clock import SystemClock
+from kernel.ids import Uuid7Ids
+from notify_svc.adapters import sendgrid
+from notify_svc.adapters.letters import Letters
+from notify_svc.adapters.notifications_store import NotificationsStore
+from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
+from notify_svc.adapters.tables import METADATA
+from notify_svc.adapters.telling import TelemetryTelling
+from notify_svc.app.accept import SendNotification
+from notify_svc.app.dispatch import Dispatch, Slots
+from notify_svc.app.events import IngestEvents
+from notify_svc.app.read import ReadNotifications
+from notify_svc.app.worker import Worker
+from notify_svc.config import NotifyConfig
+from notify_svc.servicer import NotifyServicer
+
+MIGRATIONS = str(Path(__file__).with_name("migrations"))
+
+# SendGrid answers in some 50 ms: enough for a thousand mails a second.
+_MAILS_AT_A_TIME = 64
+
+# Mails under way may finish when the service stops; what does not is tried again after its lease.
+_FINISH_SECONDS = sendgrid.SEND_SECONDS
+
+
+@asynccontextmanager
+async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on."""
+    clock = SystemClock()
+    ids = Uuid7Ids(clock)
+    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+    client = create_client(
+        "sendgrid",
+        config.sendgrid_url,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        timeout_seconds=sendgrid.SEND_SECONDS,
+        max_connections=_MAILS_AT_A_TIME + 1,  # and a probe
+        headers=sendgrid.headers(config.sendgrid_api_key),
+    )
+    breaker = Breaker(
+        clock,
+        failures=sendgrid.BREAKER_FAILURES,
+        first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
+        longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+    )
+    mailer = sendgrid.SendGrid(client, config.mail_from, Letters(config.mail_from), breaker, clock)
+    key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
+
+    work = Tasks()
+    slots = Slots(_MAILS_AT_A_TIME)
+    notifications = NotificationsStore(store, clock)
+    telling = TelemetryTelling(telemetry)
+    spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
+    dispatch = Dispatch(mailer, notifications, slots, clock, spread, telling)
+    worker = Worker(mailer, notifications, slots, dispatch, work, clock, telling)
+    servicer = NotifyServicer(
+        SendNotification(notifications, dispatch, worker, work, clock, ids),
+        ReadNotifications(notifications),
+        IngestEvents(SendgridEvents(key, clock), notifications),
+    )
+
+    server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+    server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
+    address = await server.start(config.address)
+    working = asyncio.create_task(worker.run(), name="worker")
+    await server.serving(ready=True)
+    try:
+        yield address
+    finally:
+        await server.stop()
+        working.cancel()
+        await work.close(_FINISH_SECONDS)
+        await client.aclose()
+        await store.close()
+
+
+def main() -> None:
+    """Run the service alone in this process, set up from the environment."""
+    config = NotifyConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
+    configure("notify")
+    telemetry = start_telemetry("notify", config.data_dir, config.otlp_endpoint)
+    try:
+        chassis.process.run(until_stopped(running(config, telemetry)))
+    finally:
+        telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Where the notify service meets SendGrid, its templates, its database and its telemetry."""

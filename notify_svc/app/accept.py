@@ -1,0 +1,114 @@
+"""Accepting a notification: stored first, then sent."""
+
+import asyncio
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+from kernel.ids import Ids
+from notify_svc.app.dispatch import Dispatch
+from notify_svc.app.ports import Notifications, Request, Work
+from notify_svc.app.worker import Worker
+from notify_svc.domain import sending
+from notify_svc.domain.notification import Kind, Notification, OrderSummary
+
+
+class SendNotification:
+    """Accepts a notification durably and has it sent.
+
+    When a slot is free and the mail provider is up, the first attempt is marked in the commit that accepts the
+    notification, and made as soon as that is durable: such a mail costs two commits. Otherwise the worker sends it.
+
+    Args:
+        notifications: Where they are kept.
+        dispatch: Makes the first attempt.
+        worker: Makes all others.
+        work: Keeps an attempt alive when the call is over.
+        clock: The time.
+        ids: Makes the notification's id.
+    """
+
+    def __init__(
+        self,
+        notifications: Notifications,
+        dispatch: Dispatch,
+        worker: Worker,
+        work: Work,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._notifications = notifications
+        self._dispatch = dispatch
+        self._worker = worker
+        self._work = work
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(
+        self,
+        request: Request,
+        kind: Kind,
+        recipient_email: str,
+        recipient_name: str,
+        summary: OrderSummary,
+        traceparent: str,
+    ) -> Notification:
+        """Return the notification, the same for every repetition.
+
+        Raises:
+            Refusal: REQUEST_ID_REUSED, or UNAVAILABLE while it is not known whether it was accepted; the same command
+                settles that.
+        """
+        now = self._clock.now()
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what the database keeps, so that it reads back
+        notification = Notification(
+            notification_id=self._ids.new(),
+            version=1,
+            kind=kind,
+            recipient_email=recipient_email,
+            recipient_name=recipient_name,
+            summary=summary,
+            traceparent=traceparent,
+            created_at=now,
+            due_at=now,
+        )
+        if self._dispatch.reserve():
+            notification = sending.begun(notification, now)
+            accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            # A task of its own, so that a caller that goes away in between leaves no attempt marked and not made.
+            self._work.start(self._accept_and_deliver(request, notification, accepted), "mail")
+            added = await asyncio.shield(accepted)
+        else:
+            added = await self._notifications.add(request, notification)
+            self._worker.wake()
+        return notification if added else await self._earlier(request)
+
+    async def _accept_and_deliver(
+        self, request: Request, notification: Notification, accepted: "asyncio.Future[bool]"
+    ) -> None:
+        try:
+            added = await self._notifications.add(request, notification)
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the waiting call hears of it)
+            self._dispatch.release()
+            accepted.set_exception(error)
+            return
+        accepted.set_result(added)
+        if added:
+            await self._dispatch.deliver(notification)
+        else:
+            self._dispatch.release()
+
+    async def _earlier(self, request: Request) -> Notification:
+        earlier = await self._notifications.find(request)
+        if earlier is None:
+            raise Refusal(
+                Reason.UNAVAILABLE,
+                "It is not known whether the notification was stored; repeat the request.",
+                retry_after=1.0,
+            )
+        fingerprint, notification = earlier
+        if fingerprint != request.fingerprint:
+            raise Refusal(
+                Reason.REQUEST_ID_REUSED,
+                "This request_id was used before with another request; nothing was changed. Use a new one.",
+            )
+        return notification

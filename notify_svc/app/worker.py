@@ -1,0 +1,116 @@
+"""The worker: sends whatever is due, for as long as the mail provider is up, and looks whether it is back when not."""
+
+import asyncio
+import contextlib
+import logging
+
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from notify_svc.app.dispatch import Dispatch, Slots
+from notify_svc.app.ports import Mailer, Notifications, Telling, Work
+from notify_svc.domain import sending
+
+_logger = logging.getLogger(__name__)
+
+# Claimed at a time: few enough that fresh notifications still find a slot.
+_CLAIM = 16
+
+# How long it may take to see what another replica left behind. Our own work is known at once.
+_POLL_SECONDS = 2.0
+
+# While the database is away, and after a defect.
+_PAUSE_SECONDS = 1.0
+
+
+class Worker:
+    """One per process; several processes share the work.
+
+    Args:
+        mailer: Sends mail.
+        notifications: Where they are kept.
+        slots: Bounds how many are sent at a time.
+        dispatch: Sends one.
+        work: Keeps attempts alive.
+        clock: The time.
+        telling: Is told what waits.
+    """
+
+    def __init__(
+        self,
+        mailer: Mailer,
+        notifications: Notifications,
+        slots: Slots,
+        dispatch: Dispatch,
+        work: Work,
+        clock: Clock,
+        telling: Telling,
+    ) -> None:
+        self._mailer = mailer
+        self._notifications = notifications
+        self._slots = slots
+        self._dispatch = dispatch
+        self._work = work
+        self._clock = clock
+        self._telling = telling
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something is due now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                wait = await self._turn()
+            except Refusal as error:
+                _logger.warning("mail.worker_waits", extra={"reason": error.reason.value})
+                wait = _PAUSE_SECONDS
+            except Exception:  # a defect in one turn must not end all mail
+                _logger.exception("mail.worker_defect")
+                wait = _PAUSE_SECONDS
+            if wait > 0.0:
+                await self._sleep(wait)
+
+    async def _turn(self) -> float:
+        """Do what can be done now, and return the seconds until there is more."""
+        self._woken.clear()
+        backlog = await self._notifications.backlog()
+        self._telling.waiting(backlog)
+        if backlog.next_seconds is None or backlog.next_seconds > 0.0:
+            return min(_POLL_SECONDS, backlog.next_seconds or _POLL_SECONDS)
+        if not self._mailer.is_up:
+            pause = self._mailer.pause_seconds()
+            if pause > 0.0:
+                return pause
+            await self._mailer.probe()
+            return 0.0
+        await self._slots.wait()
+        # Kept alive when the worker is stopped in the middle of it, so that no attempt is marked and not made.
+        await asyncio.shield(self._work.start(self._claim(), "claim"))
+        return 0.0
+
+    async def _claim(self) -> None:
+        taken = self._slots.take(_CLAIM)
+        used = 0
+        try:
+            for notification in await self._notifications.claim(taken):
+                if sending.is_parked(notification):
+                    self._telling.parked(notification)
+                    continue
+                self._work.start(self._dispatch.deliver(notification), "mail")
+                used += 1
+        finally:
+            self._slots.give(taken - used)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, or until woken."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in (sleeping, waking):
+                each.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(sleeping, waking, return_exceptions=True)

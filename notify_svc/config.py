@@ -1,0 +1,85 @@
+"""The settings of the notify service: the only module of it that meets the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Self
+
+from chassis.config import Environment, Secret
+from notify_svc.adapters.sendgrid_events import BadKey, public_key
+
+_SANDBOX_KEY = "SG.sandbox"
+# The shape of the keys that SendGrid hands out.
+_LIVE_KEY = re.compile(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyConfig:
+    """What the notify service needs to know."""
+
+    address: str
+    """NOTIFY_ADDR: where it listens, host:port."""
+
+    database_url: str
+    """NOTIFY_DATABASE_URL, else ORDERMESH_DATABASE_URL, else a SQLite file in ORDERMESH_DATA_DIR."""
+
+    data_dir: Path
+    """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    otlp_endpoint: str
+    """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
+
+    sendgrid_url: str
+    """SENDGRID_BASE_URL, else the sandbox at SANDBOX_ADDR."""
+
+    sendgrid_api_key: Secret
+    """SENDGRID_API_KEY."""
+
+    sendgrid_webhook_public_key: str
+    """SENDGRID_WEBHOOK_PUBLIC_KEY: as SendGrid shows it, base64; empty refuses every event."""
+
+    mail_from: str
+    """MAIL_FROM: "Name <address>", a sender that SendGrid has verified."""
+
+    @classmethod
+    def from_env(cls, values: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigError: Something is wrong; every complaint is listed.
+        """
+        environment = Environment(values)
+        data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
+        sandbox = environment.address("SANDBOX_ADDR", "127.0.0.1:8090")
+        shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'notify.db'}")
+        config = cls(
+            address=environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+            database_url=environment.text("NOTIFY_DATABASE_URL", shared),
+            data_dir=data_dir,
+            otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            sendgrid_url=environment.url("SENDGRID_BASE_URL", f"http://{sandbox}/sendgrid"),
+            sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
+            sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", ""),
+            mail_from=environment.text("MAIL_FROM", "Ordermesh <orders@shop.example>"),
+        )
+        config._check(environment, sandbox)
+        environment.check()
+        return config
+
+    def _check(self, environment: Environment, sandbox: str) -> None:
+        """Keep a real key from an address that is not SendGrid's, and SendGrid from a made-up one."""
+        key = self.sendgrid_api_key.reveal()
+        if self.sendgrid_url.startswith(f"http://{sandbox}") and _LIVE_KEY.fullmatch(key):
+            environment.complain("SENDGRID_API_KEY", "is a live key, but SENDGRID_BASE_URL is the sandbox's; set both")
+        if self.sendgrid_url.startswith("https://") and key == _SANDBOX_KEY:
+            environment.complain("SENDGRID_BASE_URL", "is set, but SENDGRID_API_KEY is not; set both or none")
+        if not _ADDRESS.fullmatch(parseaddr(self.mail_from)[1]) or not self.mail_from.isprintable():
+            environment.complain("MAIL_FROM", 'is not like "Shop <orders@shop.example>"')
+        if self.sendgrid_webhook_public_key:
+            try:
+                public_key(self.sendgrid_webhook_public_key)
+            except BadKey as error:
+                environment.complain("SENDGRID_WEBHOOK_PUBLIC_KEY", str(error))

@@ -1,0 +1,1 @@
+"""Notifications and the rules of sending them. Pure."""

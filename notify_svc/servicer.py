@@ -1,0 +1,61 @@
+"""NotifyService: wire → use case → wire."""
+
+from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+
+from chassis import caller
+from chassis.layers import Context
+from chassis.telemetry import spans
+from chassis.wire import fingerprint
+from notify_svc import wire
+from notify_svc.app.accept import SendNotification
+from notify_svc.app.events import IngestEvents
+from notify_svc.app.ports import Request
+from notify_svc.app.read import ReadNotifications
+
+
+class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
+    """The RPCs of ordermesh.notify.v1.NotifyService."""
+
+    def __init__(
+        self, send_notification: SendNotification, read_notifications: ReadNotifications, ingest_events: IngestEvents
+    ) -> None:
+        self._send_notification = send_notification
+        self._read_notifications = read_notifications
+        self._ingest_events = ingest_events
+
+    async def SendNotification(
+        self, request: notify_service_pb2.SendNotificationRequest, context: Context
+    ) -> notify_service_pb2.SendNotificationResponse:
+        span = spans.current()
+        notification = await self._send_notification(
+            Request(caller.current(), request.request_id, fingerprint(request)),
+            wire.kind_from_wire(request.kind),
+            request.recipient_email,
+            request.recipient_name,
+            wire.summary_from_wire(request.order),
+            "" if span is None else span.traceparent(),
+        )
+        return notify_service_pb2.SendNotificationResponse(notification=wire.notification_to_wire(notification))
+
+    async def GetNotification(
+        self, request: notify_service_pb2.GetNotificationRequest, context: Context
+    ) -> notify_service_pb2.GetNotificationResponse:
+        notification = await self._read_notifications.get(request.notification_id)
+        return notify_service_pb2.GetNotificationResponse(notification=wire.notification_to_wire(notification))
+
+    async def ListNotifications(
+        self, request: notify_service_pb2.ListNotificationsRequest, context: Context
+    ) -> notify_service_pb2.ListNotificationsResponse:
+        found, more = await self._read_notifications.page(
+            request.order_id, wire.page_token_from_wire(request), wire.page_size_from_wire(request)
+        )
+        return notify_service_pb2.ListNotificationsResponse(
+            notifications=[wire.notification_to_wire(each) for each in found],
+            next_page_token=wire.page_token_to_wire(found[-1]) if more else "",
+        )
+
+    async def IngestSendgridEvents(
+        self, request: notify_service_pb2.IngestSendgridEventsRequest, context: Context
+    ) -> notify_service_pb2.IngestSendgridEventsResponse:
+        accepted, duplicates = await self._ingest_events(request.payload, request.signature, request.timestamp)
+        return notify_service_pb2.IngestSendgridEventsResponse(accepted=accepted, duplicates=duplicates)
