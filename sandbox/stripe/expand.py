@@ -14,34 +14,45 @@ _EXPANDABLE = {
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
     "payment_method": {"customer": "customer"},
 }
+_MANY = ("list", "search")
+
+
+def check_expand(operation: str, paths: list[str]) -> None:
+    """Refuse paths that lead nowhere, before the operation begins.
+
+    Raises:
+        StripeError: naming the path.
+    """
+    resource, _, verb = operation.partition(".")
+    for path in paths:
+        kind, rest = resource.removesuffix("s"), path
+        if verb in _MANY:
+            if not path.startswith("data."):
+                raise _not_expandable(path)
+            rest = path.removeprefix("data.")
+        for name in rest.split("."):
+            if name not in _EXPANDABLE.get(kind, {}):
+                raise _not_expandable(path)
+            kind = _EXPANDABLE[kind][name]
 
 
 def expand(storage: Storage, answer: Json, paths: list[str]) -> None:
-    """Replace ids in an answer; in lists the paths begin with `data.`.
-
-    Raises:
-        StripeError: a path leads nowhere.
-    """
+    """Replace ids in an answer by objects, along paths that `check_expand` has let through."""
     for path in paths:
-        if answer["object"] in {"list", "search_result"}:
-            if not path.startswith("data."):
-                raise _not_expandable(path)
+        if "data" in answer:
             for obj in answer["data"]:
-                _expand(storage, obj, path.removeprefix("data."), path)
+                _expand(storage, obj, path.removeprefix("data."))
         else:
-            _expand(storage, answer, path, path)
+            _expand(storage, answer, path)
 
 
-def _expand(storage: Storage, obj: Json, path: str, whole: str) -> None:
+def _expand(storage: Storage, obj: Json, path: str) -> None:
     name, _, rest = path.partition(".")
-    kind = _EXPANDABLE.get(obj["object"], {}).get(name)
-    if kind is None:
-        raise _not_expandable(whole)
     if isinstance(obj[name], str):
-        found = storage.get(kind, obj[name])
+        found = storage.get(_EXPANDABLE[obj["object"]][name], obj[name])
         obj[name] = obj[name] if found is None else public(found)
     if rest and isinstance(obj[name], dict):
-        _expand(storage, obj[name], rest, whole)
+        _expand(storage, obj[name], rest)
 
 
 def _not_expandable(path: str) -> StripeError:

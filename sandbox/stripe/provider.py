@@ -13,7 +13,7 @@ from sandbox.storage import Storage
 from sandbox.stripe import authentication
 from sandbox.stripe.books import API_VERSION, Books, Context, public
 from sandbox.stripe.errors import StripeError, injected
-from sandbox.stripe.expand import expand
+from sandbox.stripe.expand import check_expand, expand
 from sandbox.stripe.forms import parse_form, typed
 from sandbox.stripe.idempotency import IdempotencyKeys
 from sandbox.stripe.lists import Lists
@@ -59,6 +59,7 @@ class StripeProvider:
             _check_version(request)
             text = request.query if request.method == "GET" else _text(request.body)
             params = typed(self._schemas, operation.name, parse_form(text))
+            check_expand(operation.name, params.get("expand", []))
             if entry.precheck is not None:
                 entry.precheck(params)
             if key is not None:
@@ -83,11 +84,7 @@ class StripeProvider:
         return _error_answer(StripeError(413, "The request body is too large."), {"request-id": self._request_id()})
 
     def render(self, answer: Json, params: Json) -> Json:
-        """Return an answer as the caller sees it.
-
-        Raises:
-            StripeError: something cannot be expanded.
-        """
+        """Return an answer as the caller sees it."""
         shown = public(answer)
         if params.get("expand"):
             expand(self._storage, shown, params["expand"])
