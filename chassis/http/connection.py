@@ -74,17 +74,15 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # create_connection makes a Transport
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; anything that nobody asked for ends the connection."""
+        """Parse what came, within the bound."""
         self._received += len(data)
-        if self._answer is None:
-            self.abort()
-        elif self._received > self._most_bytes:
+        if self._received > self._most_bytes:
             self._end(TooLarge("the answer is larger than this client reads"))
-        else:
-            try:
-                self._parser.feed_data(data)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-                self._end(Lost("the answer is not HTTP"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._end(Lost("the answer is not HTTP"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up on the answer that was awaited; one whose end was not marked cannot be told from a cut one."""

@@ -105,10 +105,8 @@ class Pool:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not turn.cancelled():  # the place came while this request was being cancelled
                 self._give_slot()
-            else:
-                self._waiting.remove(turn)
             raise
 
     def _give_slot(self) -> None:

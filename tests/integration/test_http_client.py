@@ -123,6 +123,20 @@ async def test_a_connection_announced_to_close_is_not_used_again() -> None:
         assert peer.connections == 2
 
 
+async def test_the_bound_is_of_one_answer_and_not_of_a_connection() -> None:
+    async def answers(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await conversation.say(b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n" + b"x" * 900_000)
+
+    async with HttpPeer(answers) as peer:
+        http = transport(peer.url)
+        for _ in range(4):
+            await http.request("GET", "/", operation="x", headers={})
+
+        assert peer.connections == 1
+
+
 @pytest.mark.parametrize(
     "extra", [b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nB", b"HTTP/1.1 200 OK\r\nconte", b"\r\ngarbage"]
 )
@@ -156,6 +170,7 @@ async def test_a_cancelled_request_frees_its_place_and_drops_its_connection() ->
         waiting.cancel()
         stalled.cancel()
         await asyncio.gather(stalled, waiting, return_exceptions=True)
+        await peer.dropped.wait()
 
         answer = await http.request("POST", "/next", operation="x", headers={})
 

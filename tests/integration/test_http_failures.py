@@ -172,6 +172,14 @@ async def test_a_refused_connection_means_not_sent() -> None:
         await post(transport(f"http://127.0.0.1:{unused_port()}"))
 
 
+async def test_a_failed_connect_gives_its_place_back() -> None:
+    client = transport(f"http://127.0.0.1:{unused_port()}", max_connections=1)
+
+    for _ in range(2):
+        with pytest.raises(NotSent, match="ConnectionRefusedError"):
+            await post(client, SECONDS)
+
+
 async def test_an_unknown_host_means_not_sent() -> None:
     with pytest.raises(NotSent):
         await post(transport("http://nowhere.invalid"))
@@ -231,7 +239,7 @@ async def test_closing_the_client_loses_what_is_under_way() -> None:
 
         await client.aclose()
 
-        with pytest.raises(Lost):
+        with pytest.raises(Lost, match="broke"):
             await request
 
 
