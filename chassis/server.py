@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from chassis.layers import Chain, Method, Stream, Unary
+from chassis.layers import Chain, Context, Method, Stream, Unary
 
 Option = tuple[str, int | str]
 
@@ -57,10 +57,11 @@ class Server:
         self._with_reflection = with_reflection
         self._health = health.HealthServicer()
         self._names: list[str] = []
+        self._streams: set[asyncio.Task[Any]] = set()
 
     def add(self, register: Callable[[Any, grpc.aio.Server], None], servicer: object) -> None:
         """Serve a servicer with the generated `add_…_to_server` function, every layer around each of its methods."""
-        register(servicer, cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names)))
+        register(servicer, cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names, self._streams)))
 
     async def start(self, address: str) -> str:
         """Listen, still NOT_SERVING, and return the address with the port that was bound.
@@ -93,9 +94,12 @@ class Server:
             await self._health.set(name, status)
 
     async def stop(self, *, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Say NOT_SERVING, wait until clients have seen it, finish what is in flight, close."""
+        """Say NOT_SERVING, wait until clients have seen it, end streams, finish what is in flight, close."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(drain_seconds)
+        # A stream may be open for as long as somebody listens. It ends with UNAVAILABLE: listen elsewhere.
+        for stream in tuple(self._streams):
+            stream.cancel()
         await self._server.stop(GRACE_SECONDS)
 
 
@@ -120,32 +124,51 @@ async def serving(
 class _Registrar:
     """Stands in for the server while generated code registers a servicer, and puts the layers around each handler."""
 
-    def __init__(self, server: grpc.aio.Server, chain: Chain, names: list[str]) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, chain: Chain, names: list[str], streams: set[asyncio.Task[Any]]
+    ) -> None:
         self._server = server
         self._chain = chain
         self._names = names
+        self._streams = streams
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Ignore the untyped registration; the registered one below carries the same handlers by name."""
 
     def add_registered_method_handlers(
-        self, service: str, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]
+        self, service: str, handlers: "dict[str, grpc.RpcMethodHandler[Any, Any]]"
     ) -> None:
         """Register every method with its layers."""
         self._names.append(service)
         wrapped = {name: self._wrap(f"/{service}/{name}", handler) for name, handler in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, wrapped),))
 
-    def _wrap(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> "grpc.RpcMethodHandler[Any, Any]":
         method = Method(path, cast("Callable[[bytes], Message]", handler.request_deserializer))
         # Without a deserializer grpc hands over the raw bytes; the innermost layer parses them. The types of a handler
         # are those of the threaded server, which shares the class.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
-                cast("Any", self._chain.around_stream(method, cast("Stream", handler.unary_stream))),
+                cast("Any", self._chain.around_stream(method, self._endable(cast("Stream", handler.unary_stream)))),
                 response_serializer=handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
             cast("Any", self._chain.around_unary(method, cast("Unary", handler.unary_unary))),
             response_serializer=handler.response_serializer,
         )
+
+    def _endable(self, handler: Stream) -> Stream:
+        """Return the handler with its task known while it runs."""
+        streams = self._streams
+
+        async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
+            task = asyncio.current_task()
+            assert task is not None, "grpc runs every handler in a task"
+            streams.add(task)
+            try:
+                async for answer in handler(request, context):
+                    yield answer
+            finally:
+                streams.discard(task)
+
+        return call
