@@ -1,0 +1,103 @@
+"""The payment service, put together and run."""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from ordermesh.payment.v1 import payment_service_pb2_grpc
+
+from chassis import deadline
+from chassis.http import HttpTransport
+from chassis.logs import configure
+from chassis.server import Server
+from chassis.service import Tasks, until_stopped
+from chassis.standard import standard_chain
+from chassis.storage import migrations
+from chassis.storage.store import open_store
+from chassis.telemetry.setup import Telemetry, start_telemetry
+from kernel.clock import SystemClock
+from kernel.ids import Uuid7Ids
+from payment_svc.adapters.background import Background
+from payment_svc.adapters.payments_store import StoredPayments
+from payment_svc.adapters.stripe_amounts import StripeAmounts
+from payment_svc.adapters.stripe_events import StripeEvents
+from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
+from payment_svc.adapters.tables import METADATA
+from payment_svc.app.cases import Ports, cases
+from payment_svc.app.schedule import Schedule
+from payment_svc.config import PaymentConfig
+from payment_svc.servicer import PaymentServicer
+
+MIGRATIONS = str(Path(__file__).with_name("migrations"))
+
+# However long something has been open, it is looked at this often.
+_LONGEST_WAIT = timedelta(hours=1)
+
+# Charges and refunds in flight may finish when the service stops; what does not is resumed from the database.
+_FINISH_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def running(config: PaymentConfig, telemetry: Telemetry) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on."""
+    clock = SystemClock()
+    ids = Uuid7Ids(clock)
+    async with AsyncExitStack() as ending:
+        await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+        store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+        ending.push_async_callback(store.close)
+        transport = HttpTransport(
+            "stripe",
+            config.stripe_api_base,
+            tracer=telemetry.tracer,
+            metrics=telemetry.metrics,
+            timeout_seconds=LONGEST_SECONDS,
+            max_connections=MOST_CONNECTIONS,
+        )
+        ending.push_async_callback(transport.aclose)
+        tasks = Tasks()
+        ending.push_async_callback(tasks.close, _FINISH_SECONDS)
+
+        payments = StoredPayments(store, clock)
+        ports = Ports(
+            gateway=StripeGateway(config.stripe_api_key, config.stripe_api_base, transport),
+            amounts=StripeAmounts(),
+            reader=StripeEvents(config.stripe_webhook_secrets, live=config.live),
+            payments=payments,
+            events=payments,
+            tasks=tasks,
+            background=Background(tasks, telemetry.tracer),
+            clock=clock,
+            ids=ids,
+            remaining=deadline.remaining,
+        )
+        does = cases(ports, Schedule(config.settle_after, _LONGEST_WAIT), config.resume_seconds)
+        resuming = tasks.start(does.resume.run(), "resume")
+        ending.callback(resuming.cancel)
+
+        server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+        server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(does))
+        address = await server.start(config.address)
+        ending.push_async_callback(server.stop)
+        await server.serving(ready=True)
+        yield address
+
+
+def main() -> None:
+    """Run the service alone in this process, set up from the environment."""
+    config = PaymentConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
+    configure("payment")
+    telemetry = start_telemetry("payment", config.data_dir, config.otlp_endpoint)
+    try:
+        chassis.process.run(until_stopped(running(config, telemetry)))
+    finally:
+        telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Stripe and the tables; foreign exceptions die here."""

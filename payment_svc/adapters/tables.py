@@ -1,0 +1,88 @@
+"""The tables of the payment service. Times are milliseconds since 1970, money is minor units of its currency."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+from chassis.storage.request_keys import request_keys_table
+
+METADATA = MetaData()
+
+REQUEST_KEYS = request_keys_table(METADATA, "payment")
+
+PAYMENTS = Table(
+    "payments",
+    METADATA,
+    Column("payment_id", String(36), primary_key=True),
+    # One payment per order, whatever happens: this constraint is what holds against other processes.
+    Column("order_id", String(36), nullable=False, unique=True),
+    # The fence: +1 with each change; a change is written only against the version it was decided on.
+    Column("version", BigInteger, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("currency_code", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("captured", BigInteger, nullable=False),
+    # Pending refunds included: the guard against giving back more than was taken.
+    Column("refunded", BigInteger, nullable=False),
+    Column("intent_id", String(255), nullable=False, unique=True),
+    Column("attempt", Integer, nullable=False),
+    Column("payment_method", String(100), nullable=False),
+    Column("past_failure", String(255), nullable=False),
+    # Empty but while the state is ACTION_REQUIRED.
+    Column("client_secret", String(255), nullable=False),
+    # Null unless the latest attempt failed.
+    Column("decline_kind", String(10)),
+    Column("decline_code", String(100)),
+    Column("decline_reason", String(100)),
+    Column("decline_message", Text),
+    Column("failure_id", String(255)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    # When the worker reads the intent unasked; null when nothing can change any more by itself.
+    Column("look_at", BigInteger),
+)
+Index("payments_newest", PAYMENTS.c.created_at, PAYMENTS.c.payment_id)
+Index(
+    "payments_due",
+    PAYMENTS.c.look_at,
+    sqlite_where=PAYMENTS.c.look_at.is_not(None),
+    postgresql_where=PAYMENTS.c.look_at.is_not(None),
+)
+
+REFUNDS = Table(
+    "refunds",
+    METADATA,
+    Column("refund_id", String(36), primary_key=True),
+    Column("payment_id", String(36), ForeignKey("payments.payment_id"), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    # Empty until Stripe has made it.
+    Column("provider_refund_id", String(255), nullable=False),
+    Column("send", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    # When the worker sees to it again; null when it is done with.
+    Column("look_at", BigInteger),
+)
+Index(
+    "refunds_due",
+    REFUNDS.c.look_at,
+    sqlite_where=REFUNDS.c.look_at.is_not(None),
+    postgresql_where=REFUNDS.c.look_at.is_not(None),
+)
+
+# The events themselves are not kept: they hold personal data, and nothing is ever taken from them but these hints.
+STRIPE_EVENTS = Table(
+    "stripe_events",
+    METADATA,
+    Column("event_id", String(255), primary_key=True),
+    Column("kind", String(100), nullable=False),
+    Column("intent_id", String(255), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    # When it is to be applied; null once it is, or where it says nothing that matters.
+    Column("look_at", BigInteger),
+)
+Index(
+    "stripe_events_due",
+    STRIPE_EVENTS.c.look_at,
+    sqlite_where=STRIPE_EVENTS.c.look_at.is_not(None),
+    postgresql_where=STRIPE_EVENTS.c.look_at.is_not(None),
+)

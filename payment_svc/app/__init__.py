@@ -1,0 +1,1 @@
+"""What the service does, and what it needs for that, in its own nouns."""

@@ -1,0 +1,180 @@
+"""Charging an order: make an unconfirmed intent, keep its id, confirm it, keep the result."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+from kernel.ids import Ids
+from kernel.money import Money
+from kernel.outcome import Done, NotDone, Unknown
+from payment_svc.app.attempt import PAUSES, Attempts, Pacer, check_time
+from payment_svc.app.moment import now_of
+from payment_svc.app.ports import (
+    AmountRefused,
+    AmountRules,
+    CurrencyRefused,
+    KeySpent,
+    NewIntent,
+    PaymentGateway,
+    PaymentStore,
+    Refused,
+    Request,
+)
+from payment_svc.app.refusals import (
+    amount_refused,
+    check_attempt,
+    check_use,
+    currency_refused,
+    provider_refused,
+    unavailable,
+)
+from payment_svc.app.runs import Runs
+from payment_svc.app.schedule import Schedule
+from payment_svc.domain.intent import Intent
+from payment_svc.domain.keys import create_key
+from payment_svc.domain.payment import Payment, PaymentState, illegal, opened, payment_id_of
+
+# How often to start over after another writer was first. He writes once or twice, so this is never used up.
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The command.
+
+    Attributes:
+        order_id: The order to be paid.
+        amount: What to take.
+        payment_method: The provider's id of it.
+        not_after: After this moment the charge must not be started; None means no limit.
+    """
+
+    order_id: str
+    amount: Money
+    payment_method: str
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePorts:
+    """What charging needs."""
+
+    gateway: PaymentGateway
+    amounts: AmountRules
+    store: PaymentStore
+    attempts: Attempts
+    pacer: Pacer
+    schedule: Schedule
+    clock: Clock
+    ids: Ids
+
+
+class ChargePayment:
+    """Charges an order once, however often it is asked to.
+
+    Args:
+        ports: What it needs.
+        runs: Lets equal calls share one run.
+    """
+
+    def __init__(self, ports: ChargePorts, runs: Runs[Payment]) -> None:
+        self._ports = ports
+        self._runs = runs
+
+    async def __call__(self, charge: Charge, request: Request) -> Payment:
+        """Return the payment after the attempt; a decline is an answer.
+
+        Raises:
+            Refusal: Nothing was charged. UNAVAILABLE and DEADLINE_EXCEEDED leave that open: repeat the request.
+            Contradiction: The provider says what cannot be.
+        """
+        return check_attempt(await self._runs.share(request, lambda: self._run(charge, request)))
+
+    async def _run(self, charge: Charge, request: Request) -> Payment:
+        for _ in range(_TRIES):
+            found = await self._ports.store.by_order(charge.order_id, request)
+            check_use(found, request)
+            if found.payment is None:
+                payment = await self._begin(charge, request)
+            elif found.payment.amount != charge.amount:
+                raise _other_amount(found.payment, charge)
+            elif found.use is not None:
+                payment = await self._repeat(found.payment, charge)
+            else:
+                payment = await self._again(found.payment, charge, request)
+            if payment is not None:
+                return payment
+        raise unavailable("The payment is being changed by others; try again.")
+
+    async def _begin(self, charge: Charge, request: Request) -> Payment | None:
+        """Make the order's payment and drive its first attempt; None when another was first."""
+        check_time(charge.not_after, self._ports.clock)
+        refused = self._ports.amounts.to_charge(charge.amount)
+        if refused is not None:
+            raise amount_refused(charge.amount, refused)
+        intent = await self._intent(charge)
+        now = now_of(self._ports.clock)
+        payment = opened(
+            intent, order_id=charge.order_id, amount=charge.amount, payment_method=charge.payment_method, now=now
+        )
+        # Only once the id is kept may money move: whatever happens from here on is settled by reading this intent.
+        if not await self._ports.store.add(payment, self._ports.schedule.after(now, now), request):
+            return None
+        return await self._ports.attempts.drive(payment, charge.not_after, fresh=True)
+
+    async def _repeat(self, payment: Payment, charge: Charge) -> Payment:
+        """Answer a request that was here before."""
+        if payment.state is not PaymentState.PENDING:
+            return payment
+        return await self._ports.attempts.drive(payment, charge.not_after, fresh=False)
+
+    async def _again(self, payment: Payment, charge: Charge, request: Request) -> Payment | None:
+        """Answer a new request for an order that has a payment; None when another was first."""
+        if payment.state is PaymentState.CANCELLED:
+            raise illegal(payment, "a charge", PaymentState.DECLINED)
+        if payment.state is not PaymentState.DECLINED:
+            return payment if await self._ports.store.remember(request, payment.payment_id) else None
+        check_time(charge.not_after, self._ports.clock)
+        now = now_of(self._ports.clock)
+        retried = payment.retried(charge.payment_method, now)
+        if not await self._ports.store.save(retried, self._ports.schedule.after(now, now), request):
+            return None
+        return await self._ports.attempts.drive(retried, charge.not_after, fresh=True)
+
+    async def _intent(self, charge: Charge) -> Intent:
+        """Make the intent. An answer that was lost is asked for again under the same key, which makes no second one."""
+        new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
+        key, retry_after = create_key(charge.order_id), 0.0
+        for pause in PAUSES:
+            if not await self._ports.pacer.wait(max(pause, retry_after)):
+                break
+            match await self._ports.gateway.create_intent(new, key):
+                case Done(intent):
+                    return intent
+                case NotDone(refused):
+                    raise _refused(refused, charge)
+                case KeySpent():
+                    # At worst this leaves an unconfirmed intent behind, on which no money can move.
+                    key = create_key(charge.order_id, self._ports.ids.new())
+                case Unknown() as unknown:
+                    retry_after = unknown.retry_after or 0.0
+        raise unavailable("Stripe cannot be reached now; nothing was charged. Repeat the request.", retry_after)
+
+
+def _other_amount(payment: Payment, charge: Charge) -> Refusal:
+    return Refusal(
+        Reason.ILLEGAL_STATE,
+        f"The payment of this order is about {payment.amount}, and {charge.amount} was asked for; it never changes.",
+        metadata={"state": payment.state.value, "amountMinorUnits": str(payment.amount.minor_units)},
+    )
+
+
+def _refused(refused: AmountRefused | CurrencyRefused | Refused, charge: Charge) -> Refusal:
+    match refused:
+        case AmountRefused():
+            return amount_refused(charge.amount, refused)
+        case CurrencyRefused():
+            return currency_refused(charge.amount)
+        case Refused(code):
+            return provider_refused(charge.order_id, code)

@@ -1,0 +1,92 @@
+"""The worker that comes back to what a crash, a provider that was away or a lost webhook has left open."""
+
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from payment_svc.app.events import ApplyEvent
+from payment_svc.app.moment import now_of
+from payment_svc.app.ports import EventStore, PaymentStore
+from payment_svc.app.refund import Refunds
+from payment_svc.app.runs import Starter
+from payment_svc.app.schedule import Schedule
+from payment_svc.app.settlement import Settlement
+from payment_svc.domain.errors import Contradiction
+
+_logger = logging.getLogger(__name__)
+
+# How much of one kind a round takes up; the rest waits for the next, so that one kind cannot keep the others waiting.
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePorts:
+    """What the worker needs."""
+
+    payments: PaymentStore
+    events: EventStore
+    settlement: Settlement
+    refunds: Refunds
+    apply: ApplyEvent
+    background: Starter
+    clock: Clock
+    schedule: Schedule
+
+
+class Resume:
+    """Resumes what is due.
+
+    Payments are only read here: whether an order is still to be paid is for the order to say. Refunds and events are
+    carried to their end.
+
+    Args:
+        ports: What it needs.
+        period: Seconds between two rounds.
+    """
+
+    def __init__(self, ports: ResumePorts, period: float) -> None:
+        self._ports = ports
+        self._period = period
+
+    async def run(self) -> None:
+        """Resume for as long as the service runs, from its start."""
+        while True:
+            try:
+                await self.once()
+            except Refusal as refusal:
+                _logger.warning("resume.delayed", extra={"cause": refusal.message})
+            await self._ports.clock.sleep(self._period)
+
+    async def once(self) -> None:
+        """Take up what is due now.
+
+        Raises:
+            Refusal: The database is away.
+        """
+        ports, now = self._ports, now_of(self._ports.clock)
+        for event, received_at in await ports.events.due_events(now, _MOST):
+            if not await self._done(ports.apply(event), "event", event.event_id):
+                await ports.events.put_off_event(event.event_id, ports.schedule.after(received_at, now))
+        for payment, refund in await ports.payments.due_refunds(now, _MOST):
+            await self._done(ports.refunds.carry_out(payment, refund, fresh=False), "refund", refund.refund_id)
+            await ports.payments.put_off_refund(refund.refund_id, ports.schedule.after(refund.created_at, now))
+        for payment in await ports.payments.due_payments(now, _MOST):
+            await self._done(ports.settlement.read(payment), "payment", payment.payment_id)
+            await ports.payments.put_off_payment(payment.payment_id, ports.schedule.after(payment.updated_at, now))
+
+    async def _done(self, work: Coroutine[object, object, object], kind: str, subject: str) -> bool:
+        """Do one piece of work and say whether it came to an end; one that fails does not keep the others waiting."""
+        try:
+            await self._ports.background.start(work, f"resume_{kind}")
+        except Refusal as refusal:
+            _logger.warning("resume.delayed", extra={"kind": kind, "subject": subject, "cause": refusal.message})
+        except Contradiction as contradiction:
+            what = {"kind": kind, "subject": subject, "contradiction": str(contradiction)}
+            _logger.exception("resume.contradiction", extra=what)
+        except Exception:
+            _logger.exception("resume.defect", extra={"kind": kind, "subject": subject})
+        else:
+            return True
+        return False

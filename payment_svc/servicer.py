@@ -1,0 +1,84 @@
+"""PaymentService: wire → use case → wire."""
+
+from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
+
+from chassis import caller
+from chassis.layers import Context
+from chassis.wire import fingerprint
+from kernel.errors import Reason, Refusal
+from payment_svc import wire
+from payment_svc.app.cases import Cases
+from payment_svc.app.ports import Request
+
+
+class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
+    """The RPCs of ordermesh.payment.v1.PaymentService."""
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
+
+    async def ChargePayment(
+        self, request: payment_service_pb2.ChargePaymentRequest, context: Context
+    ) -> payment_service_pb2.ChargePaymentResponse:
+        key = Request(caller.current(), "ChargePayment", request.request_id, wire.charge_fingerprint(request))
+        payment = await self._cases.charge(wire.charge_from_wire(request), key)
+        return payment_service_pb2.ChargePaymentResponse(payment=wire.payment_to_wire(payment))
+
+    async def ConfirmPayment(
+        self, request: payment_service_pb2.ConfirmPaymentRequest, context: Context
+    ) -> payment_service_pb2.ConfirmPaymentResponse:
+        payment = await self._cases.confirm(request.payment_id.lower(), _key("ConfirmPayment", request))
+        return payment_service_pb2.ConfirmPaymentResponse(payment=wire.payment_to_wire(payment))
+
+    async def CapturePayment(
+        self, request: payment_service_pb2.CapturePaymentRequest, context: Context
+    ) -> payment_service_pb2.CapturePaymentResponse:
+        raise Refusal(Reason.NOT_IMPLEMENTED, "CapturePayment is in the contract and not built yet.")
+
+    async def CancelPayment(
+        self, request: payment_service_pb2.CancelPaymentRequest, context: Context
+    ) -> payment_service_pb2.CancelPaymentResponse:
+        payment = await self._cases.cancel(request.payment_id.lower(), _key("CancelPayment", request))
+        return payment_service_pb2.CancelPaymentResponse(payment=wire.payment_to_wire(payment))
+
+    async def RefundPayment(
+        self, request: payment_service_pb2.RefundPaymentRequest, context: Context
+    ) -> payment_service_pb2.RefundPaymentResponse:
+        refunded = await self._cases.refund(wire.refund_from_wire(request), _key("RefundPayment", request))
+        return payment_service_pb2.RefundPaymentResponse(
+            refund=wire.refund_to_wire(refunded.refund), payment=wire.payment_to_wire(refunded.payment)
+        )
+
+    async def GetPayment(
+        self, request: payment_service_pb2.GetPaymentRequest, context: Context
+    ) -> payment_service_pb2.GetPaymentResponse:
+        payment = await self._cases.read.one(request.payment_id.lower())
+        return payment_service_pb2.GetPaymentResponse(payment=wire.payment_to_wire(payment))
+
+    async def ListPayments(
+        self, request: payment_service_pb2.ListPaymentsRequest, context: Context
+    ) -> payment_service_pb2.ListPaymentsResponse:
+        after = wire.page_token_from_wire(request.page_token)
+        size = wire.page_size_from_wire(request.page_size)
+        payments, more = await self._cases.read.page(request.order_id.lower(), after, size)
+        return payment_service_pb2.ListPaymentsResponse(
+            payments=[wire.payment_to_wire(payment) for payment in payments],
+            next_page_token=wire.page_token_to_wire(payments[-1]) if more else "",
+        )
+
+    async def IngestStripeEvent(
+        self, request: payment_service_pb2.IngestStripeEventRequest, context: Context
+    ) -> payment_service_pb2.IngestStripeEventResponse:
+        ingested = await self._cases.ingest(request.payload, request.signature)
+        return payment_service_pb2.IngestStripeEventResponse(event_id=ingested.event_id, duplicate=ingested.duplicate)
+
+
+_Keyed = (
+    payment_service_pb2.CancelPaymentRequest
+    | payment_service_pb2.ConfirmPaymentRequest
+    | payment_service_pb2.RefundPaymentRequest
+)
+
+
+def _key(method: str, request: _Keyed) -> Request:
+    return Request(caller.current(), method, request.request_id, fingerprint(request))

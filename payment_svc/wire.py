@@ -1,0 +1,144 @@
+"""ordermesh.payment.v1 ⇄ domain. Total functions: what the protos' rules cannot state is refused here, by field."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+
+from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
+
+from chassis.wire import fingerprint, money_from_wire, money_to_wire, time_from_wire, time_to_wire
+from kernel.errors import Refusal
+from payment_svc.app.charge import Charge
+from payment_svc.app.refund import RefundOrder
+from payment_svc.domain.intent import Decline, RefundState
+from payment_svc.domain.payment import Payment, PaymentState
+from payment_svc.domain.refund import Refund
+
+STATES = {
+    PaymentState.PENDING: payment_pb2.PAYMENT_STATE_PENDING,
+    PaymentState.ACTION_REQUIRED: payment_pb2.PAYMENT_STATE_ACTION_REQUIRED,
+    PaymentState.AUTHORIZED: payment_pb2.PAYMENT_STATE_AUTHORIZED,
+    PaymentState.SUCCEEDED: payment_pb2.PAYMENT_STATE_SUCCEEDED,
+    PaymentState.DECLINED: payment_pb2.PAYMENT_STATE_DECLINED,
+    PaymentState.CANCELLED: payment_pb2.PAYMENT_STATE_CANCELLED,
+}
+REFUND_STATES = {
+    RefundState.PENDING: payment_pb2.REFUND_STATE_PENDING,
+    RefundState.SUCCEEDED: payment_pb2.REFUND_STATE_SUCCEEDED,
+    RefundState.FAILED: payment_pb2.REFUND_STATE_FAILED,
+}
+
+_DEFAULT_PAGE = 50
+_LARGEST_PAGE = 200
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_UUID_LENGTH = 36
+
+
+def charge_from_wire(message: payment_service_pb2.ChargePaymentRequest) -> Charge:
+    """Return the command.
+
+    Raises:
+        Refusal: The currency does not exist, or not_after is no moment; the field is named.
+    """
+    return Charge(
+        order_id=message.order_id.lower(),
+        amount=money_from_wire(message.amount, "amount"),
+        payment_method=message.payment_method,
+        not_after=_not_after(message),
+    )
+
+
+def charge_fingerprint(message: payment_service_pb2.ChargePaymentRequest) -> str:
+    """Return what the request says, without not_after: that is about this call, and another in each repetition."""
+    said = payment_service_pb2.ChargePaymentRequest()
+    said.CopyFrom(message)
+    said.ClearField("not_after")
+    return fingerprint(said)
+
+
+def refund_from_wire(message: payment_service_pb2.RefundPaymentRequest) -> RefundOrder:
+    """Return the command.
+
+    Raises:
+        Refusal: The currency does not exist; the field is named.
+    """
+    amount = money_from_wire(message.amount, "amount") if message.HasField("amount") else None
+    return RefundOrder(message.payment_id.lower(), amount)
+
+
+def payment_to_wire(payment: Payment) -> payment_pb2.Payment:
+    """Return the payment as a message."""
+    return payment_pb2.Payment(
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        state=STATES[payment.state],
+        amount=money_to_wire(payment.amount),
+        captured=money_to_wire(payment.captured),
+        refunded=money_to_wire(payment.refunded),
+        provider_payment_id=payment.intent_id,
+        payment_method=payment.payment_method,
+        client_secret=payment.client_secret,
+        decline=None if payment.decline is None else _decline_to_wire(payment.decline),
+        refunds=[refund_to_wire(refund) for refund in payment.refunds],
+        create_time=time_to_wire(payment.created_at),
+        update_time=time_to_wire(payment.updated_at),
+    )
+
+
+def refund_to_wire(refund: Refund) -> payment_pb2.Refund:
+    """Return the refund as a message."""
+    return payment_pb2.Refund(
+        refund_id=refund.refund_id,
+        provider_refund_id=refund.provider_refund_id,
+        state=REFUND_STATES[refund.state],
+        amount=money_to_wire(refund.amount),
+        create_time=time_to_wire(refund.created_at),
+    )
+
+
+def page_size_from_wire(page_size: int) -> int:
+    """Return how many to list: 50 for 0, and never more than 200."""
+    return min(page_size or _DEFAULT_PAGE, _LARGEST_PAGE)
+
+
+def page_token_from_wire(token: str) -> tuple[datetime, str] | None:
+    """Return the (created_at, payment_id) that the next page comes after; None for the first page.
+
+    Raises:
+        Refusal: The token is not one of ours.
+    """
+    if not token:
+        return None
+    try:
+        milliseconds, payment_id = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii").split(":")
+        after = _EPOCH + int(milliseconds) * _MILLISECOND
+    except (binascii.Error, OverflowError, ValueError) as error:
+        raise _not_a_token() from error
+    if len(payment_id) != _UUID_LENGTH:
+        raise _not_a_token()
+    return after, payment_id
+
+
+def page_token_to_wire(last: Payment) -> str:
+    """Return the token that asks for what comes after this payment."""
+    milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
+    return base64.urlsafe_b64encode(f"{milliseconds}:{last.payment_id}".encode()).decode()
+
+
+def _not_after(message: payment_service_pb2.ChargePaymentRequest) -> datetime | None:
+    if not message.HasField("not_after"):
+        return None
+    try:
+        return time_from_wire(message.not_after)
+    except OverflowError as error:
+        raise Refusal.of_field("not_after", "is not a moment between the years 1 and 9999") from error
+
+
+def _decline_to_wire(decline: Decline) -> payment_pb2.PaymentDecline:
+    return payment_pb2.PaymentDecline(code=decline.code, decline_code=decline.decline_code, message=decline.message)
+
+
+def _not_a_token() -> Refusal:
+    return Refusal.of_field("page_token", "must be the next_page_token of an earlier answer, unchanged")
