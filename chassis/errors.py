@@ -6,6 +6,7 @@ Inwards: the same details become a Refusal again, or Unknown where a failed call
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -40,20 +41,25 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.ROUTE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
 }
 
-# A call that ends in one of these without our own ErrorInfo was refused before any handler ran.
-_NEVER_EXECUTED = frozenset(
+# Our own reasons that are no answer to the request: after the first three the effect may have happened or may still be
+# happening; with the others an operator has to act, and the same call may succeed afterwards.
+_OPEN_REASONS = frozenset(
     {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        Reason.UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.INTERNAL,
+        Reason.OVERLOADED,
+        Reason.NOT_IMPLEMENTED,
+        Reason.UNAUTHENTICATED,
+        Reason.PERMISSION_DENIED,
     }
 )
 
-# Our own reasons after which the effect may have happened, or may still be happening.
-_OPEN_REASONS = frozenset({Reason.UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL})
+# The trailers of a call hold 8 KiB, and the message stands in them twice. With more a caller would hear of nothing but
+# trailers that are too large.
+_LONGEST_MESSAGE = 800
+_LONGEST_DESCRIPTION = 200
+_MOST_FIELDS = 10
 
 
 def to_status(refusal: Refusal) -> status_pb2.Status:
@@ -63,8 +69,10 @@ def to_status(refusal: Refusal) -> status_pb2.Status:
     details.append(_packed(info))
     if refusal.fields:
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=each.field, description=each.description)
-            for each in refusal.fields
+            error_details_pb2.BadRequest.FieldViolation(
+                field=each.field, description=_cut(each.description, _LONGEST_DESCRIPTION)
+            )
+            for each in refusal.fields[:_MOST_FIELDS]
         ]
         details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
     if refusal.retry_after is not None:
@@ -72,7 +80,7 @@ def to_status(refusal: Refusal) -> status_pb2.Status:
         delay.FromNanoseconds(int(refusal.retry_after * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     code: int = CODES[refusal.reason].value[0]
-    return status_pb2.Status(code=code, message=refusal.message, details=details)
+    return status_pb2.Status(code=code, message=_cut(refusal.message, _LONGEST_MESSAGE), details=details)
 
 
 def to_grpc_status(refusal: Refusal) -> grpc.Status:
@@ -84,13 +92,11 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> NotDone[Refusal] | Unknown:
     """Return what a failed call means for its effect.
 
     A refusal with our own ErrorInfo says that nothing was done, except for the reasons that leave it open. Anything the
-    transport made up itself (UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN …) leaves it open as well: a server
-    that is killed answers UNAVAILABLE after having done the work.
+    transport made up itself leaves it open as well: a server that is killed answers UNAVAILABLE after having done the
+    work, and UNIMPLEMENTED comes from a wrong address or from a peer that is older than we are.
     """
     refusal = refusal_of(error)
     if refusal is None:
-        if error.code() in _NEVER_EXECUTED:
-            return NotDone(Refusal(Reason.INTERNAL, f"the call was refused with {error.code().name}"))
         return Unknown(cause=f"rpc {error.code().name}")
     if refusal.reason in _OPEN_REASONS:
         return Unknown(cause=f"rpc {refusal.reason.value}", retry_after=refusal.retry_after)
@@ -101,7 +107,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:
     """Return the Refusal that a peer of ours sent, or None where the error carries no ErrorInfo of ours."""
     try:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads code, details and trailers only
-    except ValueError:
+    except (ValueError, DecodeError):  # a code that contradicts the details, details that are no message
         return None
     if status is None:
         return None
@@ -125,6 +131,10 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:
     if reason is None:
         return None
     return Refusal(reason, status.message, metadata=metadata, fields=fields, retry_after=retry_after)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _packed(message: error_details_pb2.ErrorInfo) -> any_pb2.Any:

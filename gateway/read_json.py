@@ -41,7 +41,7 @@ class MessageReaders:
         return message_factory.GetMessageClass(descriptor)(**arguments)
 
     def of_message(self, descriptor: Descriptor) -> Reader:
-        """Return the reader of a message type: it answers constructor arguments, for well-known types the message."""
+        """Return the reader of a message type: it answers the arguments of the constructor."""
         name = descriptor.full_name
         reader = self._compiled.get(name)
         if reader is None:

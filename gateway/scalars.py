@@ -16,7 +16,8 @@ Reader = Callable[[Any], Any]
 
 # Whole numbers that a double still tells apart from their neighbours.
 _EXACT_IN_A_DOUBLE = 2**53
-_FLOAT_MAX = 3.4028234663852886e38
+# The largest double that still rounds to a 32-bit float, not to infinity.
+_FLOAT_MAX = 3.4028235677973362e38
 _DOUBLE_MAX = 1.7976931348623157e308
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _DIGITS = re.compile(r"-?(?:0|[1-9][0-9]{0,19})", re.ASCII)

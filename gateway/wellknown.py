@@ -34,7 +34,8 @@ def reader(descriptor: Descriptor) -> Reader | None:
     """Return the reader of a type with a JSON form of its own; None for all others."""
     name = descriptor.full_name
     if name in _WRAPPERS:
-        return _wrapper_reader(descriptor, scalars.reader(descriptor.fields_by_name["value"]))
+        read_value = scalars.reader(descriptor.fields_by_name["value"])
+        return lambda value: {"value": read_value(value)}
     if name in _BY_JSON_FORMAT:
         return _json_format_reader(descriptor)
     return {
@@ -70,11 +71,6 @@ def is_leaf(descriptor: Descriptor) -> bool:
     }
 
 
-def _wrapper_reader(descriptor: Descriptor, read_value: Reader) -> Reader:
-    make = message_factory.GetMessageClass(descriptor)
-    return lambda value: make(value=read_value(value))
-
-
 def _json_format_reader(descriptor: Descriptor) -> Reader:
     make = message_factory.GetMessageClass(descriptor)
 
@@ -99,7 +95,7 @@ def _read_timestamp(value: Any) -> Any:  # noqa: ANN401
             result.FromJsonString(value.upper())
         except ValueError:
             raise Wrong.value("must be a moment that exists, between the years 1 and 9999") from None
-        return result
+        return {"seconds": result.seconds, "nanos": result.nanos}
     raise Wrong.value('must be a time as RFC 3339 writes it: "2026-01-31T12:00:00Z"')
 
 
@@ -122,11 +118,11 @@ def _read_duration(value: Any) -> Any:  # noqa: ANN401
             result.FromJsonString(value)
         except ValueError:
             raise Wrong.value("must be a duration of at most 315576000000 seconds") from None
-        return result
+        return {"seconds": result.seconds, "nanos": result.nanos}
     raise Wrong.value('must be a duration in seconds: "1.5s"')
 
 
 def _read_mask(value: Any) -> Any:  # noqa: ANN401
     if type(value) is str:
-        return FieldMask(paths=[path for path in value.split(",") if path])
+        return {"paths": [path for path in value.split(",") if path]}
     raise Wrong.value(f"must be the names of fields, separated by commas, not {kind_of(value)}")

@@ -102,7 +102,7 @@ function example(api, schema, above = []) {
     if (above.includes(full.name)) return {};
     const required = new Set(full.required || []);
     return Object.fromEntries(Object.entries(full.properties || {})
-      .filter(([name]) => required.has(name))
+      .filter(([name, member]) => required.has(name) || member.type === "integer")
       .map(([name, member]) => [name, example(api, member, [...above, full.name])]));
   }
   if (full.type === "integer" || full.type === "number") return Math.max(full.minimum || 0, 1);

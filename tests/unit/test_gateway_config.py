@@ -1,0 +1,54 @@
+"""The gateway's configuration has sensible defaults and names everything that is wrong at once."""
+
+from pathlib import Path
+
+import pytest
+
+from chassis.config import ConfigError
+from gateway.config import GatewayConfig
+
+
+def test_without_any_variable_the_mesh_of_one_machine_is_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    config = GatewayConfig.from_env({})
+
+    assert config == GatewayConfig(
+        address="127.0.0.1:8080",
+        backends={
+            "order": "127.0.0.1:50051",
+            "tax": "127.0.0.1:50052",
+            "payment": "127.0.0.1:50053",
+            "notify": "127.0.0.1:50054",
+        },
+        otlp_endpoint="",
+        data_dir=tmp_path / ".ordermesh",
+    )
+
+
+def test_every_variable_is_read() -> None:
+    config = GatewayConfig.from_env(
+        {
+            "ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80",
+            "ORDER_ADDR": "dns:///order:50051",
+            "TAX_ADDR": "tax:1",
+            "PAYMENT_ADDR": "unix:/run/payment",
+            "NOTIFY_ADDR": "[::1]:4",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
+            "ORDERMESH_DATA_DIR": "/data",
+        }
+    )
+
+    assert config.address == "0.0.0.0:80"
+    assert list(config.backends.values()) == ["dns:///order:50051", "tax:1", "unix:/run/payment", "[::1]:4"]
+    assert (config.otlp_endpoint, config.data_dir) == ("http://collector:4318", Path("/data"))
+
+
+def test_all_complaints_come_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        GatewayConfig.from_env(
+            {"ORDERMESH_GATEWAY_ADDR": "unix:/x", "ORDER_ADDR": "order", "OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}
+        )
+
+    for name in ("ORDERMESH_GATEWAY_ADDR", "ORDER_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        assert name in str(caught.value)
