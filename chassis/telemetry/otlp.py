@@ -93,8 +93,10 @@ class OtlpExport:
         """Send what is left, for at most so many seconds."""
         self._stop.set()
         self._thread.join(seconds)
+        # What is still being retried is given up by this, and the thread ends.
         self._span_exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK forgot the annotation
         self._metric_exporter.shutdown()
+        self._thread.join(seconds)
         if self.dropped:
             _log.warning("%d spans were not exported", self.dropped)
 
