@@ -73,6 +73,8 @@ class Gauge:
     def set(self, value: float, *labels: str) -> None:
         """Say the value for these label values."""
         with self._lock:
+            if labels not in self._values and len(self._values) >= _MOST_SERIES:
+                labels = (_OVERFLOW,) * len(labels)
             self._values[labels] = value
 
     def read(self) -> dict[tuple[str, ...], float]:
