@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -43,6 +43,10 @@ from order_svc.servicer import OrderServicer
 
 MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
+_TAX = tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"]
+_PAYMENT = payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"]
+_NOTIFY = notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"]
+
 # Orders in flight may finish their step when the service stops; what does not is resumed from the database.
 _FINISH_SECONDS = 10.0
 
@@ -52,57 +56,56 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
     """Run the service while the context is open; yields the address that it listens on."""
     clock = SystemClock()
     ids = Uuid7Ids(clock)
-    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
-    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+    async with AsyncExitStack() as ending:
+        await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+        store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+        ending.push_async_callback(store.close)
 
-    def channel(address: str, service: ServiceDescriptor) -> Channel:
-        return Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics)
+        def channel(address: str, service: ServiceDescriptor) -> Channel:
+            made = Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics)
+            ending.push_async_callback(made.close)
+            return made
 
-    tax_channel = channel(config.tax_address, tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"])
-    payment_channel = channel(config.payment_address, payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"])
-    notify_channel = channel(config.notify_address, notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"])
-    taxes = GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(tax_channel.for_stub))
-    payments = GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(payment_channel.for_stub))
-    mails = GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(notify_channel.for_stub))
+        tax_channel = channel(config.tax_address, _TAX)
+        payment_channel = channel(config.payment_address, _PAYMENT)
+        notify_channel = channel(config.notify_address, _NOTIFY)
+        taxes = GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(tax_channel.for_stub))
+        payments = GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(payment_channel.for_stub))
+        mails = GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(notify_channel.for_stub))
 
-    work = Tasks()
-    changes = Changes()
-    telling = TelemetryTelling(telemetry, clock)
-    orders = OrdersStore(store, clock, replica=f"{socket.gethostname()}/{config.address}", life=ids.new())
-    outbox = Outbox(orders, taxes, mails, clock, telling)
-    driver = Driver(
-        orders,
-        taxes,
-        payments,
-        clock,
-        changes,
-        telling,
-        FirstTry(outbox, work),
-        lease_seconds=config.lease_seconds,
-        action_seconds=config.action_seconds,
-    )
-    place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=config.lease_seconds)
-    sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=config.lease_seconds)
-    servicer = OrderServicer(
-        QuoteOrder(taxes), place, ReadOrders(orders, changes), patience_seconds=config.patience_seconds
-    )
+        work = Tasks()
+        ending.push_async_callback(work.close, _FINISH_SECONDS)
+        changes = Changes()
+        telling = TelemetryTelling(telemetry, clock)
+        orders = OrdersStore(store, clock, replica=f"{socket.gethostname()}/{config.address}", life=ids.new())
+        outbox = Outbox(orders, taxes, mails, clock, telling)
+        driver = Driver(
+            orders,
+            taxes,
+            payments,
+            clock,
+            changes,
+            telling,
+            FirstTry(outbox, work),
+            lease_seconds=config.lease_seconds,
+            action_seconds=config.action_seconds,
+        )
+        place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=config.lease_seconds)
+        sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=config.lease_seconds)
+        read = ReadOrders(orders, changes)
+        servicer = OrderServicer(QuoteOrder(taxes), place, read, patience_seconds=config.patience_seconds)
 
-    server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
-    server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
-    # Listening first: whoever holds the address is the one living replica of that name, so its earlier leases are void.
-    address = await server.start(config.address)
-    await orders.release_own()
-    sweeping = asyncio.create_task(sweeper.run(), name="sweeper")
-    await server.serving(ready=True)
-    try:
+        server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+        server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
+        # Listening first: whoever holds the address is the one living replica of that name, so its earlier leases are
+        # void.
+        address = await server.start(config.address)
+        ending.push_async_callback(server.stop)
+        await orders.release_own()
+        sweeping = work.start(sweeper.run(), "sweeper")
+        ending.callback(sweeping.cancel)
+        await server.serving(ready=True)
         yield address
-    finally:
-        await server.stop()
-        sweeping.cancel()
-        await work.close(_FINISH_SECONDS)
-        for each in (tax_channel, payment_channel, notify_channel):
-            await each.close()
-        await store.close()
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The order service's messages ⇄ its domain. Total functions; every refusal names its field."""
 
 import base64
-import binascii
+import uuid
 
 from ordermesh.order.v1 import order_pb2, order_service_pb2
 from ordermesh.payment.v1 import payment_pb2
@@ -159,7 +159,8 @@ def page_token_from_wire(request: order_service_pb2.ListOrdersRequest) -> str:
         return ""
     try:
         filters, after = base64.urlsafe_b64decode(request.page_token).decode("ascii").rsplit("|", 1)
-    except (ValueError, binascii.Error):
+        uuid.UUID(after)
+    except ValueError:
         raise Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given") from None
     if filters != _filters(request):
         raise Refusal.of_field("page_token", "belongs to a list with other filters; begin at the first page")

@@ -27,11 +27,8 @@ class GrpcMails:
             recipient_name=order.draft.customer.name,
             order=_summary(order),
         )
-        match await outcome(self._stub.SendNotification(request, timeout=_CALL_SECONDS)):
-            case Done(answer):
-                return Done(answer.notification.notification_id)
-            case NotDone() | Unknown() as other:
-                return other
+        call = self._stub.SendNotification(request, timeout=_CALL_SECONDS)
+        return await outcome(call, lambda answer: answer.notification.notification_id)
 
 
 def _summary(order: Order) -> notification_pb2.OrderSummary:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.request_keys import RequestKey, find_request
@@ -85,8 +85,8 @@ class OrdersStore:
 
         return await self._read(body)
 
-    async def move(self, transition: Transition, event: Event, lease_seconds: float) -> None:
-        """Commit a transition of an order that is leased to this replica."""
+    async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
+        """Commit a transition of an order that is leased to this replica, with its journal entry if there is one."""
         order = transition.order
         lease: dict[str, object]
         if transition.wake_at is not None:
@@ -96,10 +96,10 @@ class OrdersStore:
         else:
             lease = self._leased(lease_seconds)
         change = Change(
-            guards=(Expect(ORDERS, order.order_id, order.version - 1),),
+            guards=(Expect(ORDERS, order.order_id, order.fence - 1),),
             writes=(
                 Update(ORDERS, {"order_id": order.order_id}, {**rows.moving_columns(order), **lease}),
-                Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)),
+                *(() if event is None else (Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)),)),
                 *(self._new_task(order, kind, lease_seconds) for kind in transition.tasks),
             ),
         )
@@ -187,17 +187,20 @@ class OrdersStore:
 
     async def release_own(self) -> None:
         """Give up the leases that an earlier life of this replica still holds, so that they are claimed at once."""
-        earlier = f"{self._replica}#%"
+        earlier = f"{self._replica}#"
 
         def body(connection: Connection) -> None:
             connection.execute(
                 update(ORDERS)
-                .where(ORDERS.c.lease_owner.like(earlier), ORDERS.c.lease_owner != self._owner)
+                .where(ORDERS.c.lease_owner.startswith(earlier, autoescape=True), ORDERS.c.lease_owner != self._owner)
                 .values(lease_owner=None, wake_at=database_now())
             )
             connection.execute(
                 update(ORDER_TASKS)
-                .where(ORDER_TASKS.c.lease_owner.like(earlier), ORDER_TASKS.c.lease_owner != self._owner)
+                .where(
+                    ORDER_TASKS.c.lease_owner.startswith(earlier, autoescape=True),
+                    ORDER_TASKS.c.lease_owner != self._owner,
+                )
                 .values(lease_owner=None, due_at=database_now())
             )
 
@@ -245,28 +248,18 @@ class OrdersStore:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        claimed = [replace(order, version=order.version + 1) for order in _orders(connection, due)]
-        if not claimed:
-            return []
-        connection.execute(
-            update(ORDERS)
-            .where(ORDERS.c.order_id == bindparam("key"))
-            .values(
-                version=bindparam("to_version"),
-                lease_owner=self._owner,
-                wake_at=database_now() + int(lease_seconds * 1000),
-            ),
-            [{"key": order.order_id, "to_version": order.version} for order in claimed],
-        )
-        now = self._clock.now()
-        events = [
-            Event(order.version, now, "order.claimed", "sweeper", order.state, {"replica": self._replica})
-            for order in claimed
-        ]
-        connection.execute(
-            insert(ORDER_EVENTS),
-            [rows.event_row(order.order_id, event) for order, event in zip(claimed, events, strict=True)],
-        )
+        claimed = [replace(order, fence=order.fence + 1) for order in _orders(connection, due)]
+        if claimed:
+            connection.execute(
+                update(ORDERS)
+                .where(ORDERS.c.order_id == bindparam("key"))
+                .values(
+                    version=bindparam("fence"),
+                    lease_owner=self._owner,
+                    wake_at=database_now() + int(lease_seconds * 1000),
+                ),
+                [{"key": order.order_id, "fence": order.fence} for order in claimed],
+            )
         return claimed
 
     def _claim_tasks(self, connection: Connection, limit: int, lease_seconds: float) -> list[tuple[Task, Order]]:

@@ -5,13 +5,20 @@ from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_servi
 from chassis.wire import money_from_wire, money_to_wire, time_to_wire
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.adapters.calls import outcome
+from order_svc.adapters.calls import outcome, with_our_fields
 from order_svc.app.ports import Charge
 from order_svc.domain.order import Payment, PaymentState
 
 # A charge is two calls to Stripe, of some hundred milliseconds as a rule; beyond this it counts as unknown and is
 # settled later.
 _CALL_SECONDS = 10.0
+
+_Answer = (
+    payment_service_pb2.ChargePaymentResponse
+    | payment_service_pb2.ConfirmPaymentResponse
+    | payment_service_pb2.CancelPaymentResponse
+    | payment_service_pb2.RefundPaymentResponse
+)
 
 _STATES = {
     payment_pb2.PAYMENT_STATE_PENDING: PaymentState.PENDING,
@@ -38,41 +45,32 @@ class GrpcPayments:
             payment_method=charge.payment_method,
             not_after=time_to_wire(charge.not_after),
         )
-        match await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS)):
-            case Done(answer):
-                return Done(_payment(answer.payment))
-            case NotDone() | Unknown() as other:
-                return other
+        charged = await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS), _payment)
+        return NotDone(with_our_fields(charged.reason, _ours)) if isinstance(charged, NotDone) else charged
 
     async def read(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Read the payment as the provider has it now."""
         request = payment_service_pb2.ConfirmPaymentRequest(request_id=request_id, payment_id=payment_id)
-        match await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS)):
-            case Done(answer):
-                return Done(_payment(answer.payment))
-            case NotDone() | Unknown() as other:
-                return other
+        return await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS), _payment)
 
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the payment up if its money has not moved."""
         request = payment_service_pb2.CancelPaymentRequest(request_id=request_id, payment_id=payment_id)
-        match await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS)):
-            case Done(answer):
-                return Done(_payment(answer.payment))
-            case NotDone() | Unknown() as other:
-                return other
+        return await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS), _payment)
 
     async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give all of it back."""
         request = payment_service_pb2.RefundPaymentRequest(request_id=request_id, payment_id=payment_id)
-        match await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS)):
-            case Done(answer):
-                return Done(_payment(answer.payment))
-            case NotDone() | Unknown() as other:
-                return other
+        return await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS), _payment)
 
 
-def _payment(message: payment_pb2.Payment) -> Payment:
+def _ours(field: str) -> str:
+    """Return the name that a field of a charge has in the order's own request: the amount comes from the items."""
+    return "items" if field.startswith("amount") else field
+
+
+def _payment(answer: _Answer) -> Payment:
+    message = answer.payment
     return Payment(
         payment_id=message.payment_id,
         provider_payment_id=message.provider_payment_id,

@@ -72,7 +72,8 @@ def moving_columns(order: Order) -> dict[str, object]:
     """Return the columns that a move may change: always the same ones, so that many moves share a statement."""
     tax, total, payment, failure = order.tax, order.total, order.payment, order.failure
     return {
-        "version": order.version,
+        "version": order.fence,
+        "revision": order.version,
         "state": order.state.value,
         "stage": order.stage.value,
         "tax": tax and tax.amount.minor_units,
@@ -157,7 +158,7 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
         reference=columns["reference"],
         state=State(columns["state"]),
         stage=Stage(columns["stage"]),
-        version=columns["version"],
+        version=columns["revision"],
         created_at=from_ms(columns["created_at"]),
         updated_at=from_ms(columns["updated_at"]),
         tax=_tax(columns, currency),
@@ -168,6 +169,7 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
         expires_at=None if columns["expires_at"] is None else from_ms(columns["expires_at"]),
         tax_document=columns["tax_document"],
         traceparent=columns["traceparent"],
+        fence=columns["version"],
     )
 
 

@@ -13,8 +13,10 @@ ORDERS = Table(
     METADATA,
     Column("order_id", String(36), primary_key=True),
     Column("caller", String(200), nullable=False),
-    # The fence: +1 with each move and each claim; a move is written only against the version it was decided on.
+    # The fence: +1 with each write and each claim; a move is written only against the one it was decided on.
     Column("version", BigInteger, nullable=False),
+    # The order's version as its callers and its journal know it.
+    Column("revision", BigInteger, nullable=False),
     Column("state", String(30), nullable=False),
     Column("stage", String(20), nullable=False),
     Column("customer_id", String(50), nullable=False),

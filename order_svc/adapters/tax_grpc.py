@@ -3,9 +3,9 @@
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 
 from chassis.wire import address_to_wire, money_from_wire, money_to_wire
-from kernel.errors import FieldViolation, Refusal
+from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.adapters.calls import outcome
+from order_svc.adapters.calls import outcome, with_our_fields
 from order_svc.domain.order import Draft, Jurisdiction, Order, Tax, TaxLine, TaxSource
 
 # tax_svc answers by fallback when AvaTax is slower than its own budget of some seconds; this is beyond it.
@@ -27,13 +27,8 @@ class GrpcTaxes:
     async def quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal] | Unknown:
         """Work out the tax; refusals name the fields of the draft."""
         request = tax_service_pb2.QuoteTaxRequest(basis=_basis(draft))
-        match await outcome(self._stub.QuoteTax(request, timeout=_QUOTE_SECONDS)):
-            case Done(answer):
-                return Done(_tax(answer.quote))
-            case NotDone(refusal):
-                return NotDone(_in_our_fields(refusal))
-            case Unknown() as unknown:
-                return unknown
+        quoted = await outcome(self._stub.QuoteTax(request, timeout=_QUOTE_SECONDS), lambda answer: _tax(answer.quote))
+        return NotDone(with_our_fields(quoted.reason, _ours)) if isinstance(quoted, NotDone) else quoted
 
     async def commit(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
         """Record the sale and return the code of its document."""
@@ -44,11 +39,8 @@ class GrpcTaxes:
             basis=_basis(order.draft),
             charged_tax=money_to_wire(order.tax.amount),
         )
-        match await outcome(self._stub.CommitTax(request, timeout=_COMMIT_SECONDS)):
-            case Done(answer):
-                return Done(answer.document.code)
-            case NotDone() | Unknown() as other:
-                return other
+        call = self._stub.CommitTax(request, timeout=_COMMIT_SECONDS)
+        return await outcome(call, lambda answer: answer.document.code)
 
 
 def _basis(draft: Draft) -> tax_pb2.TaxBasis:
@@ -89,13 +81,6 @@ def _line(line: tax_pb2.TaxLine) -> TaxLine:
     )
 
 
-def _in_our_fields(refusal: Refusal) -> Refusal:
-    """Return the refusal with the fields of tax_svc's request named as the order's own request names them."""
-    fields = tuple(FieldViolation(each.field.removeprefix("basis."), each.description) for each in refusal.fields)
-    return Refusal(
-        refusal.reason,
-        refusal.message.replace("basis.", ""),
-        metadata=refusal.metadata,
-        fields=fields,
-        retry_after=refusal.retry_after,
-    )
+def _ours(field: str) -> str:
+    """Return the name that a field of the tax basis has in the order's own request."""
+    return field.removeprefix("basis.").replace("lines[", "items[").replace("].amount", "].unit_price")

@@ -5,34 +5,57 @@ Within one process only: a waiter also looks at the database now and then, for m
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from order_svc.domain.order import Order
+
+
+class Watch:
+    """One waiter's view of one order: no move is missed between two looks at it.
+
+    Attributes:
+        latest: The order after its latest move; None until it moves.
+    """
+
+    def __init__(self) -> None:
+        self.latest: Order | None = None
+        self._moves: asyncio.Queue[Order] = asyncio.Queue()
+
+    def tell(self, order: Order) -> None:
+        """Add a move."""
+        self.latest = order
+        self._moves.put_nowait(order)
+
+    async def next(self, seconds: float) -> Order | None:
+        """Return the order after its next move; None when there was none in that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._moves.get()
+        except TimeoutError:
+            return None
 
 
 class Changes:
     """Who waits for which order."""
 
     def __init__(self) -> None:
-        self._waiting: defaultdict[str, set[asyncio.Future[Order]]] = defaultdict(set)
+        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
 
     def publish(self, order: Order) -> None:
         """Hand the order as it is now to all who wait for it."""
-        for future in self._waiting.pop(order.order_id, ()):
-            if not future.done():
-                future.set_result(order)
+        for watch in self._watches.get(order.order_id, ()):
+            watch.tell(order)
 
-    async def next(self, order_id: str, seconds: float) -> Order | None:
-        """Wait for the order's next move; None when there was none in that time."""
-        future: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
-        self._waiting[order_id].add(future)
+    @contextmanager
+    def watching(self, order_id: str) -> Iterator[Watch]:
+        """Collect the moves of an order for as long as the context is open."""
+        watch = Watch()
+        watches = self._watches[order_id]
+        watches.add(watch)
         try:
-            async with asyncio.timeout(seconds):
-                return await future
-        except TimeoutError:
-            return None
+            yield watch
         finally:
-            waiting = self._waiting.get(order_id)
-            if waiting is not None:
-                waiting.discard(future)
-                if not waiting:
-                    del self._waiting[order_id]
+            watches.discard(watch)
+            if not watches:
+                self._watches.pop(order_id, None)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from kernel.clock import Clock
+from kernel.errors import Refusal
 from order_svc.app.changes import Changes
 from order_svc.app.ports import Charge, InDoubt, Moved, Orders, Payments, Taxes
 from order_svc.app.telling import Telling
@@ -57,7 +58,7 @@ class Driver:
         self._action_seconds = action_seconds
 
     async def drive(self, order: Order, cause: str) -> Order:
-        """Move the order as far as it goes now, and return it as it then stands.
+        """Move the order as far as it goes now, and return it as it then stands, as far as the database could be asked.
 
         Args:
             order: As it was last committed, leased to this replica.
@@ -65,26 +66,58 @@ class Driver:
         """
         while (step := next_step(order)) is not None:
             transition = await self._take(step, order)
-            event = self._telling.event(transition, cause)
             try:
-                await self._orders.move(transition, event, self._lease_seconds)
+                if not await self._written(transition, cause):
+                    continue  # Certainly not written: the step is done again, which is safe for each of them.
             except Moved:
                 # Somebody else owns it by now. They go on; we only report what they made of it.
-                return await self._orders.get(order.order_id) or order
-            except InDoubt:
-                # Reading settles it. Whoever made the newer version, going on from it is safe; and so is repeating the
-                # step.
-                order = await self._orders.get(order.order_id) or order
-                continue
+                return await self._newest(order)
+            except Refusal:
+                # The database is away. The order stays as it was last stored, and the sweeper takes it up from there
+                # when the lease is over.
+                _logger.warning("order.left", extra={"order_id": order.order_id, "stage": order.stage.value})
+                return order
             order = transition.order
-            self._changes.publish(order)
-            if transition.tasks:
-                self._settled(order)
-            if not order.open:
-                self._telling.ended(order)
+            self._tell(transition)
             if transition.wake_at is not None:
                 break
         return order
+
+    async def _written(self, transition: Transition, cause: str) -> bool:
+        """Commit a move; False when a commit in doubt turns out not to have happened.
+
+        Raises:
+            Moved: Somebody else was first.
+            Refusal: The database is away.
+        """
+        event = self._telling.event(transition, cause) if transition.kind else None
+        try:
+            await self._orders.move(transition, event, self._lease_seconds)
+        except InDoubt:
+            ours = transition.order
+            stored = await self._orders.get(ours.order_id)
+            if stored is None or stored.fence == ours.fence - 1:
+                return False
+            # A claim raises the fence as well, but never the version.
+            if (stored.fence, stored.version) != (ours.fence, ours.version):
+                raise Moved from None
+        return True
+
+    def _tell(self, transition: Transition) -> None:
+        """Tell everybody of a move that was committed."""
+        order = transition.order
+        if transition.kind:
+            self._changes.publish(order)
+        if transition.tasks:
+            self._settled(order)
+        if not order.open:
+            self._telling.ended(order)
+
+    async def _newest(self, order: Order) -> Order:
+        try:
+            return await self._orders.get(order.order_id) or order
+        except Refusal:
+            return order
 
     async def _take(self, step: Step, order: Order) -> Transition:
         """Do one step and return what its outcome makes of the order."""

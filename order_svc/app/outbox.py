@@ -4,6 +4,7 @@ The tasks were stored in the commit that made the order PAID, so none is ever lo
 the sweeper for as long as it takes. None of them ever undoes or delays the order.
 """
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
@@ -15,6 +16,8 @@ from order_svc.app.ports import InDoubt, Mails, Orders, Taxes
 from order_svc.app.telling import Telling
 from order_svc.domain.order import Event, Order, Task, TaskKind
 from order_svc.domain.saga import retry_seconds
+
+_logger = logging.getLogger(__name__)
 
 _KINDS_WHEN_DONE = {TaskKind.SEND_CONFIRMATION: "mail.accepted", TaskKind.COMMIT_TAX: "tax.committed"}
 
@@ -56,9 +59,10 @@ class Outbox:
                     wait = max(retry_seconds(task.attempts), retry_after or 0.0)
                     later = replace(tried, due_at=self._clock.now() + timedelta(seconds=wait), last_error=cause)
                     await self._orders.finish_task(later, None)
-        except InDoubt:
-            # The task is done again when its lease is over; both receivers know it by its request id.
-            return
+        except (InDoubt, Refusal):
+            # The database is away. The task is done again when its lease is over; both receivers know it by its
+            # request id.
+            _logger.warning("task.left", extra={"order_id": order.order_id, "task": task.kind.value})
 
     async def _call(self, kind: TaskKind, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
         match kind:

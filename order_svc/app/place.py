@@ -5,7 +5,7 @@ import asyncio
 from kernel.clock import Clock
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.ids import Ids
-from order_svc.app.changes import Changes
+from order_svc.app.changes import Changes, Watch
 from order_svc.app.driver import Driver
 from order_svc.app.ports import InDoubt, Orders, Request
 from order_svc.app.telling import Telling
@@ -14,6 +14,9 @@ from order_svc.domain.order import Draft, Failure, Order, Stage, State
 
 # How long a waiter relies on being told before it looks for itself: another replica may have moved the order.
 _LOOK_AGAIN_SECONDS = 0.5
+
+# How often it is tried to store an order whose commit is in doubt.
+_TRIES = 2
 
 
 class PlaceOrder:
@@ -66,15 +69,14 @@ class PlaceOrder:
         Raises:
             Refusal: The key stood for another request; or the order has failed, for the reason given.
         """
-        order = self._new(draft, payment_method, reference, request)
-        if await self._create(order, request):
-            task = self._work.start(self._driver.drive(order, "request"), f"drive {order.order_id}")
-            done, _ = await asyncio.wait({task}, timeout=seconds)
-            order = task.result() if done else await self._stored(order)
-        else:
-            order = await self._earlier(request)
-        if order.state is State.PENDING:
-            order = await self._wait(order, self._clock.monotonic() + seconds)
+        until = self._clock.monotonic() + seconds
+        new = self._new(draft, payment_method, reference, request)
+        order = await self._stored_once(new, request)
+        with self._changes.watching(order.order_id) as watch:
+            if order.order_id == new.order_id:
+                order = await self._driven(order, watch, until)
+            while order.state is State.PENDING and (left := until - self._clock.monotonic()) > 0:
+                order = await watch.next(min(left, _LOOK_AGAIN_SECONDS)) or await self._newest(order)
         if order.failure is not None and order.state is State.FAILED:
             raise refusal_of(order.order_id, order.failure)
         return order
@@ -95,45 +97,57 @@ class PlaceOrder:
             traceparent=self._telling.traceparent(),
         )
 
-    async def _create(self, order: Order, request: Request) -> bool:
-        """Store the order; False when the key was used before."""
-        try:
-            return await self._orders.create(order, request, self._telling.placed(order), self._lease_seconds)
-        except InDoubt:
-            found = await self._orders.find(request)
-            if found is None:
-                # Certainly not written: nothing keeps us from trying once more.
-                return await self._orders.create(order, request, self._telling.placed(order), self._lease_seconds)
-            return found[1].order_id == order.order_id
-
-    async def _earlier(self, request: Request) -> Order:
-        """Return the order that the key stands for.
+    async def _stored_once(self, new: Order, request: Request) -> Order:
+        """Store the new order and return it, or return the order that the key stands for already.
 
         Raises:
-            Refusal: It stands for another request.
+            Refusal: The key stands for another request; or whether the order was stored cannot be told just now.
         """
-        found = await self._orders.find(request)
-        if found is None:
-            raise Refusal(Reason.UNAVAILABLE, "The order is being stored by another call; try again.", retry_after=0.1)
-        fingerprint, order = found
-        if fingerprint != request.fingerprint:
-            raise Refusal(
-                Reason.REQUEST_ID_REUSED,
-                "This request_id (Idempotency-Key) was used for another order; nothing was changed. "
-                "Use a new key for a new order.",
-                metadata={"orderId": order.order_id},
-            )
-        return order
+        for _ in range(_TRIES):
+            try:
+                if await self._orders.create(new, request, self._telling.placed(new), self._lease_seconds):
+                    return new
+            except InDoubt:
+                pass  # Looking for the key tells. It finds nothing as well while the database is still at it.
+            found = await self._orders.find(request)
+            if found is not None:
+                return _same(*found, request)
+        raise Refusal(
+            Reason.UNAVAILABLE,
+            "Whether the order was stored cannot be told just now; repeat the request with the same key.",
+            retry_after=1.0,
+        )
 
-    async def _wait(self, order: Order, until: float) -> Order:
-        """Wait until the order is no longer PENDING, or the time is up."""
-        while order.state is State.PENDING and (left := until - self._clock.monotonic()) > 0:
-            told = await self._changes.next(order.order_id, min(left, _LOOK_AGAIN_SECONDS))
-            order = told or await self._stored(order)
-        return order
+    async def _driven(self, order: Order, watch: Watch, until: float) -> Order:
+        """Drive the new order, in a task of its own because it goes on when the caller is gone."""
+        task = self._work.start(self._driver.drive(order, "request"), f"drive {order.order_id}")
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, until - self._clock.monotonic()))
+        if done and not task.cancelled() and task.exception() is None:
+            return task.result()
+        # Too slow for this caller, or a defect, which is logged where the task ends: the order is stored and goes on.
+        return watch.latest or order
 
-    async def _stored(self, order: Order) -> Order:
-        return await self._orders.get(order.order_id) or order
+    async def _newest(self, order: Order) -> Order:
+        try:
+            return await self._orders.get(order.order_id) or order
+        except Refusal:
+            return order  # The order is stored; that the database is away just now does not change the answer.
+
+
+def _same(fingerprint: str, order: Order, request: Request) -> Order:
+    """Return the order that the key stands for.
+
+    Raises:
+        Refusal: It stands for another request.
+    """
+    if fingerprint != request.fingerprint:
+        raise Refusal(
+            Reason.REQUEST_ID_REUSED,
+            "This request_id (Idempotency-Key) was used for another order; nothing was changed. "
+            "Use a new key for a new order.",
+            metadata={"orderId": order.order_id},
+        )
+    return order
 
 
 def refusal_of(order_id: str, failure: Failure) -> Refusal:

@@ -120,11 +120,11 @@ class Orders(Protocol):
         """Return the fingerprint and the order of an earlier use of the key."""
         ...
 
-    async def move(self, transition: Transition, event: Event, lease_seconds: float) -> None:
-        """Commit a transition of an order that is leased to this replica.
+    async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
+        """Commit a transition of an order that is leased to this replica, with its journal entry if there is one.
 
         Raises:
-            Moved: The order is not at the version before.
+            Moved: The order is not at the fence before.
         """
         ...
 

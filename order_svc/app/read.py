@@ -75,11 +75,12 @@ class ReadOrders:
         Raises:
             Refusal: There is none of that id.
         """
-        order = await self.get(order_id)
-        while True:
-            if order.version > after_version:
-                yield order
-                after_version = order.version
-            if not order.open:
-                return
-            order = await self._changes.next(order_id, _LOOK_AGAIN_SECONDS) or await self.get(order_id)
+        with self._changes.watching(order_id) as watch:
+            order = await self.get(order_id)
+            while True:
+                if order.version > after_version:
+                    yield order
+                    after_version = order.version
+                if not order.open:
+                    return
+                order = await watch.next(_LOOK_AGAIN_SECONDS) or await self.get(order_id)

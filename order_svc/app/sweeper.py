@@ -60,13 +60,19 @@ class Sweeper:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Sweep for ever; a database that is away is waited for."""
+        """Sweep for ever; a database that is away is waited for, and no defect ends it."""
+        away = False
         while True:
+            more = False
             try:
                 more = await self.sweep()
-            except (Refusal, InDoubt) as error:
-                _logger.warning("sweep.failed", extra={"error": type(error).__name__})
-                more = False
+                away = False
+            except (Refusal, InDoubt):
+                if not away:
+                    _logger.warning("sweep.paused", extra={"until": "the database is back"})
+                away = True
+            except Exception:
+                _logger.exception("sweep.defect")
             if not more:
                 await self._clock.sleep(_INTERVAL_SECONDS)
 
@@ -76,12 +82,12 @@ class Sweeper:
         if room <= 0:
             return False
         orders = await self._orders.claim_orders(room, self._lease_seconds)
-        tasks = await self._orders.claim_tasks(room, self._lease_seconds)
-        self._telling.waiting(*await self._orders.waiting())
         for order in orders:
             self._begin(self._resume(order), f"resume {order.order_id}")
+        tasks = await self._orders.claim_tasks(room, self._lease_seconds)
         for task, order in tasks:
             self._begin(self._outbox.do(task, order), f"task {task.kind}")
+        self._telling.waiting(*await self._orders.waiting())
         return len(orders) == room or len(tasks) == room
 
     def _begin(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -247,7 +247,7 @@ class Order:
         reference: The shop's own; may be empty.
         state: What callers see.
         stage: Where the saga stands.
-        version: 1 at first, +1 with each change.
+        version: 1 at first, +1 with each change that somebody may want to know of.
         tax: None until quoted; never changes afterwards.
         payment: None until payment_svc has answered.
         failure: Set as soon as the order is known to fail.
@@ -258,6 +258,8 @@ class Order:
         expires_at: Until when the customer may act; None unless waiting for the customer.
         tax_document: The code of the committed tax document; empty until then.
         traceparent: The trace in which it was placed; later work links to it. May be empty.
+        fence: 1 at first, +1 with each write, also of what nobody has to know: a claim, a poll that found nothing new.
+            Who holds the order with an older one has lost it.
     """
 
     order_id: str
@@ -278,6 +280,7 @@ class Order:
     expires_at: datetime | None = None
     tax_document: str = ""
     traceparent: str = ""
+    fence: int = 1
 
     @property
     def total(self) -> Money | None:

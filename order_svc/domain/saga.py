@@ -29,8 +29,8 @@ class Transition:
     """A move of the order, to be committed as one.
 
     Attributes:
-        order: The order afterwards, its version one higher.
-        kind: The journal's word for it.
+        order: The order afterwards, its fence one higher; its version as well, unless nobody has to know.
+        kind: The journal's word for it; empty when nobody has to know.
         facts: What the journal keeps; never personal data.
         tasks: Work that follows, stored in the same commit.
         wake_at: When the saga goes on; None when it goes on at once or never.
@@ -52,6 +52,21 @@ _LONGEST_RETRY_SECONDS = 30.0
 # spinner.
 _FIRST_POLL_SECONDS = 1.0
 _LONGEST_POLL_SECONDS = 30.0
+
+
+# What payment_svc and tax_svc refuse for good, because of what was asked. Any other refusal is about the call (too
+# late, not allowed, too busy, a key used twice): it says nothing about an earlier try, and is no reason to fail an
+# order.
+_FINAL_REASONS = frozenset(
+    {
+        Reason.VALIDATION_FAILED,
+        Reason.ADDRESS_INVALID,
+        Reason.AMOUNT_OUT_OF_RANGE,
+        Reason.PAYMENT_DECLINED,
+        Reason.PAYMENT_METHOD_INVALID,
+        Reason.PROVIDER_REFUSED,
+    }
+)
 
 
 def next_step(order: Order) -> Step | None:
@@ -76,14 +91,18 @@ def next_step(order: Order) -> Step | None:
 def after_quote(order: Order, outcome: Done[Tax] | NotDone[Refusal] | Unknown, now: datetime) -> Transition:
     """Fix tax and total; a basis that tax_svc refuses fails the order before any money could move."""
     match outcome:
+        case Done(tax) if tax.amount.currency_code != order.draft.currency_code or tax.amount.minor_units < 0:
+            return _retry(order, now, Unknown(f"{tax.amount} cannot be the tax"), Step.QUOTE_TAX)
         case Done(tax):
             return Transition(
                 _moved(order, now, stage=Stage.CHARGING, tax=tax),
                 "tax.quoted",
                 {"source": tax.source.value, "tax": str(tax.amount)},
             )
-        case NotDone(refusal):
+        case NotDone(refusal) if refusal.reason in _FINAL_REASONS:
             return _failed(order, now, failure_of(refusal))
+        case NotDone(refusal):
+            return _retry(order, now, _about_the_call(refusal), Step.QUOTE_TAX)
         case Unknown():
             return _retry(order, now, outcome, Step.QUOTE_TAX)
 
@@ -99,38 +118,47 @@ def after_charge(
         now: The time.
         action_seconds: How long the customer may take.
     """
+    step = Step.READ_PAYMENT if order.stage is Stage.AWAITING_CUSTOMER else Step.CHARGE
     match outcome:
+        case Done(payment):
+            return _with_payment(order, payment, now, action_seconds, step)
+        case NotDone(refusal) if refusal.reason not in _FINAL_REASONS:
+            return _retry(order, now, _about_the_call(refusal), step)
+        case NotDone(refusal) if order.payment is not None:
+            # An earlier answer told of a payment. It must not stay behind alive when the order fails.
+            return _undone(order, order.payment, now, failure_of(refusal), f"{step}.refused", {})
         case NotDone(refusal):
             return _failed(order, now, failure_of(refusal))
         case Unknown():
-            return _retry(order, now, outcome, Step.CHARGE)
-        case Done(payment):
-            pass
-    facts = {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
+            return _retry(order, now, outcome, step)
+
+
+def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds: float, step: Step) -> Transition:
+    """Take in the payment as it stands."""
     match payment.state:
-        case PaymentState.SUCCEEDED if payment.captured == order.total:
+        case PaymentState.SUCCEEDED if payment.captured == order.total and not payment.refunded.minor_units:
             paid = _moved(order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None)
-            return Transition(paid, "payment.charged", facts, (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION))
+            tasks = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
+            return Transition(paid, "payment.charged", _payment_facts(payment), tasks)
         case PaymentState.SUCCEEDED | PaymentState.AUTHORIZED:
             # Money moved, and not as this order says: it goes back. Written down before it is done.
             wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
-            return Transition(
-                _moved(order, now, stage=Stage.UNDOING, payment=payment, failure=wrong),
-                "payment.mismatched",
-                {**facts, "captured": str(payment.captured), "total": str(order.total)},
-            )
+            facts = {"captured": str(payment.captured), "total": str(order.total)}
+            return _undone(order, payment, now, wrong, "payment.mismatched", facts)
         case PaymentState.DECLINED:
-            declined = Failure(
-                Reason.PAYMENT_DECLINED, payment.decline_message or "The card was declined.", payment.decline_code
-            )
+            message = payment.decline_message or "The card was declined."
+            declined = Failure(Reason.PAYMENT_DECLINED, message, payment.decline_code)
+            if step is Step.READ_PAYMENT:
+                # The customer's browser could still pay with another card: the payment is given up before the order is.
+                return _undone(order, payment, now, declined, "payment.declined", {})
             return _failed(replace(order, payment=payment), now, declined)
         case PaymentState.CANCELLED:
-            expired = order.failure or Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
-            return _failed(replace(order, payment=payment), now, expired)
+            given_up = Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
+            return _failed(replace(order, payment=payment), now, given_up)
         case PaymentState.ACTION_REQUIRED:
             return _await_customer(order, payment, now, action_seconds)
         case PaymentState.PENDING:
-            return _retry(replace(order, payment=payment), now, Unknown("the payment is still under way"), Step.CHARGE)
+            return _retry(order, now, Unknown("the payment is still under way"), step, payment)
         case _:
             assert_never(payment.state)
 
@@ -139,15 +167,13 @@ def after_cancel(order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unkno
     """End an order whose payment was given up, or find that its money had moved after all and go on to refund it."""
     match outcome:
         case Done(payment) if _money_taken(payment):
-            return Transition(
-                _moved(order, now, payment=payment),
-                "payment.late",
-                {"payment_id": payment.payment_id, "captured": str(payment.captured)},
-            )
-        case Done(payment) if payment.state in {PaymentState.CANCELLED, PaymentState.DECLINED}:
+            late = _moved(order, now, payment=payment)
+            return Transition(late, "payment.late", {**_payment_facts(payment), "captured": str(payment.captured)})
+        case Done(payment) if payment.state in {PaymentState.CANCELLED, PaymentState.SUCCEEDED}:
+            # Succeeded with nothing left of it: somebody gave the money back already.
             return _failed(replace(order, payment=payment), now, _known_failure(order))
         case Done(payment):
-            return _retry(replace(order, payment=payment), now, Unknown("not cancelled yet"), Step.CANCEL_PAYMENT)
+            return _retry(order, now, Unknown("not cancelled yet"), Step.CANCEL_PAYMENT, payment)
         case NotDone(refusal):
             return _parked(order, now, refusal, Step.CANCEL_PAYMENT)
         case Unknown():
@@ -160,7 +186,7 @@ def after_refund(order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unkno
         case Done(payment) if not _money_taken(payment):
             return _failed(replace(order, payment=payment), now, _known_failure(order))
         case Done(payment):
-            return _retry(replace(order, payment=payment), now, Unknown("not refunded yet"), Step.REFUND)
+            return _retry(order, now, Unknown("not refunded yet"), Step.REFUND, payment)
         case NotDone(refusal):
             return _parked(order, now, refusal, Step.REFUND)
         case Unknown():
@@ -186,25 +212,45 @@ def _known_failure(order: Order) -> Failure:
     return order.failure or Failure(Reason.PROVIDER_REFUSED, "The order could not be completed; nothing stays charged.")
 
 
+def _about_the_call(refusal: Refusal) -> Unknown:
+    return Unknown(f"refused: {refusal.reason.value}", refusal.retry_after)
+
+
+def _payment_facts(payment: Payment) -> dict[str, str]:
+    return {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
+
+
 def _await_customer(order: Order, payment: Payment, now: datetime, action_seconds: float) -> Transition:
     expires_at = order.expires_at or now + timedelta(seconds=action_seconds)
-    facts = {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
     if now >= expires_at:
         late = Failure(Reason.PAYMENT_DECLINED, "The payment was not confirmed in time.", "authentication_expired")
-        moved = _moved(order, now, stage=Stage.UNDOING, state=State.PENDING, payment=payment, failure=late)
-        return Transition(moved, "payment.expired", facts)
+        return _undone(order, payment, now, late, "payment.expired", {})
+    polled = order.stage is Stage.AWAITING_CUSTOMER
+    tries = order.tries + 1 if polled else 0
     waiting = _moved(
         order,
         now,
+        told=not polled or payment != order.payment,
         stage=Stage.AWAITING_CUSTOMER,
         state=State.PAYMENT_ACTION_REQUIRED,
         payment=payment,
         expires_at=expires_at,
-        tries=order.tries + 1 if order.stage is Stage.AWAITING_CUSTOMER else 0,
+        tries=tries,
     )
-    poll = min(_LONGEST_POLL_SECONDS, _FIRST_POLL_SECONDS * 2.0 ** min(waiting.tries, 10))
-    kind = "payment.action_required" if order.stage is Stage.CHARGING else "payment.polled"
-    return Transition(waiting, kind, facts, wake_at=min(now + timedelta(seconds=poll), expires_at))
+    poll = min(_LONGEST_POLL_SECONDS, _FIRST_POLL_SECONDS * 2.0 ** min(tries, 10))
+    kind = "payment.polled" if polled else "payment.action_required"
+    wake_at = min(now + timedelta(seconds=poll), expires_at)
+    return _transition(order, waiting, kind, _payment_facts(payment), wake_at)
+
+
+def _undone(
+    order: Order, payment: Payment, now: datetime, failure: Failure, kind: str, facts: dict[str, str]
+) -> Transition:
+    """Write down that the order fails, before what its payment left behind is taken back."""
+    undoing = _moved(
+        order, now, stage=Stage.UNDOING, state=State.PENDING, payment=payment, failure=failure, expires_at=None
+    )
+    return Transition(undoing, kind, {**_payment_facts(payment), "reason": failure.reason.value, **facts})
 
 
 def _failed(order: Order, now: datetime, failure: Failure) -> Transition:
@@ -215,18 +261,31 @@ def _failed(order: Order, now: datetime, failure: Failure) -> Transition:
     return Transition(moved, "order.failed", facts)
 
 
-def _retry(order: Order, now: datetime, outcome: Unknown, step: Step) -> Transition:
+def _retry(order: Order, now: datetime, outcome: Unknown, step: Step, payment: Payment | None = None) -> Transition:
+    """Try again later. The 1st, 2nd, 4th, 8th … try is told: an outage of a day must not fill the journal."""
     seconds = max(retry_seconds(order.tries), outcome.retry_after or 0.0)
-    later = _moved(order, now, tries=order.tries + 1)
-    return Transition(later, f"{step}.retried", {"cause": outcome.cause}, wake_at=now + timedelta(seconds=seconds))
+    tries = order.tries + 1
+    payment = payment or order.payment
+    told = not tries & order.tries or payment != order.payment
+    later = _moved(order, now, told=told, tries=tries, payment=payment)
+    facts = {"cause": outcome.cause, "tries": str(tries)}
+    return _transition(order, later, f"{step}.retried", facts, now + timedelta(seconds=seconds))
 
 
 def _parked(order: Order, now: datetime, refusal: Refusal, step: Step) -> Transition:
     return Transition(_moved(order, now, needs_review=True), f"{step}.refused", {"reason": refusal.reason.value})
 
 
-def _moved(order: Order, now: datetime, **changes: object) -> Order:
-    """Return the order one version on; a new stage starts counting its tries anew."""
+def _transition(before: Order, after: Order, kind: str, facts: dict[str, str], wake_at: datetime) -> Transition:
+    """Return a move to be continued later, without a word for the journal when nobody has to know."""
+    told = after.version > before.version
+    return Transition(after, kind if told else "", facts if told else {}, wake_at=wake_at)
+
+
+def _moved(order: Order, now: datetime, *, told: bool = True, **changes: object) -> Order:
+    """Return the order one write on; a new stage starts counting its tries anew."""
     tries = 0 if changes.get("stage", order.stage) is not order.stage else order.tries
-    merged: dict[str, object] = {"tries": tries, **changes, "version": order.version + 1, "updated_at": now}
+    merged: dict[str, object] = {"tries": tries, **changes, "fence": order.fence + 1}
+    if told:
+        merged.update(version=order.version + 1, updated_at=now)
     return replace(order, **merged)  # type: ignore[arg-type]  # the callers above name fields of Order

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("caller", sa.String(length=200), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=30), nullable=False),
         sa.Column("stage", sa.String(length=20), nullable=False),
         sa.Column("customer_id", sa.String(length=50), nullable=False),
