@@ -17,7 +17,7 @@ from chassis import deadline
 from chassis.server import MAXIMUM_MESSAGE_BYTES, Option
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
-from chassis.telemetry.spans import AttributeValue, Tracer
+from chassis.telemetry.spans import AttributeValue, Span, Tracer
 
 # What a single call may take at most, whatever the caller's own deadline allows.
 CALL_SECONDS = 10.0
@@ -80,6 +80,12 @@ def service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
     }
 
 
+def _metadata(span: Span) -> tuple[tuple[str, str], ...]:
+    """Return the W3C trace context of a call made inside the span."""
+    parent = ("traceparent", span.traceparent())
+    return (parent, ("tracestate", span.tracestate)) if span.tracestate else (parent,)
+
+
 def _attributes(method: str) -> dict[str, AttributeValue]:
     return {conventions.RPC_SYSTEM_NAME: "grpc", conventions.RPC_METHOD: method}
 
@@ -121,7 +127,7 @@ class Channel:
                 answer: object = await multicallable(
                     request,
                     timeout=deadline.remaining(timeout),
-                    metadata=(("traceparent", span.traceparent()),),
+                    metadata=_metadata(span),
                 )
             except grpc.aio.AioRpcError as error:
                 code = error.code().name
@@ -153,12 +159,20 @@ class Channel:
 
         async def call(request: object, *, timeout: float | None = None) -> AsyncIterator[object]:  # noqa: ASYNC109
             span = tracer.start(name, "client", attributes=_attributes(name))
-            stream = multicallable(request, timeout=timeout, metadata=(("traceparent", span.traceparent()),))
+            stream = multicallable(request, timeout=timeout, metadata=_metadata(span))
+            code = "CANCELLED"
             try:
                 async for answer in stream:
                     yield answer
+                code = "OK"
+            except grpc.aio.AioRpcError as error:
+                code = error.code().name
+                span.set(conventions.ERROR_TYPE, code)
+                span.fail(code)
+                raise
             finally:
                 stream.cancel()
+                span.set(conventions.RPC_RESPONSE_STATUS_CODE, code)
                 tracer.finish(span)
 
         return call

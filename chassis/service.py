@@ -1,28 +1,42 @@
 """Running a service until it is told to stop, alone in its process or beside others in one."""
 
 import asyncio
+import contextvars
 import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+from chassis import deadline
 from chassis.logs import log_defect
 
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 Running = AbstractAsyncContextManager[str]
 """A service while it runs: entering starts it and yields the address it listens on, leaving stops it in good order."""
 
 
 async def until_stopped(*services: Running) -> None:
-    """Start the services in order, wait for SIGTERM or SIGINT, stop them in reverse order."""
+    """Start the services in order, wait for SIGTERM or SIGINT, stop them in reverse order.
+
+    A second signal ends the process at once: whoever sends it does not want to wait for calls in flight.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+
+    def begin_to_stop() -> None:
+        stop.set()
+        for name in _STOPPING:
+            loop.remove_signal_handler(name)
+            signal.signal(name, signal.SIG_DFL)
+
+    for name in _STOPPING:
+        loop.add_signal_handler(name, begin_to_stop)
     await _nested(list(services), stop)
 
 
@@ -41,8 +55,10 @@ class Tasks:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Begin the work and return its task."""
-        task = asyncio.create_task(work, name=name)
+        """Begin the work and return its task. It goes on in the caller's trace, but not under the caller's deadline."""
+        context = contextvars.copy_context()
+        context.run(deadline.detach)
+        task = asyncio.create_task(work, name=name, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

@@ -26,10 +26,13 @@ _SERVER_FAULTS = frozenset(
 
 
 def _caller(context: Context) -> SpanContext | None:
+    parent = state = ""
     for key, value in context.invocation_metadata() or ():
         if key == "traceparent":
-            return SpanContext.parse(value if isinstance(value, str) else value.decode("ascii", "replace"))
-    return None
+            parent = str(value)
+        elif key == "tracestate":
+            state = str(value)
+    return SpanContext.parse(parent, state) if parent else None
 
 
 class TelemetryLayer:
