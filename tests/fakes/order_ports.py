@@ -1,0 +1,243 @@
+"""The world around the order service: tax, payment and mail services that remember, fail and answer late."""
+
+import asyncio
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TypeVar
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+from kernel.money import Money
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.app.ports import Charge
+from order_svc.domain.order import Draft, Order, Payment, PaymentState, State, Tax
+from tests.fakes.order_samples import VISA, a_payment, a_tax
+
+T = TypeVar("T")
+
+DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
+NEEDS_ACTION = "pm_card_authenticationRequired"
+UNKNOWN_METHOD = "pm_gone"
+
+# AvaTax cannot place it, so neither can the fake.
+NOWHERE = "00000"
+
+
+class Lost(Enum):
+    """What is lost of one call."""
+
+    REQUEST = auto()
+    ANSWER = auto()
+
+
+@dataclass(frozen=True)
+class Late:
+    """The call is given up, and has its effect that many seconds later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The answer takes that many seconds."""
+
+    seconds: float
+
+
+Fault = Lost | Late | Slow | Refusal
+
+
+class Faults:
+    """Which faults the next calls of each method meet, in order."""
+
+    def __init__(self) -> None:
+        self._planned: defaultdict[str, deque[Fault]] = defaultdict(deque)
+
+    def plan(self, method: str, *faults: Fault) -> None:
+        self._planned[method].extend(faults)
+
+    def clear(self) -> None:
+        self._planned.clear()
+
+    async def around(
+        self, method: str, act: Callable[[], Done[T] | NotDone[Refusal]]
+    ) -> Done[T] | NotDone[Refusal] | Unknown:
+        """Do the act as far as the next fault of the method allows."""
+        await asyncio.sleep(0)  # every call to another service lets others run
+        planned = self._planned[method]
+        match planned.popleft() if planned else None:
+            case Lost.REQUEST:
+                return Unknown("request lost")
+            case Lost.ANSWER:
+                act()
+                return Unknown("answer lost")
+            case Late(seconds):
+                asyncio.get_running_loop().call_later(seconds, act)
+                return Unknown("timeout")
+            case Slow(seconds):
+                await asyncio.sleep(seconds)
+                return act()
+            case Refusal() as refusal:
+                return NotDone(refusal)
+            case _:
+                return act()
+
+
+class FakeTaxes:
+    """tax_svc: a fifth of everything, except for one postal code that is nowhere.
+
+    Attributes:
+        quotes: How many quotes were asked for.
+        commits: The request id of every commit that was carried out, repetitions included.
+        documents: The tax of each committed document, by its code.
+    """
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.quotes = 0
+        self.commits: list[str] = []
+        self.documents: dict[str, Money] = {}
+
+    async def quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal] | Unknown:
+        self.quotes += 1
+        return await self.faults.around("quote", lambda: self._quote(draft))
+
+    async def commit(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("commit", lambda: self._commit(order))
+
+    def _quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal]:
+        if draft.ship_to.postal_code == NOWHERE:
+            return NotDone(Refusal.of_field("ship_to.postal_code", "is no such place", Reason.ADDRESS_INVALID))
+        return Done(a_tax(draft))
+
+    def _commit(self, order: Order) -> Done[str]:
+        assert order.tax is not None
+        self.commits.append(f"{order.order_id}:commit")
+        self.documents[order.order_id] = order.tax.amount
+        return Done(order.order_id)
+
+
+class FakePayments:
+    """payment_svc: one payment per order, whatever happens.
+
+    Attributes:
+        charges: How many charges were asked for.
+        payments: The payment of each order.
+        captures: Every movement of money from a customer, in order.
+        refunds: Every movement back.
+        reads: The request id of every read.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.faults = Faults()
+        self.charges = 0
+        self.payments: dict[str, Payment] = {}
+        self.captures: list[tuple[str, Money]] = []
+        self.refunds: list[tuple[str, Money]] = []
+        self.reads: list[str] = []
+        self._clock = clock
+
+    def kept(self, order_id: str) -> Money:
+        """Return what of the customer's money the shop has."""
+        payment = self.payments[order_id]
+        return payment.captured - payment.refunded
+
+    def customer_pays(self, order_id: str) -> None:
+        """Let the customer pass 3-D Secure."""
+        self._capture(order_id)
+
+    def customer_fails(self, order_id: str) -> None:
+        """Let the customer fail 3-D Secure; another card would still be taken."""
+        payment = self.payments[order_id]
+        code = "authentication_failed"
+        self.payments[order_id] = replace(payment, state=PaymentState.DECLINED, decline_code=code, client_secret="")
+
+    async def charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        self.charges += 1
+        return await self.faults.around("charge", lambda: self._charge(charge))
+
+    async def read(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        self.reads.append(request_id)
+        return await self.faults.around("read", lambda: self._read(payment_id))
+
+    async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("cancel", lambda: self._cancel(payment_id))
+
+    async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("refund", lambda: self._refund(payment_id))
+
+    def _charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal]:
+        known = self.payments.get(charge.order_id)
+        if known is not None:
+            assert known.amount == charge.amount, "the amount of an order never changes between attempts"
+            return Done(known)
+        if self._clock.now() > charge.not_after:
+            return NotDone(Refusal(Reason.VERSION_MISMATCH, "not_after has passed"))
+        if charge.payment_method == UNKNOWN_METHOD:
+            return NotDone(Refusal.of_field("payment_method", "is unknown", Reason.PAYMENT_METHOD_INVALID))
+        states = {DECLINED: PaymentState.DECLINED, NEEDS_ACTION: PaymentState.ACTION_REQUIRED}
+        state = states.get(charge.payment_method, PaymentState.PENDING)
+        self.payments[charge.order_id] = a_payment(charge.amount, state, charge.order_id)
+        if charge.payment_method == VISA:
+            self._capture(charge.order_id)
+        return Done(self.payments[charge.order_id])
+
+    def _capture(self, order_id: str) -> None:
+        payment = self.payments[order_id]
+        if payment.state not in {PaymentState.CANCELLED, PaymentState.SUCCEEDED}:
+            self.captures.append((order_id, payment.amount))
+            self.payments[order_id] = a_payment(payment.amount, PaymentState.SUCCEEDED, order_id)
+
+    def _read(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
+        for payment in self.payments.values():
+            if payment.payment_id == payment_id:
+                return Done(payment)
+        return NotDone(Refusal(Reason.PAYMENT_NOT_FOUND, "no such payment"))
+
+    def _order_of(self, payment_id: str) -> str:
+        return next(order_id for order_id, each in self.payments.items() if each.payment_id == payment_id)
+
+    def _cancel(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
+        order_id = self._order_of(payment_id)
+        payment = self.payments[order_id]
+        if payment.state is not PaymentState.SUCCEEDED:
+            self.payments[order_id] = replace(payment, state=PaymentState.CANCELLED, client_secret="")
+        return Done(self.payments[order_id])
+
+    def _refund(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
+        order_id = self._order_of(payment_id)
+        payment = self.payments[order_id]
+        if payment.state is not PaymentState.SUCCEEDED:
+            return NotDone(Refusal(Reason.ILLEGAL_STATE, "nothing was captured"))
+        left = payment.captured - payment.refunded
+        if left.minor_units:
+            self.refunds.append((order_id, left))
+            self.payments[order_id] = replace(payment, refunded=payment.captured)
+        return Done(self.payments[order_id])
+
+
+class FakeMails:
+    """notify_svc: one notification per request id.
+
+    Attributes:
+        asked: The request id of every confirmation that was asked for, repetitions included.
+        notifications: The id of each notification, by request id.
+    """
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.asked: list[str] = []
+        self.notifications: dict[str, str] = {}
+
+    async def confirm(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("confirm", lambda: self._confirm(order))
+
+    def _confirm(self, order: Order) -> Done[str] | NotDone[Refusal]:
+        assert order.state is State.PAID, "no confirmation for an order that is not paid"
+        request_id = f"{order.order_id}:confirmation"
+        self.asked.append(request_id)
+        self.notifications.setdefault(request_id, str(uuid.uuid5(uuid.NAMESPACE_OID, request_id)))
+        return Done(self.notifications[request_id])
