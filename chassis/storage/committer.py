@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from chassis.storage.batch import BatchWriter
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, StorageUnavailable
-from chassis.storage.database import Database, Transient
+from chassis.storage.database import Database, Locked, Transient
 from kernel.clock import Clock
 
 T = TypeVar("T")
 
-Observer = Callable[[int, float], None]
+Observer = Callable[[int, float], object]
 
 # One transaction of 256 changes takes some 10-20 ms: a longer one would make its first change wait for its last.
 _LARGEST_BATCH = 256
@@ -119,20 +119,30 @@ class Committer:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Write the batch in one transaction. When that fails through a change, write them one by one to find it."""
-        changes = [waiting.work for waiting in batch if isinstance(waiting.work, Change)]
         try:
-            failed = await self._write(partial(self._writer.write, changes=changes), len(batch))
-        except (StorageUnavailable, CommitUnknown) as error:
-            _fail(batch, error)
-        except Exception as error:  # noqa: BLE001  (whatever it is, it belongs to the change that caused it)
-            if len(batch) == 1:
+            failed = await self._write_changes(batch)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it belongs to those who wait)
+            if _hits_all(error):
                 _fail(batch, error)
             else:
                 for waiting in batch:
-                    await self._commit([waiting])
+                    await self._commit_alone(waiting)
         else:
             for waiting, guard in zip(batch, failed, strict=True):
                 _resolve(waiting, guard)
+
+    async def _commit_alone(self, waiting: _Waiting) -> None:
+        """Write one change. Also after it failed alone: against what won the race, its guards can now be checked."""
+        try:
+            (guard,) = await self._write_changes([waiting])
+        except Exception as error:  # noqa: BLE001  (as above)
+            _fail([waiting], error)
+        else:
+            _resolve(waiting, guard)
+
+    async def _write_changes(self, batch: list[_Waiting]) -> list[Expect | Absent | None]:
+        changes = [waiting.work for waiting in batch if isinstance(waiting.work, Change)]
+        return await self._write(partial(self._writer.write, changes=changes), len(batch))
 
     async def _run_alone(self, body: Callable[[Connection], Any], waiting: _Waiting) -> None:
         try:
@@ -149,7 +159,8 @@ class Committer:
         stats = self.stats
         self.stats = CommitStats(stats.commits + 1, stats.changes + size, max(stats.largest_batch, size))
         if self._observer is not None:
-            self._observer(size, self._clock.monotonic() - started)
+            # From the loop and not from here: what it may raise must not look like a failed commit.
+            asyncio.get_running_loop().call_soon(self._observer, size, self._clock.monotonic() - started)
         return result
 
     async def _attempt(self, body: Callable[[Connection], T]) -> T:
@@ -161,6 +172,11 @@ class Committer:
                 await self._clock.sleep(pause * (1 + self._jitter()))
                 pause *= 4
         return await self._database.write(body)
+
+
+def _hits_all(error: Exception) -> bool:
+    """Tell whether no change of the batch can be blamed: trying them one by one would fail as often as there are."""
+    return isinstance(error, StorageUnavailable | CommitUnknown) and not isinstance(error, Locked)
 
 
 def _resolve(waiting: _Waiting, guard: Expect | Absent | None) -> None:

@@ -12,7 +12,11 @@ T = TypeVar("T")
 
 
 class Transient(StorageUnavailable):
-    """Nothing was written, and the same transaction may well succeed at once: deadlock, busy, connection lost."""
+    """Nothing was written, and the same transaction may well succeed at once: a deadlock, a connection that is gone."""
+
+
+class Locked(StorageUnavailable):
+    """Nothing was written: another transaction kept a row locked for too long."""
 
 
 class Database(Protocol):
@@ -33,7 +37,7 @@ class Database(Protocol):
         """Run the body in a write transaction and commit it. Never called twice at once.
 
         Raises:
-            Conflict, StatementRefused, Transient, StorageUnavailable, CommitUnknown: As their names say.
+            Conflict, StatementRefused, Transient, Locked, StorageUnavailable, CommitUnknown: As their names say.
             Exception: What the body raised; the transaction was rolled back.
         """
         ...

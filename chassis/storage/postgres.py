@@ -2,56 +2,62 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from chassis.storage import transaction
 from chassis.storage.changes import CommitUnknown, Conflict, StatementRefused, StorageUnavailable
-from chassis.storage.database import Transient
+from chassis.storage.database import Locked, Transient
 
 T = TypeVar("T")
 
 # What SQLAlchemy raises, what its driver shim raises under it, and what the network does.
-_DRIVER_ERRORS = (DBAPIError, EmulatedDBAPIException, OSError)
+_DRIVER_ERRORS = (DBAPIError, EmulatedDBAPIException, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _READERS = 4
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
 # Above the server's own limits below, so that the server's answer is heard first and only a dead network ends here.
-_COMMAND_SECONDS = 12.0
+_COMMAND_SECONDS = 7.0
 
 # In milliseconds, by the server: a frozen replica must not keep its locks, and a dead one's connection must not linger.
+# (asyncpg offers no such settings for the client's socket; there _COMMAND_SECONDS notices.)
 _SERVER_SETTINGS = {
     "application_name": "ordermesh",
-    "statement_timeout": "10000",
-    "lock_timeout": "5000",
-    "idle_in_transaction_session_timeout": "10000",
+    "lock_timeout": "2000",
+    "statement_timeout": "5000",
+    "idle_in_transaction_session_timeout": "5000",
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-
 _READER_SETTINGS = {"default_transaction_read_only": "on"}
 # The writer finds every row by key, and so do the foreign key checks behind it. Without statistics, which a new table
 # has none of, PostgreSQL would plan scans and keep them: half the throughput in the first minutes, measured.
 _WRITER_SETTINGS = {"enable_seqscan": "off"}
 
 _UNIQUE_VIOLATION = "23505"
-# serialization_failure, deadlock_detected, lock_not_available
-_RETRY = {"40001", "40P01", "55P03"}
+_LOCK_NOT_AVAILABLE = "55P03"
+_READ_ONLY = "25006"
+_STATEMENT_TIMEOUT = "57014"
+# serialization_failure, deadlock_detected
+_RETRY = {"40001", "40P01"}
 # Classes (first two characters) that the statement deserves: feature, cardinality, data, integrity, syntax, check.
 _DEFECTS = {"0A", "21", "22", "23", "42", "44"}
 # Classes after which the connection is gone or of no use: connection, operator intervention, system error.
 _LOST = {"08", "57", "58"}
+# Classes with which the server says that COMMIT rolled back. After any other nobody knows.
+_ROLLED_BACK = {"22", "23", "25", "40", "42", "44"}
 
 
-def engine(
-    url: URL, *, readonly: bool, connections: int, command_seconds: float | None = _COMMAND_SECONDS
-) -> AsyncEngine:
+def engine(url: URL, *, readonly: bool, connections: int, command_seconds: float | None) -> AsyncEngine:
     """Return an asyncpg engine for a postgresql:// URL, with every timeout set."""
     settings = _SERVER_SETTINGS | (_READER_SETTINGS if readonly else _WRITER_SETTINGS)
     query = dict(url.query)
@@ -77,13 +83,15 @@ class PostgresDatabase:
 
     Args:
         url: postgresql://user@host/name.
+        command_seconds: After how long without an answer a connection counts as lost.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, command_seconds: float = _COMMAND_SECONDS) -> None:
         self.failed = asyncio.Event()
-        self._engine = engine(url, readonly=False, connections=1)
-        self._readers = engine(url, readonly=True, connections=_READERS)
+        self._engine = engine(url, readonly=False, connections=1, command_seconds=command_seconds)
+        self._readers = engine(url, readonly=True, connections=_READERS, command_seconds=command_seconds)
         self._connection: AsyncConnection | None = None
+        self._reading: set[asyncio.Future[Any]] = set()
 
     @property
     def dialect(self) -> Dialect:
@@ -95,37 +103,51 @@ class PostgresDatabase:
         if self._connection is None:
             self._connection = await _connect(self._engine)
         try:
-            return await self._connection.run_sync(transaction.run, body)
+            return await self._connection.run_sync(transaction.run, partial(_in_touch, body))
         except transaction.CommitFailed as failed:
-            failure = _failure(failed.__cause__, committing=True)
             await self._drop_writer()
-            raise failure from failed.__cause__
+            if (_state(failed.__cause__) or "")[:2] in _ROLLED_BACK:
+                raise _failure(failed.__cause__) from failed.__cause__
+            raise CommitUnknown("the connection was lost during COMMIT") from failed.__cause__
         except _DRIVER_ERRORS as error:
-            failure = _failure(error, committing=False)
+            failure = _failure(error)
             if isinstance(failure, StorageUnavailable):
                 await self._drop_writer()
             raise failure from error
 
     async def read(self, body: Callable[[Connection], T]) -> T:
-        """Run the body on a read-only connection."""
-        connection = await _connect(self._readers)
-        try:
-            try:
-                return await connection.run_sync(body)
-            finally:
-                await connection.rollback()
-        except _DRIVER_ERRORS as error:
-            await connection.invalidate()
-            raise _failure(error, committing=False) from error
-        finally:
-            await connection.close()
+        """Run the body on a read-only connection. A caller that is cancelled leaves it to finish.
+
+        Cancelling a statement would cost its connection, and a second one to tell the server.
+        """
+        reading = asyncio.ensure_future(self._read(body))
+        self._reading.add(reading)
+        reading.add_done_callback(self._done_reading)
+        return await asyncio.shield(reading)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Let reads finish, and close all connections."""
+        await asyncio.gather(*self._reading, return_exceptions=True)
         if self._connection is not None:
             await self._connection.close()
         await self._engine.dispose()
         await self._readers.dispose()
+
+    async def _read(self, body: Callable[[Connection], T]) -> T:
+        connection = await _connect(self._readers)
+        try:
+            return await connection.run_sync(_snapshot, body)
+        except _DRIVER_ERRORS as error:
+            if _state(error) == _READ_ONLY:
+                raise StatementRefused("a read may not write") from error
+            raise _failure(error) from error
+        finally:
+            await connection.close()
+
+    def _done_reading(self, reading: asyncio.Future[Any]) -> None:
+        self._reading.discard(reading)
+        if not reading.cancelled():
+            reading.exception()  # if nobody waits for it any more, nobody needs to hear of it
 
     async def _drop_writer(self) -> None:
         """Throw the writer's connection away; the next write opens a new one."""
@@ -133,6 +155,26 @@ class PostgresDatabase:
         if connection is not None:
             await connection.invalidate()
             await connection.close()
+
+
+def _in_touch(body: Callable[[Connection], T], connection: Connection) -> T:
+    """Run the body. When the network fails, throw the connection away: a ROLLBACK would only wait as long again."""
+    try:
+        return body(connection)
+    except OSError:
+        connection.invalidate()
+        raise
+
+
+def _snapshot(connection: Connection, body: Callable[[Connection], T]) -> T:
+    try:
+        result = _in_touch(body, connection)
+    except BaseException:
+        with suppress(*_DRIVER_ERRORS):  # the first error is the one to tell
+            connection.rollback()
+        raise
+    connection.rollback()
+    return result
 
 
 async def _connect(source: AsyncEngine) -> AsyncConnection:
@@ -143,24 +185,50 @@ async def _connect(source: AsyncEngine) -> AsyncConnection:
     """
     try:
         return await source.connect()
-    except _DRIVER_ERRORS as error:
-        raise StorageUnavailable("no connection to PostgreSQL could be opened") from error
+    except (*_DRIVER_ERRORS, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = _state(error) or type(cause).__name__
+        raise StorageUnavailable(f"no connection to PostgreSQL could be opened: {reason}") from error
 
 
-def _failure(error: BaseException | None, *, committing: bool) -> Exception:
-    """Return what to raise for an error of the driver; its text never has a value of a row in it."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    state: str | None = getattr(cause, "sqlstate", None)
-    root = getattr(cause, "__cause__", None)
-    if isinstance(root, asyncpg.InterfaceError) and "closed" not in str(root):
-        # Found by the driver before anything was sent: a value of a type that does not fit its column.
-        return StatementRefused("a value does not fit its column, or a statement its parameters")
-    if state is None or state[:2] in _LOST:
-        return CommitUnknown("the connection was lost during COMMIT") if committing else Transient("connection lost")
-    if state in _RETRY:
-        return Transient(f"PostgreSQL refused for now: {state}")
+def _failure(error: BaseException | None) -> Exception:
+    """Return what to raise for an error that rolled the transaction back; its text has no value of a row in it."""
+    state = _state(error)
+    if state is None:
+        return _without_state(error)
     if state == _UNIQUE_VIOLATION:
         return Conflict(None)
+    if state == _LOCK_NOT_AVAILABLE:
+        return Locked("another transaction keeps a row locked")
+    if state in _RETRY or (state[:2] in _LOST and state != _STATEMENT_TIMEOUT):
+        return Transient(f"PostgreSQL refused for now: {state}")
     if state[:2] in _DEFECTS:
-        return StatementRefused(f"PostgreSQL refused a statement: {state}")
+        return StatementRefused(f"PostgreSQL refused a statement: {state}{_object(error)}")
     return StorageUnavailable(f"PostgreSQL cannot write now: {state}")
+
+
+def _without_state(error: BaseException | None) -> Exception:
+    """Return what to raise for an error that the driver found, and not the server."""
+    root = _root(error)
+    if isinstance(root, asyncpg.InterfaceError) and "closed" not in str(root):
+        # Before anything was sent: a value of a type that does not fit its column.
+        return StatementRefused("a value does not fit its column, or a statement its parameters")
+    return Transient("the connection to PostgreSQL was lost")
+
+
+def _state(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE, five characters, or None when the error is not the server's."""
+    state: str | None = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return state
+
+
+def _object(error: BaseException | None) -> str:
+    """Return which table, column or constraint the server complained about, for a person."""
+    names = [getattr(_root(error), f"{kind}_name", None) for kind in ("table", "column", "constraint")]
+    return "".join(f", {name}" for name in names if name)
+
+
+def _root(error: BaseException | None) -> BaseException | None:
+    """Return asyncpg's own exception under SQLAlchemy's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.__cause__ if isinstance(cause, EmulatedDBAPIException) else cause

@@ -15,18 +15,27 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from chassis.storage import transaction
 from chassis.storage.changes import CommitUnknown, Conflict, StatementRefused, StorageUnavailable
-from chassis.storage.database import Transient
 from chassis.storage.ownership import Ownership
 
 T = TypeVar("T")
+
+# What SQLAlchemy raises, and what comes straight from the driver's cursor.
+_DRIVER_ERRORS = (DBAPIError, sqlite3.Error)
 
 # A read takes tens of microseconds of CPU under the GIL; more threads would only wait for each other.
 _READERS = 3
 
 # FULL: under NORMAL a power cut can drop a commit that was already answered. fullfsync: what FULL needs on macOS.
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "busy_timeout = 10000", "foreign_keys = ON")
+# A burst may leave a long WAL behind; the next checkpoint cuts it to 64 MiB.
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "fullfsync = ON",
+    "busy_timeout = 10000",
+    "foreign_keys = ON",
+    "journal_size_limit = 67108864",
+)
 
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _DEFECTS = {
     sqlite3.SQLITE_CONSTRAINT,
@@ -110,28 +119,35 @@ class SqliteDatabase:
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """Run the body in a write transaction and commit it."""
-        return await self._run(self._writer_thread, partial(self._write, body))
+        try:
+            return await self._run(self._writer_thread, partial(self._write, body))
+        except transaction.CommitFailed as failed:
+            raise self._failure(failed.__cause__, CommitUnknown) from failed.__cause__
+        except _DRIVER_ERRORS as error:
+            raise self._failure(error, StorageUnavailable) from error
 
     async def read(self, body: Callable[[Connection], T]) -> T:
         """Run the body on a read-only connection."""
-        return await self._run(self._reader_threads, partial(self._read, body))
+        try:
+            return await self._run(self._reader_threads, partial(self._read, body))
+        except _DRIVER_ERRORS as error:
+            if _code(error) == sqlite3.SQLITE_READONLY:
+                raise StatementRefused("a read may not write") from error
+            raise self._failure(error, StorageUnavailable) from error
 
     async def close(self) -> None:
         """Close all connections and give up the file."""
-        await self._run(self._writer_thread, self._close)
-        self._writer_thread.shutdown(wait=False)
-        self._reader_threads.shutdown(wait=False)
-        self._ownership.release()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._close)
+        finally:
+            self._writer_thread.shutdown(wait=False)
+            self._reader_threads.shutdown(wait=False)
+            self._ownership.release()
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if self.failed.is_set():
-            raise StorageUnavailable("the database file failed before; the process must start again")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except transaction.CommitFailed as failed:
-            raise self._failure(failed.__cause__, committing=True) from failed.__cause__
-        except (DBAPIError, sqlite3.Error) as error:
-            raise self._failure(error, committing=False) from error
+            raise StorageUnavailable("the disk failed under the database; the process must start again")
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     def _write(self, body: Callable[[Connection], T]) -> T:
         if self._connection is None:
@@ -148,18 +164,26 @@ class SqliteDatabase:
         self._engine.dispose()
         self._readers.dispose()
 
-    def _failure(self, error: BaseException | None, *, committing: bool) -> Exception:
-        """Return what to raise for an error of the driver; its text never has a value of a row in it."""
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        extended = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        code = extended & 0xFF
-        if code in _FATAL:
-            self.failed.set()
-            return CommitUnknown(str(cause)) if committing else StorageUnavailable(str(cause))
-        if code in _BUSY:
-            return Transient(str(cause))
+    def _failure(self, error: BaseException | None, when_fatal: type[Exception]) -> Exception:
+        """Return what to raise for an error of the driver. SQLite's messages name tables and columns, never values."""
+        extended = _extended_code(error)
+        message = str(error.orig if isinstance(error, DBAPIError) else error)
         if extended in _TAKEN:
             return Conflict(None)
-        if code in _DEFECTS:
-            return StatementRefused(str(cause))
-        return StorageUnavailable(str(cause))
+        if _code(error) in _DEFECTS:
+            return StatementRefused(message)
+        if _code(error) in _FATAL:
+            self.failed.set()
+            return when_fatal(message)
+        return StorageUnavailable(message)
+
+
+def _code(error: BaseException | None) -> int:
+    return _extended_code(error) & 0xFF
+
+
+def _extended_code(error: BaseException | None) -> int:
+    """Return SQLite's result code; misuse that the driver itself finds has none and counts as an error in the SQL."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code: int = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code

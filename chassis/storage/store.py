@@ -24,6 +24,7 @@ class Store:
     def __init__(self, database: Database, committer: Committer) -> None:
         self._database = database
         self._committer = committer
+        self._closed = False
 
     @property
     def stats(self) -> CommitStats:
@@ -76,9 +77,11 @@ class Store:
         return await self._committer.submit(body)
 
     async def close(self) -> None:
-        """Write what is queued, then close all connections."""
-        await self._committer.close()
-        await self._database.close()
+        """Write what is queued, then close all connections. Closing again does nothing."""
+        if not self._closed:
+            self._closed = True
+            await self._committer.close()
+            await self._database.close()
 
 
 async def open_store(

@@ -61,9 +61,7 @@ class View:
         versions = self._versions.get(write.table)
         taken = self._taken.get(write.table)
         if isinstance(write, Delete):
-            # A unique value that this frees counts as taken for the rest of the batch: who wants it reads again.
-            if versions is not None:
-                versions.pop(key, None)
+            self._forget(write, key)
             return
         values = write.row if isinstance(write, Insert) else write.values
         if versions is not None and "version" in values:
@@ -73,6 +71,14 @@ class View:
             for columns, rows in taken.items():
                 if all(column in whole for column in columns):
                     rows.add(_values(whole, columns))
+
+    def _forget(self, write: Delete, key: Row) -> None:
+        """Take a row away. Unique values of it other than its key count as taken until the batch ends."""
+        if write.table in self._versions:
+            self._versions[write.table].pop(key, None)
+        for columns, rows in self._taken.get(write.table, {}).items():
+            if all(column in write.key for column in columns):
+                rows.discard(_values(write.key, columns))
 
 
 def _values(values: Mapping[str, object], columns: _Columns) -> Row:
