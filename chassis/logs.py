@@ -22,7 +22,7 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 _WITHHELD = re.compile(r"authori|passw|secret|api_?key|cookie|email|card_number", re.IGNORECASE)
 
 # Libraries that say on INFO what our spans say better, some of them with whole URLs.
-_TALKATIVE: Final = ("asyncio", "grpc", "httpcore", "httpx", "stripe", "uvicorn.access", "uvicorn.error")
+_TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "stripe", "uvicorn.access", "uvicorn.error")
 
 # What could end a line early, or steer a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

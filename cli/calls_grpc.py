@@ -89,10 +89,27 @@ class OrderCalls:
         return self._document(answer)
 
     async def watch(self, order_id: str) -> AsyncIterator[Json]:
-        """Yield the order now and after each change, until it can change no more by itself."""
-        with self._refusals():
-            async for answer in self._stub.WatchOrder(pb.WatchOrderRequest(order_id=order_id)):
-                yield self._document(answer.order)
+        """Yield the order now and after each change, until it can change no more by itself.
+
+        Servers renew their connections every few minutes, so a stream that ends early is taken up again.
+        """
+        seen = 0
+        while True:
+            # From the version seen last: its coming again shows that somebody answered before the stream ended.
+            request = pb.WatchOrderRequest(order_id=order_id, after_version=max(0, seen - 1))
+            answered = False
+            try:
+                with self._refusals():
+                    async for answer in self._stub.WatchOrder(request):
+                        answered = True
+                        if answer.order.version > seen:
+                            seen = answer.order.version
+                            yield self._document(answer.order)
+            except Refusal as refusal:
+                if not answered or refusal.reason is not Reason.UNAVAILABLE:
+                    raise
+            else:
+                return
 
     def _document(self, message: Any) -> Json:  # noqa: ANN401  (any message of the contract)
         document: Json = self._write(message)

@@ -22,6 +22,13 @@ _SENTENCES = {
     "payment.mismatched": "The payment did not match the order; it is given back.",
     "payment.late": "Money had moved after all; it is given back.",
     "order.failed": "The order was given up; nothing stays charged.",
+    "quote_tax.retried": "The tax could not be worked out; it is tried again.",
+    "charge.retried": "The charge got no clear answer; it is asked for again, under the same key.",
+    "read_payment.retried": "The payment could not be looked at; it is tried again.",
+    "cancel_payment.retried": "Giving up the payment got no clear answer; it is tried again.",
+    "cancel_payment.refused": "The payment could not be given up; a person has to look at it.",
+    "refund.retried": "Giving the money back got no clear answer; it is tried again.",
+    "refund.refused": "The money could not be given back; a person has to look at it.",
     "mail.accepted": "The confirmation was handed over for sending.",
     "tax.committed": "The tax document was committed.",
 }

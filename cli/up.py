@@ -18,9 +18,10 @@ def command() -> None:
     whose provider's address and key are set calls that provider; when all three are, the sandbox is not started.
     """
     values = environment()
+    parts = mesh.whole(values)
     config = CliConfig.from_env(values)
 
     def ready(bound: Mapping[str, str]) -> None:
         welcome(bound, config.data_dir)
 
-    serve("ordermesh", mesh.whole(values), config, ready)
+    serve("ordermesh", parts, config, ready)

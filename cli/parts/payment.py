@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
+from cli.part import Database, Part
 from payment_svc.__main__ import MIGRATIONS, running
 from payment_svc.config import PaymentConfig
-
-from cli.part import Database, Part
 
 
 def part(values: Mapping[str, str]) -> Part:
@@ -17,4 +16,4 @@ def part(values: Mapping[str, str]) -> Part:
     """
     config = PaymentConfig.from_env(values)
     database = Database(config.database_url, MIGRATIONS)
-    return Part("payment", config.address, "PAYMENT_ADDR", partial(running, config), database, config.stripe_url)
+    return Part("payment", config.address, "PAYMENT_ADDR", partial(running, config), database, config.stripe_api_base)

@@ -1,0 +1,74 @@
+"""`ordermesh demo`: four orders on a running mesh, and what becomes of each."""
+
+from collections.abc import Sequence
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.config import CliConfig, environment
+from cli.console import console
+from cli.demo_mesh import DemoMesh
+from cli.demo_scenes import SCENES, Told
+from cli.failures import Failure
+from cli.order_view import money, state
+from cli.trace import draw, stored
+from kernel.money import Money
+
+
+@click.command()
+def command() -> None:
+    """Place four orders on a running mesh with its sandbox, and show what becomes of each.
+
+    One goes through, one is declined, one is placed while AvaTax cannot be reached, one needs 3-D Secure. The waterfall
+    of the first is drawn below. Faults that were switched on are switched off again, also on Ctrl-C.
+    """
+    config = CliConfig.from_env(environment())
+    mesh = DemoMesh(config)
+    out = console()
+    try:
+        mesh.check()
+        with out.status("placing orders"):
+            told = [scene(mesh) for scene in SCENES]
+        out.print(_table(told))
+        story = mesh.story(told[0].order["order_id"])
+    finally:
+        mesh.close()
+    out.print("\nWhere the time of the first one went:")
+    try:
+        spans = stored(story, config.data_dir)
+    except Failure as failure:
+        out.print(failure.message, style="dim")
+    else:
+        draw(story, spans, with_attributes=False)
+
+
+def _table(told: Sequence[Told]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("order", "answer", "state", "total", "tax from", "declined as", "charged", "mails"):
+        right = heading in {"total", "charged", "mails"}
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    for each in told:
+        order = each.order
+        table.add_row(
+            Text(each.title).append(f"\n{order['order_id']}", style="dim"),
+            str(each.status),
+            _states(each),
+            money(order.get("total")),
+            order["tax"]["source"] if "tax" in order else "-",
+            order.get("failure", {}).get("decline_code") or "-",
+            _charged(each),
+            str(len(each.ledger["mails"])),
+        )
+    return table
+
+
+def _states(each: Told) -> Text:
+    if each.first_state == each.order["state"]:
+        return state(each.order)
+    return Text(f"{each.first_state}\n", style="yellow").append("then ", style="dim").append_text(state(each.order))
+
+
+def _charged(each: Told) -> str:
+    charges = [Money(charge["currency"].upper(), charge["amount"]) for charge in each.ledger["charges"]]
+    return " + ".join(map(str, charges)) or "nothing"
