@@ -1,0 +1,66 @@
+"""Orders at every stage, what may come of their next step, and the step's own function for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from kernel.errors import FieldViolation, Reason, Refusal
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, Tax
+from order_svc.domain.saga import Step, Transition, after_cancel, after_charge, after_quote, after_refund, next_step
+from tests.fakes.order_samples import NOW, a_payment, an_order, euros
+
+LATER = NOW + timedelta(minutes=1)
+ACTION_SECONDS = 1800.0
+TOTAL = an_order(Stage.CHARGING).total
+assert TOTAL is not None
+FULL = TOTAL.minor_units
+
+Outcome = Done[Tax] | Done[Payment] | NotDone[Refusal] | Unknown
+
+# What the services refuse because of what was asked; all other reasons are about the call.
+FINAL = [
+    Reason.VALIDATION_FAILED,
+    Reason.ADDRESS_INVALID,
+    Reason.AMOUNT_OUT_OF_RANGE,
+    Reason.PAYMENT_DECLINED,
+    Reason.PAYMENT_METHOD_INVALID,
+    Reason.PROVIDER_REFUSED,
+]
+ABOUT_THE_CALL = [reason for reason in Reason if reason not in FINAL]
+
+
+def refused(reason: Reason) -> NotDone[Refusal]:
+    return NotDone(Refusal(reason, "No.", fields=(FieldViolation("ship_to", "is wrong"),)))
+
+
+def paid(state: PaymentState = PaymentState.SUCCEEDED, captured: int | None = None, refunded: int = 0) -> Done[Payment]:
+    """Return a payment in the state; `captured` where it is not what the state says."""
+    assert TOTAL is not None
+    payment = a_payment(TOTAL, state, refunded=euros(refunded))
+    return Done(payment if captured is None else replace(payment, captured=euros(captured)))
+
+
+def undoing(captured: int) -> Order:
+    failure = Failure(Reason.PAYMENT_DECLINED, "Too late.")
+    payment = a_payment(euros(FULL), PaymentState.ACTION_REQUIRED, captured=euros(captured))
+    return an_order(Stage.UNDOING, payment=payment, failure=failure)
+
+
+def take(order: Order, outcome: Outcome) -> Transition:
+    """Do what the driver does: feed the outcome of the next step to the function of that step."""
+    match next_step(order):
+        case Step.QUOTE_TAX:
+            return after_quote(order, outcome, LATER)  # type: ignore[arg-type]  # the rows fit their stage
+        case Step.CHARGE | Step.READ_PAYMENT:
+            return after_charge(order, outcome, LATER, ACTION_SECONDS)  # type: ignore[arg-type]  # as above
+        case Step.CANCEL_PAYMENT:
+            return after_cancel(order, outcome, LATER)  # type: ignore[arg-type]  # as above
+        case Step.REFUND:
+            return after_refund(order, outcome, LATER)  # type: ignore[arg-type]  # as above
+        case None:
+            raise AssertionError("nothing is to be done for this order")
+
+
+QUOTING, CHARGING, AWAITING = an_order(Stage.QUOTING), an_order(Stage.CHARGING), an_order(Stage.AWAITING_CUSTOMER)
+UNDERWAY = replace(CHARGING, payment=a_payment(TOTAL, PaymentState.PENDING))
+CANCELLING, REFUNDING = undoing(0), undoing(FULL)

@@ -1,0 +1,201 @@
+"""The port `Orders` in memory, with a clock of its own and a database that outlives the replicas that use it."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import TypeVar
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+from order_svc.app.ports import InDoubt, Moved, OrderFilter, Request
+from order_svc.domain.order import Event, Order, Task, TaskKind
+from order_svc.domain.saga import Transition, next_step
+
+K = TypeVar("K")
+
+
+class Trouble(Enum):
+    """What goes wrong with one call."""
+
+    AWAY = auto()
+    """The database cannot be reached; nothing is written."""
+    CUT_BEFORE = auto()
+    """The connection is cut around COMMIT, and nothing was written."""
+    CUT_AFTER = auto()
+    """The connection is cut around COMMIT, and everything was written."""
+
+
+@dataclass
+class Row:
+    """What the database keeps of an order, or of a task, besides itself."""
+
+    owner: str = ""
+    due: datetime | None = None
+
+
+@dataclass
+class Database:
+    """What is stored, whoever stored it."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    order_rows: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
+    keys: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    events: defaultdict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    tasks: dict[tuple[str, TaskKind], Task] = field(default_factory=dict)
+    task_rows: defaultdict[tuple[str, TaskKind], Row] = field(default_factory=lambda: defaultdict(Row))
+    born: dict[tuple[str, TaskKind], datetime] = field(default_factory=dict)
+
+
+class FakeOrders:
+    """One replica's view of the database.
+
+    Attributes:
+        trouble: What the next calls of each method meet, in order.
+    """
+
+    def __init__(self, database: Database, clock: Clock, replica: str = "here", life: str = "1") -> None:
+        self.trouble: defaultdict[str, deque[Trouble]] = defaultdict(deque)
+        self._database = database
+        self._clock = clock
+        self._replica = replica
+        self._owner = f"{replica}#{life}"
+
+    async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
+        cut = await self._begin("create")
+        key = (request.caller, request.request_id)
+        fresh = key not in self._database.keys
+        if fresh:
+            self._database.keys[key] = (request.fingerprint, order.order_id)
+            self._database.orders[order.order_id] = order
+            self._database.order_rows[order.order_id] = Row(self._owner, self._in(lease_seconds))
+            self._database.events[order.order_id].append(event)
+        if cut:
+            raise InDoubt
+        return fresh
+
+    async def find(self, request: Request) -> tuple[str, Order] | None:
+        await self._begin("find")
+        found = self._database.keys.get((request.caller, request.request_id))
+        return None if found is None else (found[0], self._database.orders[found[1]])
+
+    async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
+        cut = await self._begin("move")
+        order, database = transition.order, self._database
+        if database.orders[order.order_id].fence != order.fence - 1:
+            raise Moved
+        document = database.orders[order.order_id].tax_document
+        database.orders[order.order_id] = replace(order, tax_document=document)
+        if transition.wake_at is not None:
+            database.order_rows[order.order_id] = Row(due=transition.wake_at)
+        elif next_step(order) is None:
+            database.order_rows[order.order_id] = Row()
+        else:
+            database.order_rows[order.order_id] = Row(self._owner, self._in(lease_seconds))
+        if event is not None:
+            database.events[order.order_id].append(event)
+        for kind in transition.tasks:
+            database.tasks[order.order_id, kind] = Task(order.order_id, kind)
+            database.task_rows[order.order_id, kind] = Row(self._owner, self._in(lease_seconds))
+            database.born[order.order_id, kind] = self._clock.now()
+        if cut:
+            raise InDoubt
+
+    async def get(self, order_id: str) -> Order | None:
+        await self._begin("get")
+        return self._database.orders.get(order_id)
+
+    async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:
+        await self._begin("page")
+        found = [
+            order
+            for order in self._database.orders.values()
+            if (not after or order.order_id < after)
+            and wanted.customer_id in {"", order.draft.customer.customer_id}
+            and wanted.state in {None, order.state}
+            and (order.needs_review or not wanted.needs_review)
+        ]
+        return sorted(found, key=lambda order: order.order_id, reverse=True)[:limit]
+
+    async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
+        await self._begin("journal")
+        tasks = [
+            replace(task, due_at=self._database.task_rows[key].due)
+            for key, task in sorted(self._database.tasks.items())
+            if task.order_id == order_id
+        ]
+        events = sorted(self._database.events[order_id], key=lambda event: (event.at, event.version))
+        return events, tasks, self._database.order_rows[order_id].due
+
+    async def claim_orders(self, limit: int, lease_seconds: float) -> Sequence[Order]:
+        cut = await self._begin("claim_orders")
+        claimed = []
+        for order_id in self._due(self._database.order_rows, limit):
+            order = self._database.orders[order_id]
+            self._database.orders[order_id] = replace(order, fence=order.fence + 1)
+            self._database.order_rows[order_id] = Row(self._owner, self._in(lease_seconds))
+            claimed.append(self._database.orders[order_id])
+        if cut:
+            raise InDoubt
+        return claimed
+
+    async def claim_tasks(self, limit: int, lease_seconds: float) -> Sequence[tuple[Task, Order]]:
+        cut = await self._begin("claim_tasks")
+        claimed = []
+        for key in self._due(self._database.task_rows, limit):
+            task = replace(self._database.tasks[key], version=self._database.tasks[key].version + 1)
+            self._database.tasks[key] = task
+            self._database.task_rows[key] = Row(self._owner, self._in(lease_seconds))
+            claimed.append((task, self._database.orders[task.order_id]))
+        if cut:
+            raise InDoubt
+        return claimed
+
+    async def finish_task(self, task: Task, event: Event | None) -> None:
+        cut = await self._begin("finish_task")
+        key = (task.order_id, task.kind)
+        if self._database.tasks[key].version != task.version - 1:
+            return
+        self._database.tasks[key] = task
+        self._database.task_rows[key] = Row(due=task.due_at)
+        if task.done and task.kind is TaskKind.COMMIT_TAX:
+            order = self._database.orders[task.order_id]
+            self._database.orders[task.order_id] = replace(order, tax_document=task.result)
+        if event is not None:
+            self._database.events[task.order_id].append(event)
+        if cut:
+            raise InDoubt
+
+    async def release_own(self) -> None:
+        await self._begin("release_own")
+        for rows in (self._database.order_rows, self._database.task_rows):
+            for row in rows.values():
+                if row.owner.startswith(f"{self._replica}#") and row.owner != self._owner:
+                    row.owner, row.due = "", self._clock.now()
+
+    async def waiting(self) -> tuple[int, float]:
+        await self._begin("waiting")
+        waiting = [self._database.born[key] for key, row in self._database.task_rows.items() if row.due is not None]
+        return len(waiting), (self._clock.now() - min(waiting)).total_seconds() if waiting else 0.0
+
+    async def _begin(self, method: str) -> bool:
+        """Let others run, meet the next trouble, and return whether the connection is cut after COMMIT."""
+        await asyncio.sleep(0)
+        planned = self.trouble[method]
+        match planned.popleft() if planned else None:
+            case Trouble.AWAY:
+                raise Refusal(Reason.UNAVAILABLE, "The order database cannot be reached; try again.", retry_after=1.0)
+            case Trouble.CUT_BEFORE:
+                raise InDoubt
+            case trouble:
+                return trouble is Trouble.CUT_AFTER
+
+    def _in(self, seconds: float) -> datetime:
+        return self._clock.now() + timedelta(seconds=seconds)
+
+    def _due(self, rows: dict[K, Row], limit: int) -> list[K]:
+        now = self._clock.now()
+        due = [(row.due, key) for key, row in rows.items() if row.due is not None and row.due <= now]
+        return [key for _, key in sorted(due, key=lambda each: each[0])[:limit]]
