@@ -59,7 +59,7 @@ class Breaker:
         """Report that the other side was not there.
 
         Args:
-            pause_seconds: How long it asked to be left alone, when it did; no longer than the longest pause is heeded.
+            pause_seconds: How long it asked to be left alone, when it did; the caller bounds what it heeds.
         """
         self._failures += 1
         if self._is_closed:
@@ -71,5 +71,4 @@ class Breaker:
             self._pause_seconds = min(2 * self._pause_seconds, self._longest_seconds)
         else:
             return  # began before the breaker opened, and tells nothing new
-        pause = max(self._pause_seconds, min(pause_seconds or 0.0, self._longest_seconds))
-        self._probe_at = self._clock.monotonic() + pause
+        self._probe_at = self._clock.monotonic() + max(self._pause_seconds, pause_seconds or 0.0)

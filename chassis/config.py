@@ -84,7 +84,7 @@ class Environment:
         except InvalidOperation:
             self.complain(name, f"{value!r} is not a number")
             return Decimal(default)
-        if not Decimal(low) <= number <= Decimal(high):
+        if not number.is_finite() or not Decimal(low) <= number <= Decimal(high):
             self.complain(name, f"{value} is not between {low} and {high}")
         return number
 

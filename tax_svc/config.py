@@ -115,7 +115,7 @@ def _rates(environment: Environment) -> dict[str, Decimal]:
             rate = Decimal(text)
         except InvalidOperation:
             rate = Decimal(-1)
-        if not _REGION.fullmatch(region) or not 0 <= rate <= 1:
+        if not _REGION.fullmatch(region) or not rate.is_finite() or not 0 <= rate <= 1:
             environment.complain("TAX_FALLBACK_RATES", f"{entry!r} is not like DE=0.19 or US-CA=0.0725")
         rates[region] = rate
     return rates

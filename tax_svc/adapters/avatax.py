@@ -36,6 +36,9 @@ BREAKER_FAILURES = 3
 BREAKER_FIRST_SECONDS = 1.0
 BREAKER_LONGEST_SECONDS = 10.0
 
+# What AvaTax may ask for when it has too much to do.
+_LONGEST_HEEDED_SECONDS = 60.0
+
 # Each order asks twice; at 20 ms an answer this carries 3,000 a second.
 MOST_CONNECTIONS = 64
 
@@ -77,18 +80,28 @@ class AvaTax:
         account: Whose taxes these are.
         breaker: Keeps an outage from costing every order its timeout.
         clock: For the date of a sale, which is the day in UTC.
+        quote_seconds: How long a quote may take.
     """
 
-    def __init__(self, client: HttpClient, account: Account, breaker: Breaker, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        account: Account,
+        breaker: Breaker,
+        clock: Clock,
+        *,
+        quote_seconds: float = QUOTE_SECONDS,
+    ) -> None:
         self._client = client
         self._account = account
         self._breaker = breaker
         self._clock = clock
+        self._quote_seconds = quote_seconds
 
     async def quote(self, basis: Basis) -> Done[Quote] | NotDone[Rejection] | Unknown:
         """Work out the tax with a SalesOrder, which AvaTax does not keep."""
         body = avatax_json.sales_order(basis, self._account.company_code, self._today(), self._account.ship_from)
-        answer = await self._ask("POST", _CREATE, "create_sales_order", QUOTE_SECONDS, body)
+        answer = await self._ask("POST", _CREATE, "create_sales_order", self._quote_seconds, body)
         if not isinstance(answer, httpx.Response):
             return answer
         try:
@@ -142,7 +155,7 @@ class AvaTax:
             )
         except HttpError as error:
             # A caller in a hurry says nothing about AvaTax.
-            if not isinstance(error, Lost) or seconds >= QUOTE_SECONDS:
+            if not isinstance(error, Lost) or seconds >= self._quote_seconds:
                 self._breaker.failed()
             return Unknown(str(error))
         return self._judge(answer)
@@ -188,4 +201,4 @@ def _context(answer: httpx.Response) -> dict[str, object]:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     value = answer.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else None
+    return min(float(value), _LONGEST_HEEDED_SECONDS) if value.isdecimal() else None

@@ -1,0 +1,191 @@
+"""The tax service as a whole: over gRPC, on the sandbox, with its tables in a file."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
+
+from chassis.errors import refusal_of
+from chassis.telemetry.setup import start_telemetry
+from kernel.errors import Reason, Refusal
+from tax_svc.__main__ import running
+from tax_svc.config import TaxConfig
+from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.tax_samples import basis_message, commit_message, money_message, order_id
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service, its client and its outside world."""
+
+    stub: Any
+    world: World
+
+    async def quote(self, basis: tax_pb2.TaxBasis) -> tax_pb2.TaxQuote:
+        answer = await self.stub.QuoteTax(tax_service_pb2.QuoteTaxRequest(basis=basis))
+        quote: tax_pb2.TaxQuote = answer.quote
+        return quote
+
+    async def commit(self, request: tax_service_pb2.CommitTaxRequest) -> tax_pb2.TaxDocument:
+        document: tax_pb2.TaxDocument = (await self.stub.CommitTax(request)).document
+        return document
+
+
+@asynccontextmanager
+async def tax_service(world: World, data_dir: Path, **values: str) -> AsyncIterator[Service]:
+    config = TaxConfig.from_env(
+        {
+            "ORDERMESH_DATA_DIR": str(data_dir),
+            "TAX_ADDR": "127.0.0.1:0",
+            "SANDBOX_ADDR": world.url.removeprefix("http://"),
+            **values,
+        }
+    )
+    telemetry = start_telemetry("tax", data_dir, None)
+    try:
+        async with (
+            running(config, telemetry) as address,
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            yield Service(tax_service_pb2_grpc.TaxServiceStub(channel), world)
+    finally:
+        await telemetry.aclose()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with sandbox_world(tmp_path / "sandbox") as world:
+        yield world
+
+
+@pytest.fixture
+async def service(world: World, tmp_path: Path) -> AsyncIterator[Service]:
+    async with tax_service(world, tmp_path) as service:
+        yield service
+
+
+async def refused(call: Awaitable[object]) -> Refusal:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    refusal = refusal_of(error.value)
+    assert refusal is not None, error.value
+    return refusal
+
+
+async def test_a_quote_comes_from_avatax_with_its_authorities_and_stores_nothing(service: Service) -> None:
+    quote = await service.quote(basis_message(1999, 501))
+
+    assert quote.source == tax_pb2.TAX_SOURCE_AVATAX
+    assert quote.total_tax.minor_units == sum(line.tax.minor_units for line in quote.lines) > 0
+    assert quote.lines[0].jurisdictions[0].name == "CALIFORNIA"
+    assert (await service.world.ledger())["documents"] == []
+
+
+async def test_an_outage_is_bridged_at_eight_percent_and_said(service: Service) -> None:
+    await service.world.fault("avatax", mode="outage")
+
+    quote = await service.quote(basis_message(1999, 501))
+
+    assert quote.source == tax_pb2.TAX_SOURCE_FALLBACK
+    assert quote.total_tax == money_message(200)
+    assert [line.line_id for line in quote.lines] == ["line-1", "line-2"]
+
+
+async def test_the_rate_of_an_outage_is_the_regions_own(world: World, tmp_path: Path) -> None:
+    await world.fault("avatax", mode="outage")
+    async with tax_service(world, tmp_path, TAX_FALLBACK_RATES="DE=0.19", TAX_FALLBACK_RATE="0.05") as service:
+        german = await service.quote(basis_message(1000, currency_code="EUR", region_code="DE", postal_code="10117"))
+        other = await service.quote(basis_message(1000))
+
+    assert (german.total_tax.minor_units, other.total_tax.minor_units) == (190, 50)
+
+
+async def test_a_bad_address_is_refused_by_field_and_not_taxed_by_guess(service: Service) -> None:
+    refusal = await refused(service.quote(basis_message(1999, postal_code="00000")))
+
+    assert refusal.reason is Reason.ADDRESS_INVALID
+    assert [each.field for each in refusal.fields] == ["basis.ship_to.postal_code"]
+
+
+async def test_a_rule_of_the_contract_is_checked_by_field(service: Service) -> None:
+    refusal = await refused(service.quote(tax_pb2.TaxBasis(customer_id="c", currency_code="USD")))
+
+    assert refusal.reason is Reason.VALIDATION_FAILED
+    assert {each.field for each in refusal.fields} >= {"basis.lines", "basis.ship_to"}
+
+
+async def test_a_sale_is_recorded_once_under_the_orders_id(service: Service) -> None:
+    order = order_id()
+
+    first = await service.commit(commit_message("key-1", order, 160))
+    again = await service.commit(commit_message("key-1", order, 160))
+
+    assert first == again
+    assert (first.code, first.state) == (order, tax_pb2.TAX_DOCUMENT_STATE_COMMITTED)
+    assert (first.total_tax, first.difference) == (money_message(172), money_message(12))
+    documents = (await service.world.ledger())["documents"]
+    assert [(each["code"], each["type"], each["status"]) for each in documents] == [
+        (order, "SalesInvoice", "Committed")
+    ]
+
+
+async def test_a_key_used_for_another_request_is_refused(service: Service) -> None:
+    await service.commit(commit_message("key-1", order_id(), 160))
+
+    refusal = await refused(service.commit(commit_message("key-1", order_id(), 160)))
+
+    assert refusal.reason is Reason.REQUEST_ID_REUSED
+    assert len((await service.world.ledger())["documents"]) == 1
+
+
+async def test_while_avatax_is_away_nothing_is_called_recorded(service: Service) -> None:
+    order = order_id()
+    await service.world.fault("avatax", mode="outage")
+    refusal = await refused(service.commit(commit_message("key-1", order)))
+    await service.world.http.delete("/faults")
+
+    assert refusal.reason is Reason.UNAVAILABLE
+    assert refusal.retry_after is not None
+    assert (await service.commit(commit_message("key-1", order))).code == order
+
+
+async def test_what_was_recorded_is_known_after_a_restart(world: World, tmp_path: Path) -> None:
+    order = order_id()
+    async with tax_service(world, tmp_path) as service:
+        first = await service.commit(commit_message("key-1", order))
+    await world.fault("avatax", mode="outage")
+
+    async with tax_service(world, tmp_path) as service:
+        assert await service.commit(commit_message("key-1", order)) == first
+
+
+async def test_many_of_one_command_at_once_make_one_document(service: Service) -> None:
+    order = order_id()
+
+    found = await asyncio.gather(*(service.commit(commit_message("key-1", order)) for _ in range(20)))
+
+    assert all(document == found[0] for document in found)
+    assert len((await service.world.ledger())["documents"]) == 1
+
+
+@pytest.mark.postgres
+async def test_it_runs_on_postgresql_too(world: World, tmp_path: Path, postgres_url: str) -> None:
+    order = order_id()
+    async with tax_service(world, tmp_path, ORDERMESH_DATABASE_URL=postgres_url) as service:
+        first = await service.commit(commit_message("key-1", order))
+
+        assert await service.commit(commit_message("key-1", order)) == first
+
+
+async def test_what_is_not_built_yet_says_so(service: Service) -> None:
+    refund = tax_service_pb2.RefundTaxRequest(request_id="r", order_id=order_id())
+    void = tax_service_pb2.VoidTaxRequest(request_id="v", order_id=order_id())
+
+    for call in (service.stub.RefundTax(refund), service.stub.VoidTax(void)):
+        assert (await refused(call)).reason is Reason.NOT_IMPLEMENTED

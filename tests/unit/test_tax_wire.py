@@ -1,0 +1,99 @@
+"""Tax messages to domain and back; what the rules cannot say is refused by field."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from ordermesh.tax.v1 import tax_pb2
+
+from kernel.errors import Reason, Refusal
+from kernel.money import Money
+from tax_svc import wire
+from tax_svc.domain import Document, DocumentState, Jurisdiction, Quote, Source, TaxLine
+from tests.fakes.tax_samples import basis, basis_message, money_message
+
+
+def test_a_basis_arrives_whole() -> None:
+    message = basis_message(1999, 5)
+    message.lines[1].tax_code = "P0000001"
+    message.ship_to.line2 = "Suite 2"
+
+    found = wire.basis_from_wire(message)
+
+    expected = basis(1999, 5)
+    assert found.ship_to == expected.ship_to
+    assert found.lines[0] == expected.lines[0]
+    assert found.lines[1].tax_code == "P0000001"
+    assert (found.customer_id, found.currency_code) == ("customer-1", "USD")
+
+
+def unknown_currency(message: tax_pb2.TaxBasis) -> None:
+    message.currency_code = "XXZ"
+
+
+def second_currency(message: tax_pb2.TaxBasis) -> None:
+    message.lines[1].amount.currency_code = "EUR"
+
+
+def negative(message: tax_pb2.TaxBasis) -> None:
+    message.lines[1].amount.minor_units = -1
+
+
+def same_line_twice(message: tax_pb2.TaxBasis) -> None:
+    message.lines[1].line_id = message.lines[0].line_id
+
+
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (unknown_currency, "basis.currency_code"),
+        (second_currency, "basis.lines[1].amount.currency_code"),
+        (negative, "basis.lines[1].amount.minor_units"),
+        (same_line_twice, "basis.lines[1].line_id"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_field(spoil: Callable[[tax_pb2.TaxBasis], None], field: str) -> None:
+    message = basis_message(1, 2)
+    spoil(message)
+
+    with pytest.raises(Refusal) as refused:
+        wire.basis_from_wire(message)
+
+    assert refused.value.reason is Reason.VALIDATION_FAILED
+    assert [each.field for each in refused.value.fields] == [field]
+
+
+def test_the_charged_tax_has_to_be_in_the_same_currency() -> None:
+    with pytest.raises(Refusal, match=r"charged_tax\.currency_code"):
+        wire.amount_from_wire(money_message(1, "EUR"), "charged_tax", "USD")
+
+
+def test_a_quote_is_told_whole() -> None:
+    county = Jurisdiction("PHILADELPHIA", "County", Decimal("0.0000001"), Money("USD", 20))
+    quote = Quote.of(Source.AVATAX, [TaxLine("a", Money("USD", 80), (county,)), TaxLine("b", Money("USD", 1))], "USD")
+
+    message = wire.quote_to_wire(quote)
+
+    assert message.total_tax == money_message(81)
+    assert message.source == tax_pb2.TAX_SOURCE_AVATAX
+    assert [line.line_id for line in message.lines] == ["a", "b"]
+    assert message.lines[0].jurisdictions[0] == tax_pb2.TaxJurisdiction(
+        name="PHILADELPHIA", kind="County", rate="0.0000001", tax=money_message(20)
+    )
+
+
+@pytest.mark.parametrize("state", DocumentState)
+def test_a_document_is_told_with_its_difference(state: DocumentState) -> None:
+    message = wire.document_to_wire(Document("order", state, Money("USD", 172), Money("USD", 180)))
+
+    assert message.code == "order"
+    assert message.total_tax == money_message(172)
+    assert message.difference == money_message(-8)
+    assert tax_pb2.TaxDocumentState.Name(message.state) == f"TAX_DOCUMENT_STATE_{state.name}"
+
+
+@pytest.mark.parametrize("source", Source)
+def test_every_source_has_its_word_on_the_wire(source: Source) -> None:
+    message = wire.quote_to_wire(Quote.of(source, [], "USD"))
+
+    assert tax_pb2.TaxSource.Name(message.source) == f"TAX_SOURCE_{source.name}"
