@@ -13,7 +13,7 @@ from kernel.errors import Reason, Refusal
 JSON = "application/json"
 
 # A body that is not here after this time is not coming, or comes on purpose byte by byte.
-_BODY_SECONDS = 10.0
+BODY_SECONDS = 10.0
 
 
 class Disconnected(Exception):
@@ -75,11 +75,11 @@ class Exchange:
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(BODY_SECONDS):
                 return await self._receive_all(limit)
         except TimeoutError:
             raise Unreadable(
-                HTTPStatus.REQUEST_TIMEOUT, "body", f"did not arrive within {_BODY_SECONDS:.0f} seconds"
+                HTTPStatus.REQUEST_TIMEOUT, "body", f"did not arrive within {BODY_SECONDS:.0f} seconds"
             ) from None
 
     async def respond(

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 
 import uvicorn
 
 from chassis.channel import Channel
+from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
+from chassis.telemetry.spans import Tracer
 from gateway import contract as contracts
 from gateway.app import create_app
 from gateway.config import GatewayConfig
@@ -16,6 +18,7 @@ from gateway.contract import Contract, ContractError
 from gateway.endpoint import Endpoints
 from gateway.limits import BoundedProtocol
 from gateway.readiness import Readiness
+from gateway.webhooks import WEBHOOKS, Webhook
 from kernel.clock import Clock
 from kernel.ids import Ids
 
@@ -32,27 +35,32 @@ class Gateway:
 
     Args:
         config: Where to listen and whom to call.
-        telemetry: Records one span per request, and how long it took.
+        tracer: Records one span per request.
+        metrics: Counts how long requests took.
         clock: Paces the watch over the services.
         ids: Names requests and defects.
         contract: What is served; the installed stubs' own when None.
+        webhooks: Where providers send their events to.
     """
 
     def __init__(
         self,
         config: GatewayConfig,
         *,
-        telemetry: Telemetry,
+        tracer: Tracer,
+        metrics: Metrics,
         clock: Clock,
         ids: Ids,
         contract: Contract | None = None,
+        webhooks: Sequence[Webhook] = WEBHOOKS,
     ) -> None:
         self._config = config
-        self._tracer = telemetry.tracer
-        self._metrics = telemetry.metrics
+        self._tracer = tracer
+        self._metrics = metrics
         self._clock = clock
         self._ids = ids
         self._contract = contract if contract is not None else contracts.load()
+        self._webhooks = webhooks
         self._stopping = asyncio.Event()
         self._channels: dict[str, Channel] = {}
         self._readiness: Readiness | None = None
@@ -79,7 +87,9 @@ class Gateway:
         self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
         self._readiness.start()
         endpoints = Endpoints(self._tracer, self._metrics, self._ids)
-        app = create_app(self._contract, backends, self._readiness, endpoints, self._ids, self._stopping)
+        app = create_app(
+            self._contract, backends, self._readiness, endpoints, self._ids, self._stopping, self._webhooks
+        )
         self._server = _Server(_uvicorn_config(app))
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.http")
         started = asyncio.create_task(self._server.listening.wait())
@@ -117,7 +127,7 @@ class Gateway:
 @contextlib.asynccontextmanager
 async def running(config: GatewayConfig, telemetry: Telemetry, *, clock: Clock, ids: Ids) -> AsyncGenerator[str]:
     """Serve for the length of a `with` block, which is given the address: "127.0.0.1:8080"."""
-    gateway = Gateway(config, telemetry=telemetry, clock=clock, ids=ids)
+    gateway = Gateway(config, tracer=telemetry.tracer, metrics=telemetry.metrics, clock=clock, ids=ids)
     host, port = await gateway.start()
     try:
         yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -40,6 +40,8 @@ class EventStream:
         write: Turns a message into a JSON value.
         tell: Turns what a stream failed with into the problem to be told.
         stopping: Set when the server wants its streams to end.
+        opening_seconds: How long the first message is waited for before the stream is opened without it.
+        heartbeat_seconds: How long it may be silent then.
     """
 
     def __init__(
@@ -48,11 +50,16 @@ class EventStream:
         write: Callable[[Any], Any],
         tell: Callable[[BaseException], Problem],
         stopping: asyncio.Event,
+        *,
+        opening_seconds: float = OPENING_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._messages = messages
         self._write = write
         self._tell = tell
         self._stopping = stopping
+        self._opening_seconds = opening_seconds
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def run(self, exchange: Exchange) -> None:
         """Send events until the stream, the client or the server ends.
@@ -76,7 +83,7 @@ class EventStream:
         following = self._ask()
         try:
             while not over:
-                wait = HEARTBEAT_SECONDS if started else OPENING_SECONDS
+                wait = self._heartbeat_seconds if started else self._opening_seconds
                 await asyncio.wait({following, *watchers}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if any(task.done() for task in watchers):
                     break

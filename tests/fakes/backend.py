@@ -153,8 +153,8 @@ _Tax = _servicer(
 
 
 @asynccontextmanager
-async def running_backend() -> AsyncIterator[Backend]:
-    """Serve all four services on one free port."""
+async def running_backend(address: str = "127.0.0.1:0") -> AsyncIterator[Backend]:
+    """Serve all four services on one port, a free one unless told otherwise."""
     backend = Backend()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     for servicer, register in (
@@ -168,7 +168,7 @@ async def running_backend() -> AsyncIterator[Backend]:
     backend.health = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(backend.health, server)
     await backend.health.set("", health_pb2.HealthCheckResponse.SERVING)
-    backend.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    backend.address = f"127.0.0.1:{server.add_insecure_port(address)}"
     await server.start()
     try:
         yield backend

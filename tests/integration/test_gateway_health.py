@@ -1,0 +1,58 @@
+"""Alive says that the process runs, ready says that requests can be served, and which service keeps them from it."""
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from tests.fakes.backend import running_backend
+from tests.fakes.gateway import a_gateway, gateway_before
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_the_gateway_follows_the_health_of_its_services() -> None:
+    async with a_gateway() as world:
+        ready = await world.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+
+        await world.backend.health.set("", NOT_SERVING)
+        await world.gateway.readiness.until(ready=False)
+        away = await world.http.get("/readyz")
+        assert (away.status_code, away.json()["status"]) == (503, "not ready")
+        assert "not serving" in away.json()["services"].values()
+
+        await world.backend.health.set("", SERVING)
+        await world.gateway.readiness.until(ready=True)
+        assert (await world.http.get("/readyz")).status_code == 200
+
+
+async def test_without_services_the_gateway_is_alive_and_not_ready_and_says_503() -> None:
+    async with gateway_before("127.0.0.1:1") as world:
+        assert (await world.http.get("/healthz")).json() == {"status": "alive"}
+        ready = await world.http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["services"] == dict.fromkeys(("notify", "order", "payment", "tax"), "unreachable")
+        order = await world.http.get("/api/v1/orders/x")
+        assert (order.status_code, order.json()["reason"]) == (503, "UNAVAILABLE")
+        assert "127.0.0.1" not in order.text
+        assert order.headers["retry-after"] == "1"
+
+
+async def test_a_service_that_comes_back_is_noticed() -> None:
+    async with running_backend() as first:
+        address = first.address
+    async with gateway_before(address) as world:
+        assert not world.gateway.readiness.ready()
+        async with running_backend(address):
+            await world.gateway.readiness.until(ready=True)
+            assert (await world.http.get("/api/v1/orders/x")).status_code == 200
+
+
+async def test_a_service_without_health_is_not_ready() -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with gateway_before(f"127.0.0.1:{port}") as world:
+            assert (await world.http.get("/readyz")).status_code == 503
+    finally:
+        await server.stop(None)

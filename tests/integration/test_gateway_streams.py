@@ -1,0 +1,100 @@
+"""Watching an order over a real socket: server-sent events, from the service to the client and back again."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from ordermesh.order.v1 import order_pb2, order_service_pb2
+
+from kernel.errors import Reason, Refusal
+from tests.fakes.backend import ORDER_ID, an_order
+from tests.fakes.gateway import World, a_gateway
+
+WATCH = f"/api/v1/orders/{ORDER_ID}:watch"
+
+
+@pytest.fixture(scope="module")
+async def shared() -> AsyncIterator[World]:
+    async with a_gateway() as world:
+        yield world
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    shared.reset()
+    return shared
+
+
+def message(**fields: object) -> order_service_pb2.WatchOrderResponse:
+    return order_service_pb2.WatchOrderResponse(order=an_order(**fields))
+
+
+async def test_every_change_is_an_event(world: World) -> None:
+    world.backend.stream.put_nowait(message(state=order_pb2.ORDER_STATE_PENDING, version=1))
+    world.backend.stream.put_nowait(message(state=order_pb2.ORDER_STATE_PAID, version=2))
+    world.backend.stream.put_nowait(None)
+
+    response = await world.http.get(WATCH, params={"after_version": 0}, headers={"accept": "text/event-stream"})
+
+    assert response.headers["content-type"] == "text/event-stream"
+    first, second, end, rest = response.text.split("\n\n")
+    assert [json.loads(event.removeprefix("data: "))["state"] for event in (first, second)] == ["PENDING", "PAID"]
+    assert (end, rest) == ("event: end\ndata: {}", "")
+    assert world.backend.last.request.order_id == ORDER_ID
+
+
+async def test_events_arrive_as_they_happen(world: World) -> None:
+    world.backend.stream.put_nowait(message(version=1))
+    async with world.http.stream("GET", WATCH) as response:
+        events = response.aiter_text()
+        for version in (1, 2, 3):
+            assert f'"version":{version}' in await anext(events)
+            world.backend.stream.put_nowait(message(version=version + 1))
+        world.backend.stream.put_nowait(None)
+
+
+async def test_an_order_that_is_not_there_is_404_and_no_stream(world: World) -> None:
+    world.backend.stream.put_nowait(Refusal(Reason.ORDER_NOT_FOUND, "No such order."))
+
+    response = await world.http.get(WATCH)
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_failure_after_the_first_event_is_an_event_too(world: World) -> None:
+    world.backend.stream.put_nowait(message(version=1))
+    world.backend.stream.put_nowait(Refusal(Reason.UNAVAILABLE, "The service is stopping.", retry_after=1))
+
+    response = await world.http.get(WATCH)
+
+    assert response.status_code == 200
+    assert 'event: error\ndata: {"type":"/docs#UNAVAILABLE"' in response.text
+
+
+async def test_the_service_learns_that_the_client_went(world: World) -> None:
+    world.backend.stream.put_nowait(message(version=1))
+
+    async with world.http.stream("GET", WATCH) as response:
+        await anext(response.aiter_text())
+
+    await world.backend.cancelled.wait()
+
+
+async def test_a_wrong_parameter_is_refused_before_anything_is_opened(world: World) -> None:
+    response = await world.http.get(WATCH, params={"after_version": "x"})
+
+    assert response.status_code == 400
+    assert not world.backend.calls
+
+
+async def test_a_stopping_gateway_ends_its_streams_at_once() -> None:
+    async with a_gateway() as world:
+        world.backend.stream.put_nowait(message(version=1))
+        async with world.http.stream("GET", WATCH) as response:
+            texts = response.aiter_text()
+            await anext(texts)
+            stopping = asyncio.create_task(world.gateway.stop())
+            assert [text async for text in texts] == []
+        await stopping
