@@ -93,7 +93,8 @@ class PostgresServer:
     def _status(self) -> str:
         """Return what the server says about itself: the last line of its pid file, "ready" in the end."""
         file = self._data / "postmaster.pid"
-        return file.read_text().rsplit("\n", maxsplit=2)[-2] if file.exists() else ""
+        lines = file.read_text().splitlines() if file.exists() else []  # it is empty for a moment after it was made
+        return lines[-1] if lines else ""
 
     def _sql(self, statement: str) -> None:
         psql = [str(self._binaries / "psql"), "-qX", "-h", str(self.socket_directory), "-U", "postgres"]
