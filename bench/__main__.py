@@ -8,7 +8,6 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import httpx
 from ordermesh.order.v1 import order_pb2
 from rich.console import Console
 from rich.progress import Progress
@@ -20,6 +19,10 @@ from bench.topology import Variant
 from bench.variants import start_floor, start_product, start_sandbox, start_stock
 
 _SETTLE_SECONDS = 20.0
+
+# A variant that uses less CPU than this while it is looked at does nothing but keep its connections alive.
+_LOOK_SECONDS = 0.4
+_IDLE_CPU_SECONDS = 0.012
 
 
 async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, console: Console) -> Report:
@@ -40,14 +43,13 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
         start_stock(folder / "stock"),
     ]
     figures = {variant.name: Figures() for variant in variants}
-    ledger = httpx.AsyncClient(base_url=f"http://{sandbox_address}")
     provider_seconds, provider_orders = 0.0, 0
     try:
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("measuring", total=(rounds + 1) * (len(variants) + 1))
             for number in range(rounds + 1):
                 for variant in variants:
-                    slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight, ledger)
+                    slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight)
                     if number:
                         _add(figures[variant.name], slice_)
                     progress.advance(task)
@@ -56,7 +58,6 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
                     provider_seconds, provider_orders = provider_seconds + calls, provider_orders + slice_orders
                 progress.advance(task)
     finally:
-        await ledger.aclose()
         for variant in variants:
             variant.stop()
         sandbox.stop()
@@ -64,25 +65,26 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
     return Report(in_flight, figures, provider_seconds / provider_orders * 1000, _commits(variants[0], placed))
 
 
-async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int, ledger: httpx.AsyncClient) -> Figures:
-    """Load one variant once; its CPU is read when the mails of the slice have left as well."""
-    before, mails = variant.cpu(), await _mails(ledger)
+async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int) -> Figures:
+    """Load one variant once; its CPU is read when all that follows from its orders is done."""
+    before = variant.cpu()
     load = await place_orders(variant.order_address, prefix, orders, in_flight, _paid)
-    if variant.name != "stock":
-        async with asyncio.timeout(_SETTLE_SECONDS):
-            while await _mails(ledger) < mails + orders:  # noqa: ASYNC110  (another process counts)
-                await asyncio.sleep(0.1)
-        # The marks that the mails left, and the committed tax documents, are written within some milliseconds.
-        await asyncio.sleep(0.3)
+    await _idle(variant)
     after = variant.cpu()
     cpu = {name: after[name] - before[name] for name in before}
     return Figures(load.orders, load.seconds, cpu, load.latencies)
 
 
-async def _mails(ledger: httpx.AsyncClient) -> int:
-    answer = await ledger.get("/ledger/counts")
-    count: int = answer.json()["mails"]
-    return count
+async def _idle(variant: Variant) -> None:
+    """Return when the variant has finished what its orders left behind: mails, tax documents, marks."""
+    used = sum(variant.cpu().values())
+    async with asyncio.timeout(_SETTLE_SECONDS):
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = sum(variant.cpu().values())
+            if now - used < _IDLE_CPU_SECONDS:
+                return
+            used = now
 
 
 def _add(total: Figures, slice_: Figures) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from operator import methodcaller
 from typing import Any
 
 import grpc
@@ -27,7 +28,7 @@ async def serve(address: str, service: str, hops: Mapping[str, Hop]) -> None:
         name: grpc.unary_unary_rpc_method_handler(
             handler,
             request_deserializer=request.FromString,
-            response_serializer=Message.SerializeToString,
+            response_serializer=methodcaller("SerializeToString"),
         )
         for name, (handler, request) in hops.items()
     }

@@ -1,6 +1,7 @@
 """The store of one service: commits that are durable once they return, and reads that never wait for them."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from chassis.storage.database import Database, Transient
 from kernel.clock import Clock, SystemClock
 
 T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["CommitStats", "Store", "database_now", "open_store"]
 
