@@ -1,7 +1,8 @@
 """The local span store: one SQLite file that all processes of a data directory append to, and that the CLI reads.
 
-Spans of one trace that finish together are one row, so that writing costs a row per trace and not per span. Losing the
-last moments in a power cut is fine here (`synchronous=NORMAL`); slowing an order down is not.
+A batch of spans is one row without any index, so that writing a span costs little more than its encoding; a reader
+looks through the trace ids of all rows, some milliseconds that only a person waits for. Losing the last moments in a
+power cut is fine here (`synchronous=NORMAL`); slowing an order down is not.
 """
 
 import os
@@ -16,35 +17,39 @@ import orjson
 
 from chassis.telemetry.spans import AttributeValue, Span
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    trace_id BLOB NOT NULL,
-    end_ns INTEGER NOT NULL,
-    spans BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS chunks_by_trace ON chunks (trace_id);
-CREATE TABLE IF NOT EXISTS links (
-    chunk_id INTEGER NOT NULL,
-    from_trace BLOB NOT NULL,
-    to_trace BLOB NOT NULL,
-    PRIMARY KEY (chunk_id, to_trace)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS links_by_source ON links (from_trace);
-CREATE INDEX IF NOT EXISTS links_by_target ON links (to_trace);
-"""
+_SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        end_ns INTEGER NOT NULL,  -- when its last span ended
+        upto INTEGER NOT NULL,  -- how many spans were ever stored, with this batch
+        spans BLOB NOT NULL  -- JSON
+    )
+    """,
+    # What is looked through to find a trace; apart, so that looking does not read the spans.
+    """
+    CREATE TABLE IF NOT EXISTS contents (
+        batch_id INTEGER PRIMARY KEY,
+        trace_ids BLOB NOT NULL,  -- 16 bytes each
+        links BLOB NOT NULL  -- 32 bytes each: a trace of this batch and one that it links to
+    )
+    """,
+)
 
 # Another process may be writing its batch, which takes milliseconds; a checkpoint can take longer.
 _BUSY_SECONDS = 5.0
 
-# A row is an order's spans in one process, about 1.5 kB: some 150 MB, or the last 20,000 orders over five processes.
-MOST_CHUNKS = 100_000
+# A span takes about 250 bytes: 125 MB, or the last 40,000 orders.
+MOST_SPANS = 500_000
 
 # Long enough to look into last week's complaint.
 OLDEST_NS = 7 * 24 * 3600 * 1_000_000_000
 
+# More in one row would keep the interpreter's lock, and with it the event loop, for longer than a millisecond.
+_SPANS_IN_A_ROW = 1_000
+
 # Deleting more at a time would keep other processes' writes waiting.
-_PRUNE_AT_ONCE = 2_000
+_ROWS_PRUNED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class SpanStore:
 
     Args:
         path: Made, with its folder, when it is not there.
-        most_chunks: `prune` keeps at most so many rows.
+        most_spans: `prune` keeps about so many.
         oldest_ns: `prune` keeps nothing that ended longer ago.
 
     Raises:
@@ -93,8 +98,8 @@ class SpanStore:
         OSError: Its folder cannot be made.
     """
 
-    def __init__(self, path: Path, *, most_chunks: int = MOST_CHUNKS, oldest_ns: int = OLDEST_NS) -> None:
-        self._most_chunks = most_chunks
+    def __init__(self, path: Path, *, most_spans: int = MOST_SPANS, oldest_ns: int = OLDEST_NS) -> None:
+        self._most_spans = most_spans
         self._oldest_ns = oldest_ns
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -102,7 +107,8 @@ class SpanStore:
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            for table in _SCHEMA:
+                self._db.execute(table)
         except sqlite3.Error:
             self._db.close()
             raise
@@ -113,68 +119,73 @@ class SpanStore:
 
     def append(self, spans: Sequence[Span]) -> int:
         """Store finished spans in one transaction; return how many could not be written as JSON and were left out."""
-        by_trace: dict[int, list[Span]] = {}
-        for span in spans:
-            by_trace.setdefault(span.trace_id, []).append(span)
         left_out = 0
         with self._transaction():
-            for trace_id, together in by_trace.items():
-                try:
-                    encoded = orjson.dumps([_as_json(span) for span in together], default=str)
-                except TypeError:
-                    left_out += len(together)
-                else:
-                    self._insert(trace_id, together, encoded)
+            for first in range(0, len(spans), _SPANS_IN_A_ROW):
+                left_out += self._insert(spans[first : first + _SPANS_IN_A_ROW])
         return left_out
 
     def trace(self, trace_id: str) -> list[StoredSpan]:
         """Return the spans of a trace, earliest first; none when it is unknown."""
-        rows = self._db.execute("SELECT spans FROM chunks WHERE trace_id = ?", (bytes.fromhex(trace_id),))
-        spans = [_from_json(trace_id, fields) for (encoded,) in rows for fields in orjson.loads(encoded)]
-        return sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
+        return self._traces({bytes.fromhex(trace_id)})
 
     def linked(self, trace_ids: Iterable[str]) -> list[StoredSpan]:
         """Return the spans of the other traces that link to one of these or are linked from one, earliest first."""
-        known = set(trace_ids)
-        found: set[str] = set()
+        known = {bytes.fromhex(trace_id) for trace_id in trace_ids}
+        found: set[bytes] = set()
         for trace_id in known:
-            rows = self._db.execute(
-                "SELECT to_trace FROM links WHERE from_trace = :this UNION "
-                "SELECT from_trace FROM links WHERE to_trace = :this",
-                {"this": bytes.fromhex(trace_id)},
-            )
-            found.update(other.hex() for (other,) in rows)
-        spans = [span for trace_id in found - known for span in self.trace(trace_id)]
-        return sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
+            for (links,) in self._db.execute("SELECT links FROM contents WHERE instr(links, ?)", (trace_id,)):
+                pairs = [(links[at : at + 16], links[at + 16 : at + 32]) for at in range(0, len(links), 32)]
+                found.update(one for pair in pairs if trace_id in pair for one in pair)
+        return self._traces(found - known)
 
     def prune(self, now_ns: int) -> None:
         """Delete what is too much or too old, a little at a time; call it after each batch."""
-        first, newest = self._db.execute("SELECT min(id), max(id) FROM chunks").fetchone()
-        if first is None:
-            return
-        a_little = first + _PRUNE_AT_ONCE
-        (too_old,) = self._db.execute(
-            "SELECT max(id) FROM chunks WHERE id <= ? AND end_ns < ?", (a_little, now_ns - self._oldest_ns)
-        ).fetchone()
-        last = min(max(newest - self._most_chunks, too_old or 0), a_little)
-        if last < first:
-            return
         with self._transaction():
-            self._db.execute("DELETE FROM links WHERE chunk_id <= ?", (last,))
-            self._db.execute("DELETE FROM chunks WHERE id <= ?", (last,))
-
-    def _insert(self, trace_id: int, spans: list[Span], encoded: bytes) -> None:
-        from_trace = trace_id.to_bytes(16)
-        end_ns = max(span.end_ns for span in spans)
-        cursor = self._db.execute(
-            "INSERT INTO chunks (trace_id, end_ns, spans) VALUES (?, ?, ?)", (from_trace, end_ns, encoded)
-        )
-        targets = {link.trace_id for span in spans for link in span.links}
-        if targets:
-            self._db.executemany(
-                "INSERT INTO links (chunk_id, from_trace, to_trace) VALUES (?, ?, ?)",
-                [(cursor.lastrowid, from_trace, target.to_bytes(16)) for target in targets],
+            self._db.execute(
+                "DELETE FROM batches WHERE id IN (SELECT id FROM batches ORDER BY id LIMIT :some) AND (end_ns < :oldest"
+                " OR upto <= (SELECT upto FROM batches ORDER BY id DESC LIMIT 1) - :most)",
+                {"some": _ROWS_PRUNED_AT_ONCE, "oldest": now_ns - self._oldest_ns, "most": self._most_spans},
             )
+            self._db.execute("DELETE FROM contents WHERE batch_id < (SELECT min(id) FROM batches)")
+
+    def _insert(self, spans: Sequence[Span]) -> int:
+        encoded = _encode(spans)
+        if encoded is None:
+            written = [span for span in spans if _encode([span]) is not None]
+            encoded = _encode(written) or b""
+        else:
+            written = list(spans)
+        if written:
+            trace_ids = dict.fromkeys(span.trace_id for span in written)
+            links = {(span.trace_id, link.trace_id) for span in written if span.links for link in span.links}
+            batch = self._db.execute(
+                "INSERT INTO batches (end_ns, upto, spans)"
+                " VALUES (?, ifnull((SELECT upto FROM batches ORDER BY id DESC LIMIT 1), 0) + ?, ?)",
+                (max(span.end_ns for span in written), len(written), encoded),
+            )
+            self._db.execute(
+                "INSERT INTO contents (batch_id, trace_ids, links) VALUES (?, ?, ?)",
+                (
+                    batch.lastrowid,
+                    b"".join(trace_id.to_bytes(16) for trace_id in trace_ids),
+                    b"".join(source.to_bytes(16) + target.to_bytes(16) for source, target in links),
+                ),
+            )
+        return len(spans) - len(written)
+
+    def _traces(self, trace_ids: set[bytes]) -> list[StoredSpan]:
+        wanted = {trace_id.hex() for trace_id in trace_ids}
+        batches: dict[int, bytes] = {}
+        for trace_id in trace_ids:
+            rows = self._db.execute(
+                "SELECT id, spans FROM contents JOIN batches ON id = batch_id WHERE instr(trace_ids, ?)", (trace_id,)
+            )
+            batches.update(rows)
+        spans = [_from_json(fields) for encoded in batches.values() for fields in orjson.loads(encoded)]
+        return sorted(
+            (span for span in spans if span.trace_id in wanted), key=lambda span: (span.start_ns, -span.end_ns)
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -187,9 +198,16 @@ class SpanStore:
         self._db.execute("COMMIT")
 
 
+def _encode(spans: Sequence[Span]) -> bytes | None:
+    try:
+        return orjson.dumps([_as_json(span) for span in spans], default=str)
+    except TypeError:
+        return None
+
+
 def _as_json(span: Span) -> tuple[object, ...]:
-    links = [(f"{link.trace_id:032x}", f"{link.span_id:016x}") for link in span.links] if span.links else ()
     return (
+        f"{span.trace_id:032x}",
         span.span_id,
         span.parent_id,
         span.service,
@@ -198,14 +216,14 @@ def _as_json(span: Span) -> tuple[object, ...]:
         span.start_ns,
         span.end_ns,
         span.attributes,
-        links,
+        [(f"{link.trace_id:032x}", f"{link.span_id:016x}") for link in span.links] if span.links else (),
         span.status,
         span.status_message,
     )
 
 
-def _from_json(trace_id: str, fields: list[Any]) -> StoredSpan:
-    span_id, parent_id, service, name, kind, start_ns, end_ns, attributes, links, status, message = fields
+def _from_json(fields: list[Any]) -> StoredSpan:
+    trace_id, span_id, parent_id, service, name, kind, start_ns, end_ns, attributes, links, status, message = fields
     return StoredSpan(
         trace_id=trace_id,
         span_id=f"{span_id:016x}",

@@ -86,16 +86,23 @@ def test_a_span_that_cannot_be_written_is_left_out_and_the_others_stay(store: Sp
     assert len(store.trace(hexadecimal(2))) == 1
 
 
-def test_the_oldest_rows_go_when_there_are_too_many(tmp_path: Path) -> None:
-    store = SpanStore(tmp_path / "spans.db", most_chunks=10)
+def test_the_oldest_spans_go_when_there_are_too_many(tmp_path: Path) -> None:
+    store = SpanStore(tmp_path / "spans.db", most_spans=20)
     for number in range(1, 31):
-        store.append([span(number, 1, links=(SpanContext(number + 100, 1, sampled=True),))])
+        store.append([span(number, 1), span(number, 2)])
         store.prune(2_000)
 
     kept = [number for number in range(1, 31) if store.trace(hexadecimal(number))]
     assert kept == list(range(21, 31))
-    assert store._db.execute("SELECT count(*) FROM links").fetchone() == (10,)
+    assert store._db.execute("SELECT count(*) FROM batches").fetchone() == (10,)
+    assert store._db.execute("SELECT count(*) FROM contents").fetchone() == (10,)
     store.close()
+
+
+def test_a_large_batch_is_whole_again_when_it_is_read(store: SpanStore) -> None:
+    store.append([span(number % 7 + 1, number) for number in range(1, 5_001)])
+
+    assert sum(len(store.trace(hexadecimal(trace_id))) for trace_id in range(1, 8)) == 5_000
 
 
 def test_rows_go_when_they_are_too_old(tmp_path: Path) -> None:
