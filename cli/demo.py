@@ -45,9 +45,9 @@ def command() -> None:
 
 def _table(told: Sequence[Told]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("order", "answer", "state", "total", "tax from", "declined as", "charged", "mails"):
+    for heading in ("order", "HTTP", "state", "total", "tax from", "charged", "mails"):
         right = heading in {"total", "charged", "mails"}
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "order")
     for each in told:
         order = each.order
         table.add_row(
@@ -56,7 +56,6 @@ def _table(told: Sequence[Told]) -> Table:
             _states(each),
             money(order.get("total")),
             order["tax"]["source"] if "tax" in order else "-",
-            order.get("failure", {}).get("decline_code") or "-",
             _charged(each),
             str(len(each.ledger["mails"])),
         )
@@ -64,9 +63,12 @@ def _table(told: Sequence[Told]) -> Table:
 
 
 def _states(each: Told) -> Text:
-    if each.first_state == each.order["state"]:
-        return state(each.order)
-    return Text(f"{each.first_state}\n", style="yellow").append("then ", style="dim").append_text(state(each.order))
+    now = state(each.order)
+    if each.first_state != each.order["state"]:
+        return Text.assemble((f"{each.first_state}\n", "yellow"), ("then ", "dim"), now)
+    if "failure" in each.order:
+        now.append(f"\n{each.order['failure']['decline_code'] or each.order['failure']['reason']}", style="dim")
+    return now
 
 
 def _charged(each: Told) -> str:

@@ -47,8 +47,10 @@ class Unavailable(Failure):
 
 def of_refusal(refusal: Refusal) -> Failure:
     """Return what a person is told of a refusal: the reason, the sentence, the fields, the facts, what to do next."""
-    lines = [f"{refusal.reason.value}: {refusal.message}"]
-    lines += [f"  {each.field}: {each.description}" for each in refusal.fields]
+    fields = [f"  {each.field}: {each.description}" for each in refusal.fields]
+    # The message names every field as well; many are easier to read one a line.
+    message = refusal.message if len(fields) <= 1 else f"{len(fields)} fields are wrong."
+    lines = [f"{refusal.reason.value}: {message}", *(field for field in fields if field.strip() not in message)]
     lines += [f"  {name}: {value}" for name, value in refusal.metadata.items()]
     if refusal.retry_after is not None:
         lines.append(f"  worth another try after {refusal.retry_after:g} s")

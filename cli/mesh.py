@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from chassis.config import ConfigError
 from chassis.service import until_stopped
 from chassis.storage.changes import StorageUnavailable
@@ -13,6 +15,9 @@ from chassis.storage.migrations import MigrationFailed
 from chassis.storage.ownership import AlreadyOwned
 from chassis.telemetry.setup import Telemetry
 from cli.part import Part
+
+# What keeps a part from starting and is the operator's to mend; anything else is a defect and shows its stack.
+NOT_OURS = (OSError, SQLAlchemyError, AlreadyOwned, MigrationFailed, StorageUnavailable)
 
 # Each part finds those that it calls running already; they stop in reverse.
 NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
@@ -74,7 +79,7 @@ async def _started(part: Part, telemetry: Telemetry, bound: dict[str, str]) -> A
     async with AsyncExitStack() as stack:
         try:
             bound[part.name] = await stack.enter_async_context(part.run(telemetry))
-        except (OSError, AlreadyOwned, MigrationFailed, StorageUnavailable) as error:
+        except NOT_OURS as error:
             raise CannotStart(_why(part, error)) from error
         yield bound[part.name]
 

@@ -4,8 +4,6 @@ import click
 from sqlalchemy import make_url
 
 from chassis.storage import migrations
-from chassis.storage.changes import StorageUnavailable
-from chassis.storage.ownership import AlreadyOwned
 from cli import mesh
 from cli.config import environment
 from cli.failures import Failure
@@ -24,7 +22,7 @@ def command(services: tuple[str, ...]) -> None:
         assert database is not None, "each of these services keeps tables"
         try:
             done = _migrate(database)
-        except (OSError, AlreadyOwned, migrations.MigrationFailed, StorageUnavailable) as error:
+        except mesh.NOT_OURS as error:
             raise Failure(f"{name} was not migrated: {error}") from None
         click.echo(f"{name:<8} {done:<20} {make_url(database.url).render_as_string(hide_password=True)}")
 

@@ -24,6 +24,10 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
     Raises:
         Failure: One of them could not start.
     """
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"The data directory cannot be made: {error}.\nSet ORDERMESH_DATA_DIR to another.") from None
     logs.configure(service)
     telemetry = start_telemetry(service, config.data_dir, config.otlp_endpoint)
     try:

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from chassis.telemetry.store import StoredSpan
 from cli.waterfall import Row, TimeLine, rows
 
 _COLOURS = ("cyan", "green", "blue", "magenta", "yellow", "bright_cyan", "bright_green", "bright_blue")
-
-_NARROWEST_BAR = 12
-# service, start and duration with the space between columns
-_TIMES_WIDTH = 8 + 11 + 10 + 8
+_GAP = "  "
+_NARROWEST_NAME = 30
+_NARROWEST_BAR = 16
 
 
 def waterfall(spans: Sequence[StoredSpan], width: int, *, with_attributes: bool) -> RenderableType:
@@ -28,68 +25,69 @@ def waterfall(spans: Sequence[StoredSpan], width: int, *, with_attributes: bool)
     tree = rows(spans)
     line = TimeLine(spans)
     names = [_name(row) for row in tree]
-    name_width = min(max(cell_len(name.plain) for name in names), max(30, width - _TIMES_WIDTH - 2 * _NARROWEST_BAR))
-    bar_width = max(_NARROWEST_BAR, width - _TIMES_WIDTH - name_width)
-    services = sorted({span.service for span in spans}, key=lambda name: _first_start(spans, name))
-    colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(services)}
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=name_width, no_wrap=True, overflow="ellipsis")
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right", style="dim")
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(width=bar_width, no_wrap=True)
-    for row, name in zip(tree, names, strict=True):
-        span = row.span
-        colour = "red" if span.status == "error" else colours[span.service]
-        table.add_row(
-            name,
-            Text(span.service, style=colours[span.service]),
-            f"+{_duration(span.start_ns - line.start_ns)}",
-            _duration(span.end_ns - span.start_ns),
-            Text(_bar(span, line, bar_width), style=colour),
+    starts = [f"+{_duration(row.span.start_ns - line.start_ns)}" for row in tree]
+    durations = [_duration(row.span.end_ns - row.span.start_ns) for row in tree]
+    colours = _colours(tree)
+    service_width, start_width, duration_width = (max(map(len, column)) for column in (colours, starts, durations))
+    left = width - service_width - start_width - duration_width - 4 * len(_GAP)
+    name_width = min(max(name.cell_len for name in names), max(_NARROWEST_NAME, left - _NARROWEST_BAR))
+    bar_width = max(_NARROWEST_BAR, left - name_width)
+    drawn: list[Text] = []
+    for row, name, start, duration in zip(tree, names, starts, durations, strict=True):
+        service = row.span.service
+        name.truncate(name_width, overflow="ellipsis", pad=True)
+        times = Text.assemble(
+            (service.ljust(service_width), colours[service]),
+            (f"{_GAP}{start:>{start_width}}", "dim"),
+            f"{_GAP}{duration:>{duration_width}}{_GAP}",
+            (_bar(row.span, line, bar_width), "red" if row.span.status == "error" else colours[service]),
         )
+        drawn.append(name.append(_GAP).append_text(times))
         if with_attributes:
-            for attribute, value in sorted(span.attributes.items()):
-                table.add_row(Text(f"{_margin(row)}  {attribute}={value}", style="dim"))
-    return Group(_head(spans), table)
+            drawn += _attributes(row)
+    return Group(_head(spans), *drawn)
 
 
 def _head(spans: Sequence[StoredSpan]) -> Text:
     traces = len({span.trace_id for span in spans})
     failed = sum(span.status == "error" for span in spans)
-    text = Text(f"{len(spans)} spans in {traces} {'trace' if traces == 1 else 'traces'}", style="dim")
+    text = Text.assemble((f"{len(spans)} spans in {traces} {'trace' if traces == 1 else 'traces'}", "dim"))
     return text.append(f", {failed} failed", style="red") if failed else text
 
 
-def _first_start(spans: Sequence[StoredSpan], service: str) -> int:
-    return min(span.start_ns for span in spans if span.service == service)
+def _colours(tree: Sequence[Row]) -> dict[str, str]:
+    services = dict.fromkeys(row.span.service for row in tree)
+    return {service: _COLOURS[index % len(_COLOURS)] for index, service in enumerate(services)}
 
 
 def _name(row: Row) -> Text:
     span = row.span
-    tree = ""
+    failed = span.status == "error"
+    text = Text()
     if row.branches:
-        above = "".join("│  " if more_follow else "   " for more_follow in row.branches[:-1])
-        tree = above + ("├─ " if row.branches[-1] else "└─ ")
-    text = Text(tree, style="dim")
+        text.append(_stems(row.branches[:-1]) + ("├─ " if row.branches[-1] else "└─ "), style="dim")
     if row.linked:
         text.append("↳ linked ", style="yellow")
-    # "package.Service/Method" without the package; an arrow for the calling side of a call.
-    name = span.name if "/" not in span.name or " " in span.name else span.name.rsplit(".", 1)[-1]
-    text.append(f"→ {name}" if span.kind == "client" else name, style="red" if span.status == "error" else "")
-    if span.status == "error" and span.status_message:
+    # "package.Service/Method" goes without its package; an arrow marks the calling side of a call.
+    name = span.name if " " in span.name else span.name.rsplit(".", 1)[-1]
+    text.append(f"→ {name}" if span.kind == "client" else name, style="red" if failed else "")
+    if failed and span.status_message:
         text.append(f" {span.status_message}", style="red")
     return text
 
 
-def _margin(row: Row) -> str:
-    return "".join("│  " if more_follow else "   " for more_follow in row.branches)
+def _attributes(row: Row) -> list[Text]:
+    margin = f"{_stems(row.branches)}  "
+    return [Text.assemble((f"{margin}{name}={value}", "dim")) for name, value in sorted(row.span.attributes.items())]
+
+
+def _stems(branches: Sequence[bool]) -> str:
+    return "".join("│  " if more_follow else "   " for more_follow in branches)
 
 
 def _bar(span: StoredSpan, line: TimeLine, width: int) -> str:
-    first = int(line.position(span.start_ns) * width)
+    first = min(int(line.position(span.start_ns) * width), width - 1)
     last = round(line.position(span.end_ns) * width)
-    first = min(first, width - 1)
     return " " * first + ("█" * (last - first) or "▏")
 
 
