@@ -213,7 +213,7 @@ class OrdersStore:
             func.min(ORDER_TASKS.c.created_at),
             select(database_now()).scalar_subquery(),
         ).where(ORDER_TASKS.c.due_at.is_not(None))
-        count, oldest, now = (await self._read(lambda connection: connection.execute(query).one()))._tuple()  # noqa: SLF001
+        count, oldest, now = await self._read(lambda connection: connection.execute(query).one())
         self._offset_ms = now - rows.to_ms(self._clock.now())
         return count, 0.0 if oldest is None else max(0, now - oldest) / 1000
 

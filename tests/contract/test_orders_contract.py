@@ -1,0 +1,169 @@
+"""What the use cases rely on in `Orders`: true of the fake in memory and of the store on both databases."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from kernel.errors import Reason
+from order_svc.app.ports import Moved, OrderFilter, Orders
+from order_svc.domain.order import (
+    Customer,
+    Failure,
+    Item,
+    PaymentState,
+    Stage,
+    State,
+    TaskKind,
+    TaxSource,
+)
+from tests.fakes.order_moves import CLOCK, IDS, MINUTE, fresh, move, moved, store
+from tests.fakes.order_samples import NOW, a_draft, a_payment, a_request, a_tax, an_event, euros
+
+
+async def test_what_was_stored_is_read_again(orders: Orders) -> None:
+    order = await store(orders, fresh())
+
+    assert await orders.get(order.order_id) == order
+
+
+async def test_an_order_that_nobody_stored_is_not_there(orders: Orders) -> None:
+    assert await orders.get(IDS.new()) is None
+    assert await orders.find(a_request("never used")) is None
+
+
+@pytest.mark.parametrize("stage", Stage)
+async def test_an_order_survives_at_every_stage(orders: Orders, stage: Stage) -> None:
+    order = await store(orders, fresh(stage))
+
+    assert await orders.get(order.order_id) == order
+
+
+async def test_every_field_survives_with_its_extremes(orders: Orders) -> None:
+    draft = a_draft(
+        customer=Customer("c", "ö@example.com", "Zoë 🎩 O'Neil\\"),
+        items=tuple(Item(f"sku-{n}", "x" * 200, 100_000, euros(n), "P0000000") for n in range(1, 9)),
+    )
+    first = await store(orders, fresh(draft=draft, reference="r" * 100))
+    second = moved(
+        first,
+        Stage.UNDOING,
+        state=State.PAYMENT_ACTION_REQUIRED,
+        tax=a_tax(draft, TaxSource.FALLBACK),
+        payment=a_payment(euros(5), PaymentState.DECLINED, client_secret="s", captured=euros(5), refunded=euros(3)),
+        failure=Failure(Reason.ADDRESS_INVALID, "Nowhere.", "code", "ship_to.postal_code"),
+        needs_review=True,
+        tries=7,
+        expires_at=NOW + timedelta(milliseconds=1),
+        updated_at=NOW + timedelta(milliseconds=999),
+    )
+
+    await move(orders, second)
+
+    assert await orders.get(first.order_id) == second.order
+
+
+async def test_a_key_that_was_used_stores_nothing(orders: Orders) -> None:
+    first, second = fresh(), fresh()
+
+    assert await orders.create(first, a_request("k", "a" * 64), an_event(first), MINUTE)
+    assert not await orders.create(second, a_request("k", "b" * 64), an_event(second), MINUTE)
+
+    assert await orders.get(second.order_id) is None
+    assert await orders.find(a_request("k", "c" * 64)) == ("a" * 64, first)
+
+
+async def test_of_many_calls_with_one_key_one_stores(orders: Orders) -> None:
+    several = [fresh() for _ in range(20)]
+
+    stored = await asyncio.gather(*(orders.create(each, a_request("k"), an_event(each), MINUTE) for each in several))
+
+    assert sum(stored) == 1
+    found = await orders.find(a_request("k"))
+    assert found is not None
+    assert found[1] == several[stored.index(True)]
+
+
+async def test_keys_of_two_callers_never_meet(orders: Orders) -> None:
+    first, second = fresh(), fresh()
+
+    assert await orders.create(first, a_request("k", caller="a"), an_event(first), MINUTE)
+    assert await orders.create(second, a_request("k", caller="b"), an_event(second), MINUTE)
+
+    found = await orders.find(a_request("k", caller="b"))
+    assert found is not None
+    assert found[1].order_id == second.order_id
+
+
+async def test_a_move_from_an_older_state_changes_nothing(orders: Orders) -> None:
+    order = await store(orders, fresh(Stage.CHARGING))
+    won = await move(orders, moved(order, Stage.UNDOING))
+
+    lost = moved(order, Stage.SETTLED, state=State.PAID, tasks=(TaskKind.COMMIT_TAX,))
+    with pytest.raises(Moved):
+        await orders.move(lost, an_event(lost.order, "payment.charged"), MINUTE)
+
+    assert await orders.get(order.order_id) == won
+    events, tasks, _ = await orders.journal(order.order_id)
+    assert [event.kind for event in events] == ["order.placed", "some.move"]
+    assert not tasks
+
+
+async def test_of_many_moves_from_one_state_one_is_written(orders: Orders) -> None:
+    order = await store(orders, fresh())
+
+    results = await asyncio.gather(*(move(orders, moved(order)) for _ in range(10)), return_exceptions=True)
+
+    assert sum(isinstance(each, Moved) for each in results) == 9
+
+
+async def test_the_journal_tells_every_move_that_has_a_word(orders: Orders) -> None:
+    order = await store(orders, fresh())
+    quiet = replace(moved(order), kind="")
+    quiet = replace(quiet, order=replace(quiet.order, version=order.version))
+
+    second = await move(orders, quiet)
+    third = await move(orders, moved(second))
+
+    events, _, _ = await orders.journal(order.order_id)
+    assert events == [an_event(order), an_event(third, "some.move")]
+    assert [event.version for event in events] == [1, 2]
+    assert (await orders.get(order.order_id)) == replace(order, stage=Stage.CHARGING, version=2, fence=3)
+
+
+async def test_the_journal_says_when_the_order_is_looked_at_next(orders: Orders) -> None:
+    order = await store(orders, fresh())
+    wake_at = CLOCK.now() + timedelta(minutes=5)
+
+    await move(orders, moved(order, wake_at=wake_at))
+
+    _, _, planned = await orders.journal(order.order_id)
+    assert planned is not None
+    assert abs(planned - wake_at) < timedelta(seconds=2)
+
+
+async def test_orders_are_listed_newest_first_and_page_by_page(orders: Orders) -> None:
+    several = [await store(orders, fresh()) for _ in range(5)]
+    newest_first = sorted(several, key=lambda order: order.order_id, reverse=True)
+
+    first = await orders.page(OrderFilter(), "", 3)
+    second = await orders.page(OrderFilter(), first[-1].order_id, 3)
+
+    assert [*first, *second] == newest_first
+
+
+async def test_filters_add_up(orders: Orders) -> None:
+    ada, bob = Customer("ada", "a@example.com", ""), Customer("bob", "b@example.com", "")
+    wanted = await store(
+        orders, fresh(Stage.SETTLED, draft=a_draft(customer=ada), state=State.FAILED, needs_review=True)
+    )
+    await store(orders, fresh(Stage.SETTLED, draft=a_draft(customer=bob), state=State.FAILED, needs_review=True))
+    await store(orders, fresh(Stage.SETTLED, draft=a_draft(customer=ada), state=State.PAID, needs_review=True))
+    await store(orders, fresh(Stage.SETTLED, draft=a_draft(customer=ada), state=State.FAILED))
+
+    assert await orders.page(OrderFilter("ada", State.FAILED, needs_review=True), "", 10) == [wanted]
+    assert len(await orders.page(OrderFilter("ada"), "", 10)) == 3
+    assert len(await orders.page(OrderFilter(state=State.FAILED), "", 10)) == 3
+    assert len(await orders.page(OrderFilter(needs_review=True), "", 10)) == 3
+    assert await orders.page(OrderFilter("nobody"), "", 10) == []
