@@ -4,7 +4,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, Table, and_, bindparam, literal, select, true, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    literal_column,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from chassis.storage.changes import Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.store import Store
@@ -35,14 +48,14 @@ _REFUNDS_OF = select(REFUNDS).where(REFUNDS.c.payment_id == bindparam("payment_i
 
 def _lookup(column: Column[str]) -> Select[Any]:
     """Return the statement that finds a payment and the use of a key at once: always one row, whatever it finds."""
-    nothing = select(literal(1).label("nothing")).subquery()
+    one = select(literal_column("1").label("one")).subquery()
     is_key = and_(
         REQUEST_KEYS.c.caller == bindparam("caller"),
         REQUEST_KEYS.c.method == bindparam("method"),
         REQUEST_KEYS.c.request_id == bindparam("request_id"),
     )
     used = (REQUEST_KEYS.c.fingerprint.label("used_fingerprint"), REQUEST_KEYS.c.subject_id.label("used_subject_id"))
-    source = nothing.outerjoin(PAYMENTS, column == bindparam("subject")).outerjoin(REQUEST_KEYS, is_key)
+    source = one.outerjoin(PAYMENTS, column == bindparam("subject")).outerjoin(REQUEST_KEYS, is_key)
     return select(PAYMENTS, *used).select_from(source)
 
 

@@ -1,0 +1,277 @@
+"""A payment provider in memory: its ledger, its idempotency keys, its bad days. It outlives the service's crashes."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TypeVar, cast
+
+from kernel.money import Money
+from kernel.outcome import Done, NotDone, Unknown
+from payment_svc.adapters.stripe_amounts import StripeAmounts
+from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, NewIntent, Refused, WrongState
+from payment_svc.domain.intent import (
+    Decline,
+    DeclineKind,
+    Intent,
+    IntentStatus,
+    ProviderRefund,
+    RefundState,
+)
+from payment_svc.domain.refund import Refund
+
+T = TypeVar("T")
+
+
+class Fault(Enum):
+    """What goes wrong with one call."""
+
+    NOT_SENT = auto()
+    LOST_ANSWER = auto()
+    LATE = auto()
+    """Done only when `catch_up` is called, long after the caller has given up."""
+    ERROR = auto()
+    """A 500, kept under the key; nothing was done."""
+    ERROR_EXECUTED = auto()
+    """A 500, kept under the key; it was done."""
+    GATEWAY_ERROR = auto()
+    """A 503 of the edge; nothing was done, nothing is kept."""
+    BUSY = auto()
+    """A 429 with a time to wait."""
+
+
+VISA = "pm_card_visa"
+DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
+EXPIRED = "pm_card_chargeDeclinedExpiredCard"
+THREE_D_SECURE = "pm_card_authenticationRequired"
+MISSING = "pm_nobody_knows_it"
+SLOW_BANK = "pm_slow_bank"
+"""The attempt is processing until the bank has decided."""
+
+_DECLINES = {DECLINED: ("card_declined", "insufficient_funds"), EXPIRED: ("expired_card", "expired_card")}
+_OPEN = {IntentStatus.UNCONFIRMED, IntentStatus.ACTION_REQUIRED}
+_CURRENCIES = {"EUR", "USD", "JPY", "ISK", "KWD"}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A refund of the provider's, and what it belongs to."""
+
+    intent_id: str
+    refund: ProviderRefund
+
+
+class FakeGateway:
+    """The port PaymentGateway, and a window on what the provider did.
+
+    Attributes:
+        intents: Every intent ever made.
+        charges: The intents on which money was taken, once per time that it was.
+        refunds: Every refund ever made.
+        attempts: How often a bank was asked, by intent.
+        seen: Names of the calls that arrived, in order.
+        reached: Set once any has.
+    """
+
+    def __init__(self) -> None:
+        self.intents: dict[str, Intent] = {}
+        self.charges: list[str] = []
+        self.refunds: list[Made] = []
+        self.attempts: defaultdict[str, int] = defaultdict(int)
+        self.seen: list[str] = []
+        self.reached = asyncio.Event()
+        self.refund_state = RefundState.SUCCEEDED
+        self.answer_intent: Callable[[Intent], Intent] = lambda intent: intent
+        self._kept: dict[str, tuple[object, object]] = {}
+        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._late: list[Callable[[], object]] = []
+
+    # What a test does to it.
+
+    def fail(self, operation: str, *faults: Fault) -> None:
+        """Let the next calls of an operation go wrong, each in its way."""
+        self._faults[operation].extend(faults)
+
+    def catch_up(self) -> None:
+        """Do what is late."""
+        late, self._late = self._late, []
+        for effect in late:
+            effect()
+
+    def forget_keys(self) -> None:
+        """Forget all idempotency keys, as the provider does after a day."""
+        self._kept.clear()
+
+    def authenticate(self, intent_id: str, *, success: bool) -> None:
+        """Let the customer finish 3-D Secure."""
+        if success:
+            self._take(intent_id)
+        else:
+            code = "payment_intent_authentication_failure"
+            failure = Decline(DeclineKind.ISSUER, code, "", "Authentication failed.", f":{code}")
+            self._set(intent_id, status=IntentStatus.UNCONFIRMED, failure=failure)
+
+    def decide(self, intent_id: str) -> None:
+        """Let the slow bank pay."""
+        self._take(intent_id)
+
+    def return_refund(self, refund_id: str) -> None:
+        """Let the bank send a refund back."""
+        self.refunds = [
+            replace(made, refund=replace(made.refund, state=RefundState.FAILED))
+            if made.refund.refund_id == refund_id
+            else made
+            for made in self.refunds
+        ]
+
+    @property
+    def only_intent(self) -> Intent:
+        """The one intent there is."""
+        (intent,) = self.intents.values()
+        return intent
+
+    def refunded(self, intent_id: str) -> int:
+        """Return the minor units that were given back."""
+        return sum(
+            made.refund.amount.minor_units
+            for made in self.refunds
+            if made.intent_id == intent_id and made.refund.state is not RefundState.FAILED
+        )
+
+    # The port.
+
+    async def create_intent(
+        self, intent: NewIntent, key: str
+    ) -> Done[Intent] | NotDone[AmountRefused | CurrencyRefused | Refused] | Unknown:
+        def effect() -> Done[Intent] | NotDone[AmountRefused | CurrencyRefused | Refused]:
+            if intent.amount.currency_code not in _CURRENCIES:
+                return NotDone(CurrencyRefused())
+            if StripeAmounts().to_charge(intent.amount) is not None:
+                return NotDone(AmountRefused())
+            intent_id = f"pi_{intent.payment_id[:8]}_{len(self.intents) + 1}"
+            self.intents[intent_id] = Intent(
+                intent_id=intent_id,
+                payment_id=intent.payment_id,
+                order_id=intent.order_id,
+                status=IntentStatus.UNCONFIRMED,
+                amount=intent.amount,
+                captured=Money.zero(intent.amount.currency_code),
+                failure=None,
+                client_secret=f"{intent_id}_secret_1",
+            )
+            return Done(self._shown(intent_id))
+
+        return await self._call("create", effect, key, intent)
+
+    async def confirm_intent(
+        self, intent_id: str, payment_method: str, key: str
+    ) -> Done[Intent] | NotDone[Decline | WrongState] | Unknown:
+        def effect() -> Done[Intent] | NotDone[Decline | WrongState]:
+            if self.intents[intent_id].status not in _OPEN:
+                return NotDone(WrongState())
+            return self._confirm(intent_id, payment_method)
+
+        return await self._call("confirm", effect, key, (intent_id, payment_method))
+
+    async def read_intent(self, intent_id: str) -> Done[Intent] | NotDone[Refused] | Unknown:
+        def effect() -> Done[Intent] | NotDone[Refused]:
+            if intent_id not in self.intents:
+                return NotDone(Refused("resource_missing"))
+            return Done(self._shown(intent_id))
+
+        return await self._call("read", effect)
+
+    async def cancel_intent(self, intent_id: str, key: str) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
+        def effect() -> Done[Intent] | NotDone[WrongState | Refused]:
+            if self.intents[intent_id].status in {IntentStatus.SUCCEEDED, IntentStatus.CANCELLED}:
+                return NotDone(WrongState())
+            self._set(intent_id, status=IntentStatus.CANCELLED)
+            return Done(self._shown(intent_id))
+
+        return await self._call("cancel", effect, key, intent_id)
+
+    async def create_refund(
+        self, intent_id: str, refund: Refund, key: str
+    ) -> Done[ProviderRefund] | NotDone[Refused] | Unknown:
+        def effect() -> Done[ProviderRefund] | NotDone[Refused]:
+            left = self.intents[intent_id].captured.minor_units - self.refunded(intent_id)
+            if left == 0:
+                return NotDone(Refused("charge_already_refunded"))
+            if refund.amount.minor_units > left:
+                return NotDone(Refused("http_400"))
+            made = ProviderRefund(f"re_{len(self.refunds) + 1}", refund.refund_id, self.refund_state, refund.amount)
+            self.refunds.append(Made(intent_id, made))
+            return Done(made)
+
+        return await self._call("refund", effect, key, (intent_id, refund.refund_id, refund.amount))
+
+    async def find_refund(
+        self, intent_id: str, refund_id: str
+    ) -> Done[ProviderRefund | None] | NotDone[Refused] | Unknown:
+        def effect() -> Done[ProviderRefund | None]:
+            of_intent = [made.refund for made in self.refunds if made.intent_id == intent_id]
+            return Done(next((each for each in of_intent if each.refund_id == refund_id), None))
+
+        return await self._call("find", effect)
+
+    # Inside.
+
+    async def _call(self, operation: str, effect: Callable[[], T], key: str = "", said: object = None) -> T | Unknown:
+        self.seen.append(operation)
+        self.reached.set()
+        await asyncio.sleep(0)
+        request = (operation, said)
+
+        def once() -> T | Unknown:
+            """Do it, unless this key has done it: then the answer is the same again."""
+            if key not in self._kept:
+                answer = effect()
+                if key:
+                    self._kept[key] = (request, answer)
+                return answer
+            before, kept = self._kept[key]
+            return cast("T", kept) if before == request else KeySpent("the key was used for another request")
+
+        faults = self._faults[operation]
+        return self._struck(faults.popleft(), once, key, request) if faults else once()
+
+    def _struck(self, fault: Fault, once: Callable[[], object], key: str, request: object) -> Unknown:
+        if fault in {Fault.LOST_ANSWER, Fault.ERROR_EXECUTED}:
+            once()
+        if fault is Fault.LATE:
+            self._late.append(once)
+        if fault is Fault.ERROR and key in self._kept:
+            return cast("Unknown", once())
+        if fault in {Fault.ERROR, Fault.ERROR_EXECUTED}:
+            self._kept[key] = (request, KeySpent("http 500"))
+            return KeySpent("http 500")
+        return Unknown(f"{fault.name.lower()}", retry_after=0.2 if fault is Fault.BUSY else None)
+
+    def _confirm(self, intent_id: str, payment_method: str) -> Done[Intent] | NotDone[Decline | WrongState]:
+        if payment_method == MISSING:
+            return NotDone(Decline(DeclineKind.METHOD, "resource_missing", "", "It cannot be used.", ""))
+        self.attempts[intent_id] += 1
+        if payment_method in _DECLINES:
+            code, decline_code = _DECLINES[payment_method]
+            charge = f"ch_{intent_id}_{self.attempts[intent_id]}"
+            failure = Decline(DeclineKind.ISSUER, code, decline_code, "Your card was declined.", charge)
+            self._set(intent_id, status=IntentStatus.UNCONFIRMED, failure=failure)
+            return NotDone(failure)
+        if payment_method == THREE_D_SECURE:
+            self._set(intent_id, status=IntentStatus.ACTION_REQUIRED)
+        elif payment_method == SLOW_BANK:
+            self._set(intent_id, status=IntentStatus.PROCESSING)
+        else:
+            self._take(intent_id)
+        return Done(self._shown(intent_id))
+
+    def _take(self, intent_id: str) -> None:
+        self.charges.append(intent_id)
+        self._set(intent_id, status=IntentStatus.SUCCEEDED, captured=self.intents[intent_id].amount, failure=None)
+
+    def _shown(self, intent_id: str) -> Intent:
+        return self.answer_intent(self.intents[intent_id])
+
+    def _set(self, intent_id: str, **changes: object) -> None:
+        self.intents[intent_id] = replace(self.intents[intent_id], **changes)  # type: ignore[arg-type]  # its own fields
