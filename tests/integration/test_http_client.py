@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chassis.http import HttpClient, HttpTransport, NotSent, create_client
+from chassis.http import HttpClient, HttpTransport, Lost, NotSent, create_client
 from chassis.http.client import _tls_context
 from chassis.telemetry.metrics import Metrics
 from tests.fakes.http_peer import ANSWER, Conversation, HttpPeer, unused_port, well_behaved
@@ -245,10 +245,32 @@ async def test_httpx_sees_status_headers_and_body() -> None:
         request = peer.requests[0].decode()
     assert (response.status_code, response.headers["x-correlation"], response.json()) == (201, "7", {"a": 1})
     assert request.startswith("POST /avatax/api/v2/transactions/create?%24include=Lines HTTP/1.1\r\n")
-    assert "X-Avalara-Client: ordermesh\r\n" in request
+    assert "x-avalara-client: ordermesh\r\n" in request.lower()
     assert request.endswith('\r\n\r\n{"code":"o1"}')
     assert "accept-encoding: identity" in request.lower()
     assert response.request.url.path == "/avatax/api/v2/transactions/create"
+
+
+async def test_a_header_of_one_request_replaces_that_of_the_client() -> None:
+    async with HttpPeer(well_behaved) as peer:
+        http = client(peer.url)
+        await http.get("/", headers={"ACCEPT": "text/csv"})
+        await http.get("/")
+
+        accepted = [
+            line for request in peer.requests for line in request.split(b"\r\n") if line.lower().startswith(b"accept:")
+        ]
+    assert [line.split(b" ")[1] for line in accepted] == [b"text/csv", b"application/json"]
+
+
+async def test_a_timeout_of_one_request_replaces_that_of_the_client() -> None:
+    async def stalls(conversation: Conversation) -> None:
+        await conversation.request()
+        await conversation.until_closed()
+
+    async with HttpPeer(stalls) as peer:
+        with pytest.raises(Lost):
+            await client(peer.url).get("/", timeout=0.1)
 
 
 async def test_httpx_follows_no_redirect_and_keeps_no_cookie() -> None:
