@@ -85,6 +85,9 @@ class Store:
             self._closed = True
             await self._committer.close()
             await self._database.close()
+            stats = self.stats
+            written = {"commits": stats.commits, "changes": stats.changes, "largest_batch": stats.largest_batch}
+            _logger.info("store.closed", extra=written)
 
 
 async def open_store(
