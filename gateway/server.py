@@ -156,6 +156,8 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        # Its warnings are about malformed requests, which anybody can send by the thousand.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -56,13 +56,7 @@ class Operations:
         return {
             **self._described(method, method.name, "Webhooks"),
             "parameters": [
-                {
-                    "name": header,
-                    "in": "header",
-                    "required": True,
-                    "description": self._contract.comment(fields[name]),
-                    "schema": {"type": "string"},
-                }
+                _parameter(header, "header", self._schemas.sent(fields[name]), required=True)
                 for name, header in webhook.headers.items()
             ],
             "requestBody": {
@@ -166,14 +160,26 @@ def _parameter(name: str, place: str, schema: Mapping[str, Any], *, required: bo
 
 
 def _event_stream(comment: str, schema: dict[str, Any]) -> dict[str, Any]:
+    event = {
+        "type": "object",
+        "description": "One event, in the words of the server-sent events standard.",
+        "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+        "required": ["event", "data"],
+        "oneOf": [
+            _event("message", schema),
+            _event("error", {"$ref": "#/components/schemas/Problem"}),
+            _event("end", {"type": "object"}),
+        ],
+    }
     return {
-        "description": f"{comment}\n\nServer-sent events. The `data` of each unnamed event is one object as below; "
+        "description": f"{comment}\n\nServer-sent events. Each event without a name has one object as its `data`; "
         "an `error` event brings a problem and ends the stream, an `end` event ends it in good order. "
         "Comments (`: still here`) keep the connection open.",
         "headers": {"X-Request-Id": REQUEST_ID_HEADER},
-        "content": {
-            "text/event-stream": {
-                "schema": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
-            }
-        },
+        "content": {"text/event-stream": {"schema": event}},
     }
+
+
+def _event(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    content = {"contentMediaType": "application/json", "contentSchema": data}
+    return {"properties": {"event": {"const": name}, "data": content}}

@@ -18,6 +18,7 @@ from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 from ordermesh.type.v1 import money_pb2
 
 from chassis.errors import to_grpc_status
+from chassis.serving.validation import ValidationLayer
 from kernel.errors import Refusal
 
 ORDER_ID = "01980000-0000-7000-8000-000000000001"
@@ -55,12 +56,16 @@ class Backend:
         answers: What each method answers, by its short name; sensible defaults for all others.
         stream: The messages of WatchOrder; None ends the stream, a refusal fails it.
         cancelled: Set when a client gave up a stream.
+        validation: Refuses what the contract's rules refuse; None takes everything.
+        endless_streams: Whether WatchOrder sends what is in `stream`; otherwise it sends one order and ends.
     """
 
     calls: list[Call] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     stream: asyncio.Queue[order_service_pb2.WatchOrderResponse | Refusal | None] = field(default_factory=asyncio.Queue)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    validation: ValidationLayer | None = None
+    endless_streams: bool = True
     address: str = ""
     health: Any = None
 
@@ -69,6 +74,11 @@ class Backend:
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         self.calls.append(Call(method, request, metadata, context.time_remaining() or 0.0))
         answer = self.answers.get(method, default)
+        if self.validation is not None:
+            try:
+                self.validation.check(request)
+            except Refusal as refusal:
+                answer = refusal
         if isinstance(answer, Refusal):
             await context.abort_with_status(to_grpc_status(answer))
         if isinstance(answer, grpc.StatusCode):
@@ -95,6 +105,9 @@ def _servicer(base: type, defaults: dict[str, Callable[[], Message]], **more: An
 async def _watch(self: Any, request: Any, context: Any) -> AsyncIterator[Any]:
     backend: Backend = self.backend
     await backend.answer("WatchOrder", request, context, order_pb2.Order())
+    if not backend.endless_streams:
+        yield _s.WatchOrderResponse(order=an_order())
+        return
     try:
         while (item := await backend.stream.get()) is not None:
             if isinstance(item, Refusal):

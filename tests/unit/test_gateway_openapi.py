@@ -119,7 +119,12 @@ def test_creating_answers_201_with_its_place_and_names_how_it_fails() -> None:
 def test_a_stream_is_documented_as_events() -> None:
     content = operation("get", "/api/v1/orders/{order_id}:watch")["responses"]["200"]["content"]
 
-    assert content["text/event-stream"]["schema"]["contentSchema"] == {"$ref": "#/components/schemas/Order"}
+    kinds = {
+        kind["properties"]["event"]["const"]: kind["properties"]["data"]["contentSchema"]
+        for kind in content["text/event-stream"]["schema"]["oneOf"]
+    }
+    assert kinds["message"] == {"$ref": "#/components/schemas/Order"}
+    assert kinds["error"] == {"$ref": "#/components/schemas/Problem"}
 
 
 def test_every_reason_is_explained() -> None:

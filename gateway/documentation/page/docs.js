@@ -149,7 +149,8 @@ function responseTable(api, operation) {
     const full = resolve(api, response);
     const cell = make("td", {}, ...prose(full.description));
     for (const { schema } of Object.values(full.content || {})) {
-      const within = inner(api, schema.contentSchema || schema);
+      // Of the events of a stream the first kind is the one without a name.
+      const within = inner(api, schema.oneOf ? schema.oneOf[0].properties.data.contentSchema : schema);
       if (within.properties && within.name !== "Problem") cell.append(unfolding(api, within, [within.name]));
     }
     return make("tr", {}, make("th", { scope: "row" }, make("code", {}, status)), cell);
