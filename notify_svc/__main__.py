@@ -29,6 +29,7 @@ from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
 from notify_svc.adapters.tables import METADATA
 from notify_svc.adapters.telling import TelemetryTelling
 from notify_svc.app.accept import SendNotification
+from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.events import IngestEvents
 from notify_svc.app.read import ReadNotifications
@@ -75,10 +76,11 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
     notifications = NotificationsStore(store, clock)
     telling = TelemetryTelling(telemetry)
     spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
-    dispatch = Dispatch(mailer, notifications, slots, clock, spread, telling)
-    worker = Worker(mailer, notifications, slots, dispatch, work, clock, telling)
+    bell = Bell(clock)
+    dispatch = Dispatch(mailer, notifications, slots, bell, clock, spread, telling)
+    worker = Worker(mailer, notifications, slots, dispatch, work, bell, telling)
     servicer = NotifyServicer(
-        SendNotification(notifications, dispatch, worker, work, clock, ids),
+        SendNotification(notifications, dispatch, bell, work, clock, ids),
         ReadNotifications(notifications),
         IngestEvents(SendgridEvents(key, clock), notifications),
     )

@@ -5,9 +5,9 @@ import asyncio
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
+from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch
 from notify_svc.app.ports import Notifications, Request, Work
-from notify_svc.app.worker import Worker
 from notify_svc.domain import sending
 from notify_svc.domain.notification import Kind, Notification, OrderSummary
 
@@ -21,7 +21,7 @@ class SendNotification:
     Args:
         notifications: Where they are kept.
         dispatch: Makes the first attempt.
-        worker: Makes all others.
+        bell: Rung when the worker has to make it.
         work: Keeps an attempt alive when the call is over.
         clock: The time.
         ids: Makes the notification's id.
@@ -31,14 +31,14 @@ class SendNotification:
         self,
         notifications: Notifications,
         dispatch: Dispatch,
-        worker: Worker,
+        bell: Bell,
         work: Work,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._notifications = notifications
         self._dispatch = dispatch
-        self._worker = worker
+        self._bell = bell
         self._work = work
         self._clock = clock
         self._ids = ids
@@ -79,7 +79,7 @@ class SendNotification:
             added = await asyncio.shield(accepted)
         else:
             added = await self._notifications.add(request, notification)
-            self._worker.wake()
+            self._bell.ring()
         return notification if added else await self._earlier(request)
 
     async def _accept_and_deliver(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
+from notify_svc.app.bell import Bell
 from notify_svc.app.ports import Mailer, Notifications, Postponed, Refused, Telling
 from notify_svc.domain import sending
 from notify_svc.domain.notification import Notification
@@ -52,6 +53,7 @@ class Dispatch:
         mailer: Sends mail.
         notifications: Where what becomes of it is kept.
         slots: Bounds how many are sent at a time.
+        bell: Rung when something is to be sent again.
         clock: The time.
         random: Returns numbers from 0 to 1, to spread retries.
         telling: Is told of each attempt.
@@ -62,6 +64,7 @@ class Dispatch:
         mailer: Mailer,
         notifications: Notifications,
         slots: Slots,
+        bell: Bell,
         clock: Clock,
         random: Callable[[], float],
         telling: Telling,
@@ -69,6 +72,7 @@ class Dispatch:
         self._mailer = mailer
         self._notifications = notifications
         self._slots = slots
+        self._bell = bell
         self._clock = clock
         self._random = random
         self._telling = telling
@@ -100,8 +104,7 @@ class Dispatch:
             try:
                 after = self._after(current, outcome)
                 if await self._notifications.update(current, after):
-                    if sending.is_parked(after):
-                        self._telling.parked(after)
+                    self._told(after)
                     return
                 # An event, or another replica that took this one for dead, was faster: the outcome stays a fact.
                 current = await self._notifications.get(notification.notification_id)
@@ -110,6 +113,12 @@ class Dispatch:
                     _logger.error("mail.outcome_lost", extra={"notification_id": notification.notification_id})  # noqa: TRY400  (the reason is told where it arose)
                     return
                 await self._clock.sleep(_STORE_PAUSE_SECONDS)
+
+    def _told(self, notification: Notification) -> None:
+        if sending.is_parked(notification):
+            self._telling.parked(notification)
+        elif notification.due_at is not None:
+            self._bell.ring()
 
     def _after(
         self, notification: Notification, outcome: Done[str] | NotDone[Refused | Postponed] | Unknown

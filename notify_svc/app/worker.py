@@ -1,11 +1,10 @@
 """The worker: sends whatever is due, for as long as the mail provider is up, and looks whether it is back when not."""
 
 import asyncio
-import contextlib
 import logging
 
-from kernel.clock import Clock
 from kernel.errors import Refusal
+from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.ports import Mailer, Notifications, Telling, Work
 from notify_svc.domain import sending
@@ -31,7 +30,7 @@ class Worker:
         slots: Bounds how many are sent at a time.
         dispatch: Sends one.
         work: Keeps attempts alive.
-        clock: The time.
+        bell: Says when to look.
         telling: Is told what waits.
     """
 
@@ -42,7 +41,7 @@ class Worker:
         slots: Slots,
         dispatch: Dispatch,
         work: Work,
-        clock: Clock,
+        bell: Bell,
         telling: Telling,
     ) -> None:
         self._mailer = mailer
@@ -50,13 +49,8 @@ class Worker:
         self._slots = slots
         self._dispatch = dispatch
         self._work = work
-        self._clock = clock
+        self._bell = bell
         self._telling = telling
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        """Say that something is due now."""
-        self._woken.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -70,11 +64,11 @@ class Worker:
                 _logger.exception("mail.worker_defect")
                 wait = _PAUSE_SECONDS
             if wait > 0.0:
-                await self._sleep(wait)
+                await self._bell.wait(wait)
 
     async def _turn(self) -> float:
         """Do what can be done now, and return the seconds until there is more."""
-        self._woken.clear()
+        self._bell.hush()
         backlog = await self._notifications.backlog()
         self._telling.waiting(backlog)
         if backlog.next_seconds is None or backlog.next_seconds > 0.0:
@@ -102,15 +96,3 @@ class Worker:
                 used += 1
         finally:
             self._slots.give(taken - used)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep, or until woken."""
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        waking = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in (sleeping, waking):
-                each.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(sleeping, waking, return_exceptions=True)

@@ -1,0 +1,114 @@
+"""Notifications in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+from notify_svc.app.ports import Backlog, Request
+from notify_svc.domain import sending
+from notify_svc.domain.event import DeliveryEvent
+from notify_svc.domain.notification import Notification
+
+
+class FakeNotifications:
+    """Keeps notifications for as long as the test runs.
+
+    Attributes:
+        rows: By notification id.
+        away: While it is set every call is refused.
+        commits: How many changes were written.
+        changed: Is set with each of them.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.rows: dict[str, Notification] = {}
+        self.away = False
+        self.commits = 0
+        self.changed = asyncio.Event()
+        self._clock = clock
+        self._keys: dict[tuple[str, str], tuple[str, str]] = {}
+        self._events: set[str] = set()
+
+    async def add(self, request: Request, notification: Notification) -> bool:
+        self._check()
+        key = (request.caller, request.request_id)
+        if key in self._keys:
+            return False
+        self._keys[key] = (request.fingerprint, notification.notification_id)
+        self._write(notification)
+        return True
+
+    async def find(self, request: Request) -> tuple[str, Notification] | None:
+        self._check()
+        used = self._keys.get((request.caller, request.request_id))
+        return None if used is None else (used[0], self.rows[used[1]])
+
+    async def get(self, notification_id: str) -> Notification | None:
+        self._check()
+        return self.rows.get(notification_id)
+
+    async def page(self, order_id: str, before: str, limit: int) -> Sequence[Notification]:
+        self._check()
+        newest = sorted(self.rows.values(), key=lambda row: row.notification_id, reverse=True)
+        return [
+            row
+            for row in newest
+            if (not order_id or row.summary.order_id == order_id) and (not before or row.notification_id < before)
+        ][:limit]
+
+    async def update(self, before: Notification, after: Notification) -> bool:
+        self._check()
+        if self.rows[before.notification_id].version != before.version:
+            return False
+        self._write(after)
+        return True
+
+    async def claim(self, limit: int) -> Sequence[Notification]:
+        self._check()
+        now = self._clock.now()
+        due = sorted(
+            (row for row in self.rows.values() if row.due_at is not None and row.due_at <= now),
+            key=lambda row: (row.due_at, row.notification_id),
+        )[:limit]
+        claimed = [sending.parked(row) if sending.exhausted(row) else sending.begun(row, now) for row in due]
+        for row in claimed:
+            self._write(row)
+        return claimed
+
+    async def backlog(self) -> Backlog:
+        self._check()
+        now = self._clock.now()
+        waiting = [row for row in self.rows.values() if row.due_at is not None]
+        if not waiting:
+            return Backlog(0, 0.0, None)
+        oldest = max((now - row.created_at).total_seconds() for row in waiting)
+        nearest = min((row.due_at - now).total_seconds() for row in waiting if row.due_at is not None)
+        return Backlog(len(waiting), max(0.0, oldest), nearest)
+
+    async def ingest(self, events: Sequence[DeliveryEvent]) -> int:
+        self._check()
+        new = {event.event_id: event for event in events if event.event_id not in self._events}
+        self._events |= new.keys()
+        for event in new.values():
+            row, state = self.rows.get(event.notification_id), event.proves()
+            if row is not None and state is not None:
+                self.rows[row.notification_id] = sending.observed(
+                    row, state, event.message_id, event.complaint(), event.occurred_at
+                )
+        return len(new)
+
+    def spoil(self, notification_id: str, **fields: object) -> None:
+        """Change a notification behind everybody's back, as another replica would."""
+        row = self.rows[notification_id]
+        self.rows[notification_id] = replace(row, version=row.version + 1, **fields)  # type: ignore[arg-type]  # names of fields
+
+    def _write(self, notification: Notification) -> None:
+        self.rows[notification.notification_id] = notification
+        self.commits += 1
+        self.changed.set()
+
+    def _check(self) -> None:
+        if self.away:
+            raise Refusal(Reason.UNAVAILABLE, "away")
