@@ -119,7 +119,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         if content or method != "GET":
             lines.append(b"content-length: %d" % len(content))
         encoded = _encode(method, url.removeprefix(self._prefix), lines, content)
-        return await self._traced(method, operation, encoded, timeout or self._timeout_seconds)
+        return await self._traced(method, operation, encoded, self._timeout_seconds if timeout is None else timeout)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Do the same for httpx; the operation is taken from `extensions={"operation": …}`."""
@@ -129,8 +129,10 @@ class HttpTransport(httpx.AsyncBaseTransport):
         content = await request.aread()
         lines = [name + b": " + value for name, value in request.headers.raw]
         encoded = _encode(request.method, url.raw_path.decode("ascii"), lines, content)
-        timeout = request.extensions.get("timeout", {}).get("read") or self._timeout_seconds
-        answer = await self._traced(request.method, request.extensions.get("operation", ""), encoded, timeout)
+        timeout = request.extensions.get("timeout", {}).get("read")
+        operation = request.extensions.get("operation", "")
+        timeout = self._timeout_seconds if timeout is None else timeout
+        answer = await self._traced(request.method, operation, encoded, timeout)
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
     async def aclose(self) -> None:
@@ -162,6 +164,8 @@ class HttpTransport(httpx.AsyncBaseTransport):
         return answer
 
     async def _exchange(self, request: bytes, timeout: float) -> Answer:  # noqa: ASYNC109  (as above)
+        if timeout <= 0:
+            raise NotSent("no time was left for it")
         connection = None
         try:
             async with asyncio.timeout(timeout):

@@ -98,7 +98,7 @@ class OtlpExport:
         self._metric_exporter.shutdown()
         self._thread.join(seconds)
         if self.dropped:
-            _log.warning("%d spans were not exported", self.dropped)
+            _log.warning("spans.not_exported", extra={"spans": self.dropped})
 
     def _run(self) -> None:
         due_ns = self._started_ns + self._metrics_interval_ns

@@ -98,14 +98,14 @@ class Pipeline:
             self._store.close()
             self._store = None
         if self.dropped:
-            _log.warning("%d spans were lost", self.dropped)
+            _log.warning("spans.lost", extra={"spans": self.dropped})
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_seconds):
             try:
                 self.flush()
             except Exception:  # noqa: BLE001  (a defect here must not end tracing for as long as the process lives)
-                _log.warning("a batch of spans could not be handled", exc_info=True)
+                _log.warning("spans.defect", exc_info=True)
 
     def _drain(self) -> None:
         fresh = [self._queue.popleft() for _ in range(len(self._queue))]
@@ -133,6 +133,6 @@ class Pipeline:
         if self._failures % _TRIES:
             return
         if self._failures == _TRIES:
-            _log.warning("spans cannot be stored and are lost: %s", error)
+            _log.warning("spans.store_failed", extra={"detail": str(error)})
         self.dropped += len(self._unsaved)
         self._unsaved.clear()

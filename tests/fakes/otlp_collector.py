@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +20,16 @@ class OtlpCollector:
         spans: Each span with the attributes of its resource.
         metrics: Each metric with the attributes of its resource, in the order of the exports.
         status: What it answers with.
+        got_spans: Set once spans arrived.
+        got_metrics: Set once metrics arrived.
     """
 
     def __init__(self) -> None:
         self.spans: list[tuple[dict[str, object], Span]] = []
         self.metrics: list[tuple[dict[str, object], Metric]] = []
         self.status = 200
+        self.got_spans = Event()
+        self.got_metrics = Event()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,10 +66,12 @@ class OtlpCollector:
             for of_resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                 about = attributes(of_resource.resource.attributes)
                 self.spans += [(about, span) for scope in of_resource.scope_spans for span in scope.spans]
+            self.got_spans.set()
         elif path == "/v1/metrics":
             for measured in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 about = attributes(measured.resource.attributes)
                 self.metrics += [(about, metric) for scope in measured.scope_metrics for metric in scope.metrics]
+            self.got_metrics.set()
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, object]:

@@ -271,6 +271,8 @@ async def test_a_timeout_of_one_request_replaces_that_of_the_client() -> None:
     async with HttpPeer(stalls) as peer:
         with pytest.raises(Lost):
             await client(peer.url).get("/", timeout=0.1)
+        with pytest.raises(NotSent):
+            await client(peer.url).get("/", timeout=0)
 
 
 async def test_httpx_follows_no_redirect_and_keeps_no_cookie() -> None:

@@ -220,6 +220,18 @@ async def test_waiting_for_a_free_connection_in_vain_means_not_sent() -> None:
         await asyncio.gather(first, return_exceptions=True)
 
 
+@pytest.mark.parametrize("seconds", [0, -1])
+async def test_without_time_nothing_is_sent_not_even_on_an_open_connection(seconds: float) -> None:
+    async with HttpPeer(well_behaved) as peer:
+        client = transport(peer.url)
+        await post(client)
+
+        with pytest.raises(NotSent):
+            await post(client, seconds)
+
+        assert len(peer.requests) == 1
+
+
 async def test_a_closed_client_sends_nothing() -> None:
     async with HttpPeer(well_behaved) as peer:
         client = transport(peer.url)

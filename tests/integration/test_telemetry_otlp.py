@@ -1,6 +1,7 @@
 """What a collector gets: every span with all it says, every instrument, and nothing that holds a process up."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.otlp import OtlpExport
 from chassis.telemetry.setup import SPANS_FILE, start_telemetry
 from chassis.telemetry.spans import SpanContext
 from chassis.telemetry.store import SpanStore
 from tests.fakes.http_peer import unused_port
 from tests.fakes.otlp_collector import OtlpCollector, attributes
+from tests.fakes.telemetry_sink import recording_tracer
 
 
 def test_a_span_arrives_with_all_it_says(tmp_path: Path) -> None:
@@ -52,6 +55,40 @@ def test_spans_go_to_the_local_store_as_well(tmp_path: Path) -> None:
     store = SpanStore(tmp_path / SPANS_FILE)
     assert len(store.trace(f"{span.trace_id:032x}")) == 1
     store.close()
+
+
+def test_a_running_process_exports_without_being_stopped() -> None:
+    with OtlpCollector() as collector:
+        export = OtlpExport(collector.url, "i", time.time_ns, metrics_interval_seconds=0)  # noqa: TID251  (its real clock)
+        metrics = Metrics("order")
+        metrics.orders.add("PAID")
+        export.watch(metrics)
+        export.start()
+        tracer, sink = recording_tracer()
+        with tracer.span("x"):
+            pass
+        export.put(sink.spans)
+
+        assert collector.got_spans.wait(timeout=30)
+        assert collector.got_metrics.wait(timeout=30)
+        export.shutdown(30)
+
+
+def test_what_the_queue_cannot_hold_is_counted() -> None:
+    with OtlpCollector() as collector:
+        export = OtlpExport(collector.url, "i", time.time_ns)  # noqa: TID251  (its real clock)
+        tracer, sink = recording_tracer()
+        with tracer.span("x"):
+            pass
+
+        export.put(sink.spans * 16_000)
+        export.put(sink.spans * 1_000)
+        export.put(sink.spans * 100)
+        assert export.dropped == 716
+
+        export.start()
+        export.shutdown(30)
+    assert len(collector.spans) == 16_384
 
 
 def test_services_of_one_process_arrive_under_their_own_names(tmp_path: Path) -> None:
@@ -157,5 +194,5 @@ def test_a_collector_that_is_down_or_refuses_costs_spans_and_nothing_else(
         telemetry.shutdown()
 
     assert [record.getMessage() for record in caplog.records if record.name == "chassis.telemetry.otlp"] == [
-        "1 spans were not exported"
+        "spans.not_exported"
     ]
