@@ -1,28 +1,31 @@
 """The gateway in a process of its own: `python -m gateway`."""
 
-from chassis import process
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
 
-# isort: split
-# What follows imports grpc, which reads the process's settings at import.
+import logging
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from chassis import logs
 from chassis.config import ConfigError
+from chassis.logs import configure
 from chassis.service import until_stopped
-from chassis.telemetry.setup import start_telemetry
+from chassis.telemetry.setup import Telemetry, start_telemetry
 from gateway.config import GatewayConfig
 from gateway.server import running
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 
+_logger = logging.getLogger(__name__)
 
-async def _serve(config: GatewayConfig) -> None:
+
+@asynccontextmanager
+async def _announced(config: GatewayConfig, telemetry: Telemetry) -> AsyncIterator[str]:
+    """Run the gateway and log where it listens: port 0 leaves that open."""
     clock = SystemClock()
-    telemetry = start_telemetry("gateway", config.data_dir, config.otlp_endpoint)
-    try:
-        await until_stopped(running(config, telemetry, clock=clock, ids=Uuid7Ids(clock)))
-    finally:
-        await telemetry.aclose()
+    async with running(config, telemetry, clock=clock, ids=Uuid7Ids(clock)) as address:
+        _logger.info("gateway.listening", extra={"address": address})
+        yield address
 
 
 def main() -> None:
@@ -31,11 +34,14 @@ def main() -> None:
         config = GatewayConfig.from_env()
     except ConfigError as error:
         sys.exit(f"gateway: {error}")
-    logs.configure("gateway")
+    configure("gateway")
+    telemetry = start_telemetry("gateway", config.data_dir, config.otlp_endpoint)
     try:
-        process.run(_serve(config))
+        chassis.process.run(until_stopped(_announced(config, telemetry)))
     except OSError as error:
         sys.exit(f"gateway: {error}")
+    finally:
+        telemetry.shutdown()
 
 
 if __name__ == "__main__":
