@@ -26,6 +26,8 @@ class Trouble(Enum):
     """The connection is cut around COMMIT, and nothing was written."""
     CUT_AFTER = auto()
     """The connection is cut around COMMIT, and everything was written."""
+    OVERTAKEN = auto()
+    """The same as before, nothing written; and before anybody looks, another replica claims the order."""
 
 
 @dataclass
@@ -53,11 +55,11 @@ class FakeOrders:
     """One replica's view of the database.
 
     Attributes:
-        trouble: What the next calls of each method meet, in order.
+        trouble: What the next calls of each method meet, in order; None for a call that goes well.
     """
 
     def __init__(self, database: Database, clock: Clock, replica: str = "here", life: str = "1") -> None:
-        self.trouble: defaultdict[str, deque[Trouble]] = defaultdict(deque)
+        self.trouble: defaultdict[str, deque[Trouble | None]] = defaultdict(deque)
         self._database = database
         self._clock = clock
         self._replica = replica
@@ -82,8 +84,11 @@ class FakeOrders:
         return None if found is None else (found[0], self._database.orders[found[1]])
 
     async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
-        cut = await self._begin("move")
         order, database = transition.order, self._database
+        if list(self.trouble["move"])[:1] == [Trouble.OVERTAKEN]:
+            database.order_rows[order.order_id] = Row("other#1", self._in(lease_seconds))
+            database.orders[order.order_id] = replace(database.orders[order.order_id], fence=order.fence)
+        cut = await self._begin("move")
         if database.orders[order.order_id].fence != order.fence - 1:
             raise Moved
         document = database.orders[order.order_id].tax_document
@@ -187,7 +192,7 @@ class FakeOrders:
         match planned.popleft() if planned else None:
             case Trouble.AWAY:
                 raise Refusal(Reason.UNAVAILABLE, "The order database cannot be reached; try again.", retry_after=1.0)
-            case Trouble.CUT_BEFORE:
+            case Trouble.CUT_BEFORE | Trouble.OVERTAKEN:
                 raise InDoubt
             case trouble:
                 return trouble is Trouble.CUT_AFTER

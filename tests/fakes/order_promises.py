@@ -1,0 +1,60 @@
+"""The promises that hold for every order once the world is quiet, however it came there."""
+
+from kernel.money import Money
+from order_svc.app.ports import OrderFilter
+from order_svc.app.read import Story
+from order_svc.domain.order import Order, State
+from tests.fakes.order_world import Life, World
+
+
+async def check_promises(world: World, life: Life, orders: int = 1) -> list[Order]:
+    """Check every order of the world and return them.
+
+    Args:
+        world: Where they were placed.
+        life: A process that can read them.
+        orders: How many there are.
+    """
+    stored = [order for state in State for order in await life.orders.page(OrderFilter(state=state), "", 100)]
+    assert len(stored) == orders
+    for order in stored:
+        story = await life.read.explain(order.order_id)
+        _check_end(order)
+        _check_money(world, order)
+        _check_followers(world, story)
+        _check_journal(story)
+    return stored
+
+
+def _check_end(order: Order) -> None:
+    assert order.state in {State.PAID, State.FAILED}
+    assert not order.needs_review
+    assert (order.failure is None) is (order.state is State.PAID)
+
+
+def _check_money(world: World, order: Order) -> None:
+    moves = [amount for order_id, amount in world.payments.captures if order_id == order.order_id]
+    assert len(moves) <= 1
+    if order.state is State.PAID:
+        assert moves == [order.total]
+        assert world.payments.kept(order.order_id) == order.total
+    elif order.order_id in world.payments.payments:
+        assert world.payments.kept(order.order_id) == Money.zero(order.draft.currency_code)
+
+
+def _check_followers(world: World, story: Story) -> None:
+    order = story.order
+    paid = order.state is State.PAID
+    mail, commit = f"{order.order_id}:confirmation", f"{order.order_id}:commit"
+    assert {each for each in world.mails.asked if order.order_id in each} == ({mail} if paid else set())
+    assert {each for each in world.taxes.commits if order.order_id in each} == ({commit} if paid else set())
+    assert len(story.tasks) == (2 if paid else 0)
+    assert all(task.done for task in story.tasks)
+    assert order.tax_document == (order.order_id if paid else "")
+
+
+def _check_journal(story: Story) -> None:
+    own = [event for event in story.events if event.cause != "outbox"]
+    assert [event.version for event in own] == list(range(1, story.order.version + 1))
+    assert own[-1].state is story.order.state
+    assert story.wake_at is None
