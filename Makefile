@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check lint types fmt protos protos-check breaking bench lock clean
+.PHONY: help setup up demo test check lint types fmt protos protos-check breaking bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,8 @@ $(VENV)/.runtime: $(VENV)/.bootstrap requirements/runtime.txt pyproject.toml stu
 $(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml stubs/pyproject.toml
 	$(call install,requirements/dev.txt)
 	@touch $@ $(VENV)/.runtime
+
+setup: $(VENV)/.dev ## Install everything that developing needs
 
 up: $(VENV)/.runtime ## Run the whole mesh in one process, on SQLite and sandbox providers
 	@exec $(BIN)/ordermesh up
