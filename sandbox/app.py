@@ -27,7 +27,8 @@ from sandbox.stripe.provider import StripeProvider
 from sandbox.tokens import Tokens
 from sandbox.webhooks import Courier
 
-_PRUNE_SECONDS = 3600
+_BEAT_SECONDS = 2  # how often it looks for what happens by itself
+_BEATS_PER_PRUNE = 1800  # an hour: keys are kept for a day, give or take
 _SENDGRID_BATCH = 100
 
 
@@ -64,11 +65,11 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
     control = Control(faults, Ledger(storage), operations)
 
     async def tick() -> None:
-        for elapsed in itertools.count():
+        for beat in itertools.count():
             stripe.settling.run()
-            if elapsed % _PRUNE_SECONDS == 0:
+            if beat % _BEATS_PER_PRUNE == 0:
                 stripe.keys.prune()
-            await clock.sleep(1)
+            await clock.sleep(_BEAT_SECONDS)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:

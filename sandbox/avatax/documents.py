@@ -8,7 +8,7 @@ from kernel.clock import Clock
 from kernel.money import UnknownCurrency, exponent
 from sandbox.avatax.addresses import AddressBook
 from sandbox.avatax.calculation import Line, calculate
-from sandbox.avatax.errors import AvataxError, document_status_error, not_found
+from sandbox.avatax.errors import AvataxError, document_status_error, not_found, value_required
 from sandbox.avatax.rates import Rates, rates_at
 from sandbox.avatax.rendering import Document, render
 from sandbox.storage import Storage
@@ -21,6 +21,8 @@ _NON_TAXABLE = "NT"
 _DEFAULT_COMPANY = "DEFAULT"
 _DEFAULT_TYPE = "SalesOrder"
 _ID_DIGITS = 14
+_TOO_LARGE = 10**13  # with two decimals that is as many digits as a double holds exactly
+_REASONED = frozenset({"Exemption", "TaxDate", "AccruedTaxAmount"})  # overrides that must say why
 
 
 class Documents:
@@ -128,12 +130,11 @@ class Documents:
             _line(number, source, body, rates_at(book.places[destination - 1]))
             for number, source, (destination, _) in zip(numbers, sources, positions, strict=True)
         ]
-        override = body.get("taxOverride") or {}
         results = calculate(
             lines,
             digits=_digits(body.get("currencyCode", "USD")),
             discount=_decimal(body.get("discount", 0)),
-            tax_override=_decimal(override.get("taxAmount", 0)) if override.get("type") == "TaxAmount" else None,
+            tax_override=_tax_override(body),
         )
         document = render(
             Document(
@@ -193,7 +194,6 @@ def _order_of(document: Mapping[str, Any]) -> str:
 
 
 def _line(number: str, source: Json, body: Json, rates: Rates) -> Line:
-    override = source.get("taxOverride") or {}
     exempt = any(
         (body.get("exemptionNo"), source.get("exemptionCode"), source.get("entityUseCode", body.get("entityUseCode")))
     )
@@ -205,12 +205,38 @@ def _line(number: str, source: Json, body: Json, rates: Rates) -> Line:
         exempt=bool(exempt),
         taxable=source.get("taxCode", "").upper() != _NON_TAXABLE,
         discounted=source.get("discounted", False),
-        tax_override=_decimal(override["taxAmount"]) if override.get("type") == "TaxAmount" else None,
+        tax_override=_tax_override(source),
     )
 
 
+def _tax_override(holder: Json) -> Decimal | None:
+    """Return the tax that the caller sets for a document or a line, or None.
+
+    Raises:
+        AvataxError: the override is incomplete.
+    """
+    override = holder.get("taxOverride")
+    if override is None:
+        return None
+    kind = override.get("type")
+    if kind in _REASONED and not override.get("reason"):
+        raise value_required("reason")
+    if kind != "TaxAmount":
+        return None
+    if "taxAmount" not in override:
+        raise value_required("taxAmount")
+    return _decimal(override["taxAmount"])
+
+
 def _decimal(number: float) -> Decimal:
-    """Return a JSON number exactly as it was written."""
+    """Return a JSON number exactly as it was written.
+
+    Raises:
+        AvataxError: it has more digits than AvaTax takes.
+    """
+    if abs(number) >= _TOO_LARGE:
+        message = "A field in your request has too many decimal places or too many digits over all."
+        raise AvataxError(400, "InvalidDecimalValue", message, target="IncorrectData")
     return Decimal(repr(number))
 
 

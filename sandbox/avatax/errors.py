@@ -13,6 +13,7 @@ _NUMBERS = {
     "DateFormatError": 26,
     "AuthenticationException": 30,
     "JsonFormatError": 47,
+    "InvalidDecimalValue": 48,
     "UnhandledException": 50,
     "ModelStateInvalid": 70,
     "InvalidEnumValue": 164,
@@ -23,6 +24,7 @@ _NUMBERS = {
     "InvalidAddress": 309,
     "MissingLine": 311,
     "InvalidPostalCode": 317,
+    "RequestTooLarge": 187,
     "ServerUnreachable": 500,
     "RefundTypeAndPercentageMismatch": 701,
     "InvalidDocumentTypeForRefund": 702,
@@ -83,6 +85,13 @@ def tax_error(sub_code: str, message: str, description: str, refers_to: Sequence
     return AvataxError(
         400, "GetTaxError", message, description, target="Unknown", sub_code=sub_code, refers_to=refers_to
     )
+
+
+def value_required(field: str) -> AvataxError:
+    """Return the refusal of a missing field."""
+    message = f"Field '{field}' is required."
+    description = f"Please provide a value for field '{field}'."
+    return AvataxError(400, "ValueRequiredError", message, description, target="IncorrectData")
 
 
 def document_status_error() -> AvataxError:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.avatax.errors import AvataxError
+from sandbox.avatax.errors import AvataxError, value_required
 from sandbox.schema import Schema, SchemaBook, Violation
 
 Json = dict[str, Any]
@@ -90,10 +90,7 @@ def _refusal(violation: Violation) -> AvataxError:
             message = "Transactions must have at least one line."
             return AvataxError(400, "MissingLine", message, description, target="HttpRequestHeaders")
         case "required":
-            name = violation.expected
-            message = f"Field '{name}' is required."
-            description = f"Please provide a value for field '{name}'."
-            return AvataxError(400, "ValueRequiredError", message, description, target="IncorrectData")
+            return value_required(violation.expected)
         case "maxLength":
             message = f"Field '{field}' has an invalid length."
             description = f"Field '{field}' must be between 0 and {violation.expected} characters in length."

@@ -4,16 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import stripe
+from stripe.params import PaymentIntentCreateParams, PaymentIntentCreateParamsAutomaticPaymentMethods
 
 from kernel.clock import Clock
 from sandbox.config import SandboxConfig
 from sandbox.server import Sandbox
 
-CARD_ONLY: dict[str, Any] = {"enabled": True, "allow_redirects": "never"}
+CARD_ONLY: PaymentIntentCreateParamsAutomaticPaymentMethods = {"enabled": True, "allow_redirects": "never"}
 AVATAX_AUTH = ("2000000000", "license-key")
 SENDGRID_KEY = {"authorization": "Bearer SG.test"}
 STRIPE_KEY = {"authorization": "Bearer sk_test_1"}
@@ -31,20 +32,19 @@ class World:
 
     url: str
     http: httpx.AsyncClient
-    stripe: stripe.StripeClient
+    sdk: stripe.StripeClient
 
-    async def pay(self, amount: int = 1000, method: str = "pm_card_visa", **more: Any) -> stripe.PaymentIntent:
+    async def pay(self, amount: int = 1000, method: str = "pm_card_visa", **more: object) -> stripe.PaymentIntent:
         """Create and confirm a PaymentIntent."""
-        return await self.stripe.v1.payment_intents.create_async(
-            {
-                "amount": amount,
-                "currency": "usd",
-                "automatic_payment_methods": CARD_ONLY,
-                "confirm": True,
-                "payment_method": method,
-                **more,
-            }
-        )
+        params: dict[str, object] = {
+            "amount": amount,
+            "currency": "usd",
+            "automatic_payment_methods": CARD_ONLY,
+            "confirm": True,
+            "payment_method": method,
+            **more,
+        }
+        return await self.sdk.v1.payment_intents.create_async(cast("PaymentIntentCreateParams", params))
 
     async def stripe_post(self, path: str, form: dict[str, str], **headers: str) -> httpx.Response:
         """POST a raw form to Stripe."""
@@ -80,7 +80,7 @@ class World:
         return await self.http.put(f"/faults/{provider}", json=fault)
 
 
-def document(**more: Any) -> dict[str, Any]:
+def document(**more: object) -> dict[str, Any]:
     """Return a tax document over 15 dollars to Philadelphia."""
     return {
         "type": "SalesInvoice",
@@ -98,7 +98,7 @@ def document(**more: Any) -> dict[str, Any]:
     }
 
 
-def mail(to: str = "buyer@shop.example", **more: Any) -> dict[str, Any]:
+def mail(to: str = "buyer@shop.example", **more: object) -> dict[str, Any]:
     """Return a mail with two parts."""
     return {
         "personalizations": [{"to": [{"email": to}], "custom_args": {"order_id": "order-1", "message_id": "m-1"}}],
@@ -138,5 +138,5 @@ async def sandbox_world(
             )
             yield World(sandbox.base_url, http, client)
     finally:
-        await transport.close_async()
+        await transport.close_async()  # type: ignore[no-untyped-call]  # the SDK forgot to annotate it
         await sandbox.stop()
