@@ -67,7 +67,7 @@ class PostgresServer:
                 group=self._group,
             )
         deadline = time.monotonic() + 60
-        while "ready" not in self._status():
+        while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
             time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
@@ -90,11 +90,10 @@ class PostgresServer:
             self._process.communicate()  # closes its input
         shutil.rmtree(self._directory)
 
-    def _status(self) -> str:
-        """Return what the server says about itself: the last line of its pid file, "ready" in the end."""
+    def _is_ready(self) -> bool:
+        """Tell whether the server says so in the last line of its pid file, which it writes as it starts."""
         file = self._data / "postmaster.pid"
-        lines = file.read_text().splitlines() if file.exists() else []  # it is empty for a moment after it was made
-        return lines[-1] if lines else ""
+        return file.exists() and "\nready" in file.read_text()
 
     def _sql(self, statement: str) -> None:
         psql = [str(self._binaries / "psql"), "-qX", "-h", str(self.socket_directory), "-U", "postgres"]

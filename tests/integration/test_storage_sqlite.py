@@ -3,11 +3,13 @@
 import asyncio
 import os
 import resource
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,15 @@ async def test_a_disk_that_fails_under_a_commit_ends_the_process_and_starting_ag
     again = await open_store(sqlite_url, metadata=METADATA)
     assert await balances(again) == {"a": 0}
     await again.close()
+
+
+async def test_a_write_transaction_keeps_other_writers_out_from_its_start(store: Store, tmp_path: Path) -> None:
+    def somebody_writes(_: Connection) -> None:
+        with closing(sqlite3.connect(tmp_path / "test.db", timeout=0)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StorageUnavailable, match="locked"):
+        await store.transact(somebody_writes)
 
 
 async def test_reads_do_not_wait_for_a_write_transaction_and_do_not_see_into_it(store: Store) -> None:
