@@ -11,6 +11,7 @@ from notify_svc.app.accept import SendNotification
 from notify_svc.app.events import IngestEvents
 from notify_svc.app.ports import Request
 from notify_svc.app.read import ReadNotifications
+from notify_svc.domain.notification import one_line
 
 
 class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
@@ -31,7 +32,7 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
             Request(caller.current(), request.request_id, fingerprint(request)),
             wire.kind_from_wire(request.kind),
             request.recipient_email,
-            request.recipient_name,
+            one_line(request.recipient_name),
             wire.summary_from_wire(request.order),
             "" if span is None else span.traceparent(),
         )

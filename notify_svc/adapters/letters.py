@@ -9,7 +9,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kernel.address import Address
 from kernel.money import Money
-from notify_svc.domain.notification import Kind, Notification
+from notify_svc.domain.notification import Kind, Notification, one_line
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -93,13 +93,6 @@ class Letters:
 def amount(money: Money) -> str:
     """Return an amount as English mails write it, with the currency's own digits: "1,234.50 EUR", "500 JPY"."""
     return f"{money.to_decimal():,f} {money.currency_code}"
-
-
-def one_line(text: str) -> str:
-    """Return the text without line ends and other characters that nobody sees, in one line."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())
 
 
 def _address_lines(address: Address) -> list[str]:

@@ -136,7 +136,7 @@ class NotificationsStore:
             func.min(columns.due_at),
             select(database_now()).scalar_subquery(),
         ).where(columns.due_at.is_not(None))
-        depth, oldest, due, now = (await self._read(lambda connection: connection.execute(query).one())).tuple()
+        depth, oldest, due, now = await self._read(lambda connection: connection.execute(query).one())
         self._offset_ms = now - rows.to_ms(self._clock.now())
         return Backlog(
             depth,

@@ -1,7 +1,6 @@
 """SendGrid's Event Webhook: whether a batch is SendGrid's, and what it says."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -80,16 +79,16 @@ class SendgridEvents:
             self._key.verify(
                 base64.b64decode(signature, validate=True), timestamp.encode() + payload, ec.ECDSA(hashes.SHA256())
             )
-        except (InvalidSignature, binascii.Error):
+        except (InvalidSignature, ValueError):  # the latter for what is no base64
             raise _unsigned("signature", "is not SendGrid's for this payload and timestamp") from None
 
 
 def _event(event: dict[str, Any], place: int) -> DeliveryEvent:
-    event_id, kind = event.get("sg_event_id"), event.get("event")
+    event_id, kind = _text(event, "sg_event_id"), _text(event, "event")
     seconds: Any = event.get("timestamp")
-    if not isinstance(event_id, str) or not 0 < len(event_id) <= _LONGEST_ID:
+    if not 0 < len(event_id) <= _LONGEST_ID:
         raise Refusal.of_field(f"payload[{place}].sg_event_id", "is missing or not an id")
-    if not isinstance(kind, str) or not 0 < len(kind) <= _LONGEST_WORD:
+    if not 0 < len(kind) <= _LONGEST_WORD:
         raise Refusal.of_field(f"payload[{place}].event", "is missing or not a word")
     try:
         occurred_at = datetime.fromtimestamp(seconds, UTC)
@@ -108,8 +107,9 @@ def _event(event: dict[str, Any], place: int) -> DeliveryEvent:
 
 
 def _text(event: dict[str, Any], name: str) -> str:
+    """Return a text that can be stored and shown; empty when there is none."""
     value = event.get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def _unsigned(field: str, description: str) -> Refusal:

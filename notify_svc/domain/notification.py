@@ -98,3 +98,10 @@ class Notification:
     last_error: str = ""
     sent_at: datetime | None = None
     due_at: datetime | None = None
+
+
+def one_line(text: str) -> str:
+    """Return the text without line ends and other characters that nobody sees, in one line."""
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())

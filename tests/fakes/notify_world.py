@@ -1,0 +1,45 @@
+"""SendGrid's adapter against any HTTP server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.breaker import Breaker
+from chassis.config import Secret
+from chassis.http import create_client
+from chassis.telemetry.metrics import Metrics
+from kernel.clock import Clock
+from notify_svc.adapters import sendgrid
+from notify_svc.adapters.letters import Letters
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.telemetry_sink import recording_tracer
+
+API_KEY = "SG.key-of-this-test"
+SENDER = "The shop <orders@shop.example>"
+
+
+@asynccontextmanager
+async def sendgrid_at(
+    url: str, clock: Clock | None = None, *, sender: str = SENDER, timeout_seconds: float = 10.0
+) -> AsyncIterator[sendgrid.SendGrid]:
+    """Yield the adapter, with the breaker that the service has, for a server at `url`."""
+    clock = clock or ManualClock()
+    tracer, _ = recording_tracer("notify")
+    client = create_client(
+        "sendgrid",
+        url,
+        tracer=tracer,
+        metrics=Metrics("notify"),
+        timeout_seconds=timeout_seconds,
+        max_connections=8,
+        headers=sendgrid.headers(Secret(API_KEY)),
+    )
+    breaker = Breaker(
+        clock,
+        failures=sendgrid.BREAKER_FAILURES,
+        first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
+        longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+    )
+    try:
+        yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
+    finally:
+        await client.aclose()

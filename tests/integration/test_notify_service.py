@@ -1,0 +1,327 @@
+"""The notify service as a whole: over gRPC, on the sandbox, with its tables in a file."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
+
+from chassis.errors import refusal_of
+from chassis.telemetry.setup import SPANS_FILE, start_telemetry
+from chassis.telemetry.store import SpanStore
+from kernel.clock import SystemClock
+from kernel.errors import Reason, Refusal
+from notify_svc.__main__ import running
+from notify_svc.config import NotifyConfig
+from tests.fakes.notify_samples import EMAIL, new_id, send_message
+from tests.fakes.notify_signing import SendgridKey, batch, raw_event
+from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.webhook_sink import webhook_sink
+
+ACCEPTED = notification_pb2.NOTIFICATION_STATE_ACCEPTED
+SENT = notification_pb2.NOTIFICATION_STATE_SENT
+DELIVERED = notification_pb2.NOTIFICATION_STATE_DELIVERED
+BOUNCED = notification_pb2.NOTIFICATION_STATE_BOUNCED
+
+
+def is_sent(notification: notification_pb2.Notification) -> bool:
+    return notification.state == SENT
+
+
+def has_failed(notification: notification_pb2.Notification) -> bool:
+    return bool(notification.last_error)
+
+
+TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service, its client and its outside world."""
+
+    stub: Any
+    world: World
+
+    async def send(
+        self, request: notify_service_pb2.SendNotificationRequest, metadata: tuple[tuple[str, str], ...] = ()
+    ) -> notification_pb2.Notification:
+        answer = await self.stub.SendNotification(request, metadata=metadata)
+        notification: notification_pb2.Notification = answer.notification
+        return notification
+
+    async def get(self, notification_id: str) -> notification_pb2.Notification:
+        request = notify_service_pb2.GetNotificationRequest(notification_id=notification_id)
+        notification: notification_pb2.Notification = (await self.stub.GetNotification(request)).notification
+        return notification
+
+    async def until(
+        self, notification_id: str, reached: Callable[[notification_pb2.Notification], bool]
+    ) -> notification_pb2.Notification:
+        """Wait until something is true of the notification; the test's own timeout ends a wait for ever."""
+        while not reached(notification := await self.get(notification_id)):  # noqa: ASYNC110  (no client is told)
+            await asyncio.sleep(0.02)
+        return notification
+
+    async def ingest(
+        self, payload: bytes, signature: str, timestamp: str
+    ) -> notify_service_pb2.IngestSendgridEventsResponse:
+        request = notify_service_pb2.IngestSendgridEventsRequest(
+            payload=payload, signature=signature, timestamp=timestamp
+        )
+        answer: notify_service_pb2.IngestSendgridEventsResponse = await self.stub.IngestSendgridEvents(request)
+        return answer
+
+    async def list(
+        self, order_id: str = "", page_size: int = 0, page_token: str = ""
+    ) -> notify_service_pb2.ListNotificationsResponse:
+        request = notify_service_pb2.ListNotificationsRequest(
+            order_id=order_id, page_size=page_size, page_token=page_token
+        )
+        answer: notify_service_pb2.ListNotificationsResponse = await self.stub.ListNotifications(request)
+        return answer
+
+
+@asynccontextmanager
+async def notify_service(world: World, data_dir: Path, **values: str) -> AsyncIterator[Service]:
+    config = NotifyConfig.from_env(
+        {
+            "ORDERMESH_DATA_DIR": str(data_dir),
+            "NOTIFY_ADDR": "127.0.0.1:0",
+            "SANDBOX_ADDR": world.url.removeprefix("http://"),
+            **values,
+        }
+    )
+    telemetry = start_telemetry("notify", data_dir, None)
+    try:
+        async with (
+            running(config, telemetry) as address,
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            yield Service(notify_service_pb2_grpc.NotifyServiceStub(channel), world)
+    finally:
+        await telemetry.aclose()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with sandbox_world(tmp_path / "sandbox") as world:
+        yield world
+
+
+@pytest.fixture
+async def service(world: World, tmp_path: Path) -> AsyncIterator[Service]:
+    async with notify_service(world, tmp_path) as service:
+        yield service
+
+
+async def refused(call: Awaitable[object]) -> Refusal:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    refusal = refusal_of(error.value)
+    assert refusal is not None, error.value
+    return refusal
+
+
+async def test_a_confirmation_is_accepted_and_then_in_the_mailbox(service: Service) -> None:
+    order_id = new_id()
+
+    accepted = await service.send(send_message("key-1", order_id=order_id))
+    sent = await service.until(accepted.notification_id, is_sent)
+
+    (mail,) = await service.world.mails(to=EMAIL)
+    assert accepted.state == ACCEPTED
+    assert (sent.attempts, sent.provider_message_id) == (1, mail["message_id"])
+    assert mail["custom_args"] == {"notification_id": sent.notification_id, "order_id": order_id}
+    for part in ("text", "html"):
+        assert all(fact in mail[part] for fact in ("Blue mug", "21.98 EUR", "4.18 EUR", "26.16 EUR", order_id))
+
+
+async def test_repeating_it_makes_no_second_mail_and_another_body_is_refused(service: Service) -> None:
+    request = send_message("key-1")
+    first = await service.send(request)
+    again = await service.send(request)
+    await service.until(first.notification_id, is_sent)
+    request.recipient_name = "Somebody else"
+    refusal = await refused(service.send(request))
+
+    assert again.notification_id == first.notification_id
+    assert refusal.reason is Reason.REQUEST_ID_REUSED
+    assert len(await service.world.mails()) == 1
+
+
+async def test_twenty_at_once_with_one_key_are_one_mail(service: Service) -> None:
+    request = send_message("key-1")
+
+    found = await asyncio.gather(*(service.send(request) for _ in range(20)))
+    await service.until(found[0].notification_id, is_sent)
+
+    assert len({each.notification_id for each in found}) == 1
+    assert len(await service.world.mails()) == 1
+
+
+async def test_while_sendgrid_is_down_it_is_accepted_and_exactly_one_mail_arrives_afterwards(service: Service) -> None:
+    await service.world.fault("sendgrid", mode="outage")
+    accepted = [await service.send(send_message(f"key-{number}")) for number in range(5)]
+    await service.until(accepted[0].notification_id, has_failed)
+    assert await service.world.mails() == []
+
+    await service.world.http.delete("/faults")
+    for each in accepted:
+        await service.until(each.notification_id, is_sent)
+
+    mails = await service.world.mails()
+    assert sorted(mail["custom_args"]["notification_id"] for mail in mails) == sorted(
+        each.notification_id for each in accepted
+    )
+
+
+async def test_what_was_accepted_is_sent_after_a_restart(world: World, tmp_path: Path) -> None:
+    await world.fault("sendgrid", mode="error", status=503)
+    async with notify_service(world, tmp_path) as service:
+        accepted = await service.send(send_message("key-1"))
+        await service.until(accepted.notification_id, has_failed)
+    await world.http.delete("/faults")
+
+    async with notify_service(world, tmp_path) as service:
+        await service.until(accepted.notification_id, is_sent)
+
+    assert len(await world.mails()) == 1
+
+
+@pytest.mark.postgres
+async def test_two_replicas_on_postgresql_send_each_mail_once(world: World, tmp_path: Path, postgres_url: str) -> None:
+    await world.fault("sendgrid", mode="error", status=503, times=2)
+    shared = {"ORDERMESH_DATABASE_URL": postgres_url}
+    async with (
+        notify_service(world, tmp_path / "one", **shared) as one,
+        notify_service(world, tmp_path / "other", **shared) as other,
+    ):
+        accepted = [await (one, other)[number % 2].send(send_message(f"key-{number}")) for number in range(20)]
+        for each in accepted:
+            await one.until(each.notification_id, is_sent)
+
+    mails = [mail["custom_args"]["notification_id"] for mail in await world.mails()]
+    assert sorted(mails) == sorted(each.notification_id for each in accepted)
+
+
+async def test_sendgrids_signed_events_tell_what_became_of_a_mail(tmp_path: Path) -> None:
+    async with webhook_sink() as (sink, url), sandbox_world(tmp_path / "sandbox", sendgrid_webhook_url=url) as world:
+        key = (await world.http.get("/sendgrid/_sandbox/public_key")).json()["public_key"]
+        async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key) as service:
+            for email, state in ((EMAIL, DELIVERED), ("nobody@bounce.example", BOUNCED)):
+                accepted = await service.send(send_message(f"key-{email}", email=email))
+                await service.until(accepted.notification_id, is_sent)
+                told = 0
+                while told < 2:
+                    delivery = await sink.next()
+                    arguments = (
+                        delivery.body,
+                        delivery.headers["x-twilio-email-event-webhook-signature"],
+                        delivery.headers["x-twilio-email-event-webhook-timestamp"],
+                    )
+                    answer = await service.ingest(*arguments)
+                    told += answer.accepted
+                    assert (await service.ingest(*arguments)).duplicates == answer.accepted
+
+                assert (await service.get(accepted.notification_id)).state == state
+
+
+async def test_a_batch_with_a_bad_signature_changes_nothing(world: World, tmp_path: Path) -> None:
+    key = SendgridKey()
+    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
+        accepted = await service.send(send_message("key-1"))
+        await service.until(accepted.notification_id, is_sent)
+        payload = batch(raw_event("bounce", accepted.notification_id))
+        now = str(int(SystemClock().now().timestamp()))
+
+        refusal = await refused(service.ingest(payload, SendgridKey().sign(now, payload), now))
+        assert refusal.reason is Reason.SIGNATURE_INVALID
+        assert (await service.get(accepted.notification_id)).state == SENT
+
+        assert (await service.ingest(payload, key.sign(now, payload), now)).accepted == 1
+        assert (await service.get(accepted.notification_id)).state == BOUNCED
+
+
+async def test_without_a_key_every_batch_is_refused(service: Service) -> None:
+    refusal = await refused(service.ingest(b"[]", "AAAA", "1"))
+
+    assert refusal.reason is Reason.SIGNATURE_INVALID
+    assert "SENDGRID_WEBHOOK_PUBLIC_KEY" in refusal.message
+
+
+async def test_notifications_are_listed_newest_first_page_by_page(service: Service) -> None:
+    accepted = [(await service.send(send_message(f"key-{number}"))).notification_id for number in range(5)]
+
+    first = await service.list(page_size=3)
+    second = await service.list(page_size=3, page_token=first.next_page_token)
+
+    listed = [each.notification_id for page in (first, second) for each in page.notifications]
+    assert listed == accepted[::-1]
+    assert second.next_page_token == ""
+
+
+async def test_the_notifications_of_one_order_are_listed(service: Service) -> None:
+    order_id = new_id()
+    await service.send(send_message("key-1"))
+    wanted = await service.send(send_message("key-2", order_id=order_id))
+
+    (found,) = (await service.list(order_id=order_id)).notifications
+
+    assert found.notification_id == wanted.notification_id
+
+
+async def test_what_is_not_there_or_not_asked_properly_is_refused(service: Service) -> None:
+    missing = await refused(service.get("0192f3c4-0000-7000-8000-000000000000"))
+    token = await refused(service.list(page_token="somebody's"))
+    email = await refused(service.send(send_message("key-1", email="nobody")))
+
+    assert (missing.reason, missing.metadata) == (
+        Reason.NOTIFICATION_NOT_FOUND,
+        {"notificationId": "0192f3c4-0000-7000-8000-000000000000"},
+    )
+    assert [each.field for each in token.fields] == ["page_token"]
+    assert [each.field for each in email.fields] == ["recipient_email"]
+
+
+async def test_a_mail_has_a_trace_of_its_own_linked_to_the_callers(world: World, tmp_path: Path) -> None:
+    async with notify_service(world, tmp_path) as service:
+        accepted = await service.send(send_message("key-1"), (("traceparent", TRACEPARENT),))
+        await service.until(accepted.notification_id, is_sent)
+
+    store = SpanStore(tmp_path / SPANS_FILE)
+    try:
+        asked = store.trace("a" * 32)
+        (server,) = [span for span in asked if span.name.endswith("/SendNotification")]
+        (mailing,) = [span for span in store.linked(["a" * 32]) if span.name == "send mail"]
+    finally:
+        store.close()
+    assert mailing.links == (("a" * 32, server.span_id),)
+    assert mailing.attributes["ordermesh.outcome"] == "sent"
+
+
+def stored_spans(data_dir: Path) -> bytes:
+    """Return the bytes of the span store, in which spans are plain JSON."""
+    return b"".join(file.read_bytes() for file in data_dir.glob(f"{SPANS_FILE}*"))
+
+
+async def test_no_log_line_and_no_span_holds_the_recipient(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await world.fault("sendgrid", mode="error", status=400, times=1)
+    async with notify_service(world, tmp_path) as service:
+        for key in ("key-1", "key-2"):
+            accepted = await service.send(send_message(key))
+            await service.until(accepted.notification_id, lambda each: each.state != ACCEPTED)
+
+    spans = stored_spans(tmp_path)
+    assert b"send mail" in spans
+    for secret in (EMAIL, "1 Main St", "Blue mug", "SG.sandbox"):
+        assert secret not in caplog.text
+        assert secret.encode() not in spans

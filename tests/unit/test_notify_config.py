@@ -1,0 +1,73 @@
+"""What the notify service can be told from outside, and what it refuses to start with."""
+
+from pathlib import Path
+
+import pytest
+
+from chassis.config import ConfigError
+from notify_svc.config import NotifyConfig
+from tests.fakes.notify_signing import SendgridKey
+
+LIVE_KEY = f"SG.{'a' * 22}.{'b' * 43}"
+
+
+def complaint(**values: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        NotifyConfig.from_env(values)
+    return str(refused.value)
+
+
+def test_without_any_setting_it_runs_on_the_sandbox_and_a_file() -> None:
+    config = NotifyConfig.from_env({})
+
+    assert config.address == "127.0.0.1:50054"
+    assert config.sendgrid_url == "http://127.0.0.1:8090/sendgrid"
+    assert config.sendgrid_api_key.reveal() == "SG.sandbox"
+    assert config.mail_from == "Ordermesh <orders@shop.example>"
+    assert config.sendgrid_webhook_public_key == ""
+    assert config.database_url == f"sqlite:///{Path('.ordermesh').absolute() / 'notify.db'}"
+
+
+def test_its_own_database_wins_over_the_shared_one() -> None:
+    shared = {"ORDERMESH_DATABASE_URL": "postgresql://shared/mesh"}
+
+    assert NotifyConfig.from_env(shared).database_url == "postgresql://shared/mesh"
+    own = {**shared, "NOTIFY_DATABASE_URL": "postgresql://own/notify"}
+    assert NotifyConfig.from_env(own).database_url == "postgresql://own/notify"
+
+
+def test_a_live_key_is_not_given_to_the_sandbox() -> None:
+    text = complaint(SENDGRID_API_KEY=LIVE_KEY)
+
+    assert "SENDGRID_API_KEY" in text
+    assert LIVE_KEY not in text
+
+
+def test_the_real_sendgrid_is_not_called_without_a_key() -> None:
+    assert "SENDGRID_BASE_URL" in complaint(SENDGRID_BASE_URL="https://api.sendgrid.com")
+
+
+def test_address_and_key_together_make_it_real() -> None:
+    config = NotifyConfig.from_env({"SENDGRID_BASE_URL": "https://api.sendgrid.com", "SENDGRID_API_KEY": LIVE_KEY})
+
+    assert config.sendgrid_url == "https://api.sendgrid.com"
+    assert LIVE_KEY not in repr(config)
+
+
+@pytest.mark.parametrize("sender", ["", "Shop", "Shop <orders>", "a@b", "Shop <a@shop.example>\r\nBcc: x@shop.example"])
+def test_a_sender_that_nobody_could_answer_is_named(sender: str) -> None:
+    if sender:
+        assert "MAIL_FROM" in complaint(MAIL_FROM=sender)
+    else:
+        assert NotifyConfig.from_env({"MAIL_FROM": sender}).mail_from
+
+
+@pytest.mark.parametrize("key", ["no base64!", "AAAA", SendgridKey(curve="secp384r1").public, SendgridKey.rsa()])
+def test_a_public_key_that_is_none_is_named(key: str) -> None:
+    assert "SENDGRID_WEBHOOK_PUBLIC_KEY" in complaint(SENDGRID_WEBHOOK_PUBLIC_KEY=key)
+
+
+def test_every_complaint_is_told_at_once() -> None:
+    text = complaint(NOTIFY_ADDR="nowhere", MAIL_FROM="Shop", SENDGRID_BASE_URL="ftp://x")
+
+    assert all(name in text for name in ("NOTIFY_ADDR", "MAIL_FROM", "SENDGRID_BASE_URL"))

@@ -1,0 +1,123 @@
+"""Notification messages to domain and back; what the rules cannot say is refused by field."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
+
+from kernel.errors import Reason, Refusal
+from kernel.money import Money
+from notify_svc import wire
+from notify_svc.domain.notification import Kind, State
+from tests.fakes.notify_samples import NOW, new_id, notification, send_message
+
+
+def test_a_summary_arrives_whole() -> None:
+    order_id = new_id()
+
+    found = wire.summary_from_wire(send_message("key", order_id=order_id).order)
+
+    assert found.order_id == order_id
+    assert [(line.description, line.quantity, line.amount) for line in found.lines] == [
+        ("Blue mug", 2, Money("EUR", 1198)),
+        ("Tea", 1, Money("EUR", 1000)),
+    ]
+    assert (found.subtotal, found.tax, found.total) == (Money("EUR", 2198), Money("EUR", 418), Money("EUR", 2616))
+    assert found.ship_to.postal_code == "10115"
+
+
+def second_currency(order: notification_pb2.OrderSummary) -> None:
+    order.lines[1].amount.currency_code = "USD"
+
+
+def unknown_currency(order: notification_pb2.OrderSummary) -> None:
+    order.total.currency_code = "XXZ"
+
+
+def wrong_subtotal(order: notification_pb2.OrderSummary) -> None:
+    order.subtotal.minor_units += 1
+
+
+def wrong_total(order: notification_pb2.OrderSummary) -> None:
+    order.total.minor_units += 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (second_currency, "order.lines[1].amount.currency_code"),
+        (unknown_currency, "order.total.currency_code"),
+        (wrong_subtotal, "order.subtotal"),
+        (wrong_total, "order.total"),
+    ],
+)
+def test_a_mail_that_would_not_add_up_is_refused_by_field(
+    spoil: Callable[[notification_pb2.OrderSummary], None], field: str
+) -> None:
+    order = send_message("key").order
+    spoil(order)
+
+    with pytest.raises(Refusal) as refused:
+        wire.summary_from_wire(order)
+
+    assert refused.value.reason is Reason.VALIDATION_FAILED
+    assert [each.field for each in refused.value.fields] == [field]
+
+
+def test_every_kind_and_state_has_its_word_on_the_wire() -> None:
+    for kind in Kind:
+        message = wire.notification_to_wire(notification(kind=kind))
+        assert notification_pb2.NotificationKind.Name(message.kind) == f"NOTIFICATION_KIND_{kind.name}"
+        assert wire.kind_from_wire(message.kind) is kind
+    for state in State:
+        message = wire.notification_to_wire(notification(state=state))
+        assert notification_pb2.NotificationState.Name(message.state) == f"NOTIFICATION_STATE_{state.name}"
+
+
+def test_a_notification_is_told_without_its_recipient() -> None:
+    told = notification(
+        attempts=2,
+        provider_message_id="message-1",
+        last_error="503",
+        sent_at=NOW + timedelta(seconds=1),
+        due_at=NOW + timedelta(seconds=2),
+    )
+    message = wire.notification_to_wire(told)
+
+    assert (message.notification_id, message.order_id) == (told.notification_id, told.summary.order_id)
+    assert (message.attempts, message.provider_message_id, message.last_error) == (2, "message-1", "503")
+    assert message.sent_time.seconds - message.create_time.seconds == 1
+    assert message.next_attempt_time.seconds - message.create_time.seconds == 2
+    assert told.recipient_email not in str(message)
+
+
+def test_times_that_are_not_known_are_absent() -> None:
+    message = wire.notification_to_wire(notification(due_at=None))
+
+    assert not message.HasField("sent_time")
+    assert not message.HasField("next_attempt_time")
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (200, 200), (201, 200), (2**31 - 1, 200)])
+def test_a_page_has_a_bound(asked: int, given: int) -> None:
+    request = notify_service_pb2.ListNotificationsRequest(page_size=asked)
+
+    assert wire.page_size_from_wire(request) == given
+
+
+def test_a_page_token_leads_back_to_its_notification() -> None:
+    last = replace(notification(), notification_id="0192f3c4-0000-7000-8000-00000000000a")
+    token = wire.page_token_to_wire(last)
+
+    assert wire.page_token_from_wire(notify_service_pb2.ListNotificationsRequest(page_token=token)) == (
+        last.notification_id
+    )
+    assert wire.page_token_from_wire(notify_service_pb2.ListNotificationsRequest()) == ""
+
+
+@pytest.mark.parametrize("token", ["x", "0192f3c4", "' OR 1=1 --", "0" * 33])
+def test_a_token_of_somebody_elses_is_refused(token: str) -> None:
+    with pytest.raises(Refusal, match="page_token"):
+        wire.page_token_from_wire(notify_service_pb2.ListNotificationsRequest(page_token=token))
