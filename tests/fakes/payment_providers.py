@@ -1,0 +1,118 @@
+"""The payment provider of a test: the fake, or Stripe's adapter before a running sandbox, under the same handles."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from chassis.config import Secret
+from chassis.http import HttpTransport
+from chassis.telemetry.metrics import Metrics
+from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
+from payment_svc.app.ports import PaymentGateway
+from tests.fakes.payment_gateway import FakeGateway, Fault
+from tests.fakes.sandbox_world import STRIPE_KEY, World, sandbox_world
+from tests.fakes.telemetry_sink import recording_tracer
+
+_OPERATIONS = {
+    "create": "payment_intents.create",
+    "confirm": "payment_intents.confirm",
+    "read": "payment_intents.retrieve",
+    "cancel": "payment_intents.cancel",
+    "refund": "refunds.create",
+    "find": "refunds.list",
+}
+
+_LATE_MS = 20
+
+_FAULTS: dict[Fault, dict[str, object]] = {
+    Fault.NOT_SENT: {"mode": "outage"},
+    Fault.LOST_ANSWER: {"mode": "lost_answer"},
+    Fault.LATE: {"mode": "late_execution", "delay_ms": _LATE_MS},
+    Fault.ERROR: {"mode": "error", "status": 500},
+    Fault.ERROR_EXECUTED: {"mode": "error", "status": 500, "executed": True},
+    Fault.GATEWAY_ERROR: {"mode": "error", "status": 503},
+    Fault.BUSY: {"mode": "error", "status": 429},
+}
+
+
+class Provider(Protocol):
+    """What a test can do to a provider."""
+
+    @property
+    def gateway(self) -> PaymentGateway:
+        """The port."""
+        ...
+
+    async def fail(self, operation: str, fault: Fault) -> None:
+        """Let the next call of an operation go wrong."""
+        ...
+
+    async def catch_up(self, intent_id: str) -> None:
+        """Return once what is late with the intent has been done."""
+        ...
+
+    async def authenticate(self, intent_id: str, *, success: bool) -> None:
+        """Let the customer finish 3-D Secure."""
+        ...
+
+
+class InMemory:
+    """The fake."""
+
+    def __init__(self) -> None:
+        self.gateway = FakeGateway()
+
+    async def fail(self, operation: str, fault: Fault) -> None:
+        self.gateway.fail(operation, fault)
+
+    async def catch_up(self, intent_id: str) -> None:
+        self.gateway.catch_up()
+
+    async def authenticate(self, intent_id: str, *, success: bool) -> None:
+        self.gateway.authenticate(intent_id, success=success)
+
+
+class OverHttp:
+    """Stripe's adapter, on the sandbox."""
+
+    def __init__(self, world: World, transport: HttpTransport) -> None:
+        self.gateway = StripeGateway(Secret("sk_test_1"), f"{world.url}/stripe", transport)
+        self.world = world
+
+    async def fail(self, operation: str, fault: Fault) -> None:
+        answer = await self.world.fault("stripe", operation=_OPERATIONS[operation], times=1, **_FAULTS[fault])
+        answer.raise_for_status()
+
+    async def catch_up(self, intent_id: str) -> None:
+        path = f"/stripe/v1/payment_intents/{intent_id}"
+        while (await self.world.http.get(path, headers=STRIPE_KEY)).json()["status"] == "requires_payment_method":  # noqa: ASYNC110  (another server has no event to wait for)
+            await asyncio.sleep(_LATE_MS / 1000)
+
+    async def authenticate(self, intent_id: str, *, success: bool) -> None:
+        answer = await self.world.http.post(
+            f"/stripe/_sandbox/payment_intents/{intent_id}/authenticate",
+            json={"outcome": "succeed" if success else "fail"},
+            headers=STRIPE_KEY,
+        )
+        answer.raise_for_status()
+
+
+@asynccontextmanager
+async def over_http(data_dir: Path) -> AsyncIterator[OverHttp]:
+    """Run a sandbox and an adapter before it for as long as the context is open."""
+    tracer, _ = recording_tracer("payment")
+    async with sandbox_world(data_dir) as world:
+        transport = HttpTransport(
+            "stripe",
+            world.url,
+            tracer=tracer,
+            metrics=Metrics("payment"),
+            timeout_seconds=LONGEST_SECONDS,
+            max_connections=MOST_CONNECTIONS,
+        )
+        try:
+            yield OverHttp(world, transport)
+        finally:
+            await transport.aclose()
