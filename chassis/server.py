@@ -55,9 +55,9 @@ class Server:
         self._server = grpc.aio.server(options=list(SERVER_OPTIONS))
         self._chain = chain
         self._with_reflection = with_reflection
-        self._health = health.HealthServicer()
         self._names: list[str] = []
         self._streams: set[asyncio.Task[Any]] = set()
+        self._health = _Health(self._streams)
 
     def add(self, register: Callable[[Any, grpc.aio.Server], None], servicer: object) -> None:
         """Serve a servicer with the generated `add_…_to_server` function, every layer around each of its methods."""
@@ -119,6 +119,29 @@ async def serving(
         yield bound
     finally:
         await server.stop()
+
+
+class _Health(health.HealthServicer):
+    """grpc's health service, whose streams end when the server stops: every client of ours keeps one open."""
+
+    def __init__(self, streams: set[asyncio.Task[Any]]) -> None:
+        super().__init__()
+        self._streams = streams
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802, ANN401  (grpc's own)
+        """Tell of changes for as long as the client listens and the server runs."""
+        task = asyncio.current_task()
+        assert task is not None, "grpc runs every handler in a task"
+        self._streams.add(task)
+        try:
+            await super().Watch(request, context)
+        except asyncio.CancelledError:
+            if context.cancelled() or context.done():
+                raise
+            # Left alone, the client would hear nothing, and the server would wait for it (grpc#29248).
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "The service is stopping.")
+        finally:
+            self._streams.discard(task)
 
 
 class _Registrar:
