@@ -10,8 +10,8 @@ from cli.waterfall import Row, TimeLine, rows
 
 _COLOURS = ("cyan", "green", "blue", "magenta", "yellow", "bright_cyan", "bright_green", "bright_blue")
 _GAP = "  "
-_NARROWEST_NAME = 30
-_NARROWEST_BAR = 16
+_NARROWEST_NAME = 20
+_NARROWEST_BAR = 12
 
 
 def waterfall(spans: Sequence[StoredSpan], width: int, *, with_attributes: bool) -> RenderableType:
