@@ -7,7 +7,7 @@ import pytest
 from kernel.errors import Reason, Refusal
 from order_svc.domain.order import Order, State
 from tests.fakes.order_ports import DECLINED, Slow
-from tests.fakes.order_samples import ORDER_ID
+from tests.fakes.order_samples import ORDER_ID, a_request
 from tests.fakes.order_world import Life, World, in_a_world
 from tests.fakes.orders_in_memory import FakeOrders, Trouble
 
@@ -96,6 +96,19 @@ async def test_a_watcher_at_another_replica_sees_the_end(world: World) -> None:
 
     assert seen[-1].state is State.PAID
     assert world.clock.monotonic() < 5.5
+
+
+@in_a_world
+async def test_a_watcher_who_comes_at_any_moment_hears_of_the_end_at_once(world: World) -> None:
+    for ticks in range(20):
+        life = world.life()
+        order = await life.place(request=a_request(f"k-{ticks}"), seconds=0.0)
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+
+        seen = await watched(life, order.order_id)
+
+        assert (seen[-1].state, world.clock.monotonic()) == (State.PAID, 0.0)
 
 
 @in_a_world

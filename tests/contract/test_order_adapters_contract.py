@@ -1,0 +1,319 @@
+"""What the use cases rely on in `Taxes`, `Payments` and `Mails`: true of the fakes and of the gRPC adapters alike."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from google.protobuf.json_format import MessageToJson
+from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
+
+from chassis.channel import Channel
+from chassis.telemetry.metrics import Metrics
+from kernel.clock import SystemClock
+from kernel.errors import Reason, Refusal
+from kernel.outcome import Done, NotDone, Unknown
+from order_svc.adapters.notify_grpc import GrpcMails
+from order_svc.adapters.payment_grpc import GrpcPayments
+from order_svc.adapters.tax_grpc import GrpcTaxes
+from order_svc.app.ports import Charge, Mails, Payments, Taxes
+from order_svc.domain.order import Order, Payment, PaymentState, Stage, State, Tax, TaxSource
+from tests.fakes.order_peers import Peers, running_peers
+from tests.fakes.order_ports import (
+    DECLINED,
+    NEEDS_ACTION,
+    NOWHERE,
+    UNKNOWN_METHOD,
+    FakeMails,
+    FakePayments,
+    FakeTaxes,
+    Lost,
+)
+from tests.fakes.order_samples import ORDER_ID, VISA, a_draft, a_payment, a_tax, an_order, euros
+from tests.fakes.telemetry_sink import recording_tracer
+
+CLOCK = SystemClock()
+
+
+@dataclass
+class Ports:
+    """The three ports, and the world behind them."""
+
+    taxes: Taxes
+    payments: Payments
+    mails: Mails
+    world: Peers
+
+
+@pytest.fixture(params=["fake", "grpc"])
+async def ports(request: pytest.FixtureRequest) -> AsyncIterator[Ports]:
+    """Return the ports on fakes, and then on adapters that call real servers."""
+    if request.param == "fake":
+        world = Peers(FakeTaxes(), FakePayments(CLOCK), FakeMails())
+        yield Ports(world.taxes, world.payments, world.mails, world)
+        return
+    async with adapters() as made:
+        yield made
+
+
+@asynccontextmanager
+async def adapters() -> AsyncIterator[Ports]:
+    """Make the adapters of the order service, in front of real servers."""
+    tracer, _ = recording_tracer()
+    services = [
+        tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"],
+        payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"],
+        notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
+    ]
+    async with running_peers() as world:
+        channel = Channel(world.address, services=services, tracer=tracer, metrics=Metrics("order"))
+        try:
+            yield Ports(
+                GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(channel.for_stub)),
+                GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(channel.for_stub)),
+                GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(channel.for_stub)),
+                world,
+            )
+        finally:
+            await channel.close()
+
+
+def a_charge(payment_method: str = VISA, amount: int = 7075) -> Charge:
+    not_after = CLOCK.now() + timedelta(seconds=29)
+    return Charge(f"{ORDER_ID}:charge", ORDER_ID, euros(amount), payment_method, not_after)
+
+
+def paid() -> Order:
+    order = an_order(Stage.SETTLED, state=State.PAID)
+    return replace(order, payment=a_payment(euros(7075)))
+
+
+async def charged(ports: Ports, payment_method: str = VISA) -> Payment:
+    outcome = await ports.payments.charge(a_charge(payment_method))
+    assert isinstance(outcome, Done)
+    return outcome.value
+
+
+async def test_a_quote_gives_the_tax_of_every_line(ports: Ports) -> None:
+    draft = a_draft()
+
+    assert await ports.taxes.quote(draft) == Done(a_tax(draft))
+
+
+async def test_an_address_that_is_nowhere_is_refused_in_the_fields_of_the_order(ports: Ports) -> None:
+    draft = a_draft()
+    draft = replace(draft, ship_to=replace(draft.ship_to, postal_code=NOWHERE))
+
+    outcome = await ports.taxes.quote(draft)
+
+    assert isinstance(outcome, NotDone)
+    assert outcome.reason.reason is Reason.ADDRESS_INVALID
+    assert [each.field for each in outcome.reason.fields] == ["ship_to.postal_code"]
+    assert outcome.reason.message == "ship_to.postal_code: is no such place"
+
+
+async def test_a_committed_sale_has_a_document(ports: Ports) -> None:
+    order = paid()
+
+    assert await ports.taxes.commit(order) == Done(order.order_id)
+    assert ports.world.taxes.documents == {order.order_id: euros(1178)}
+
+
+async def test_a_charge_that_goes_well_is_told_with_all_its_facts(ports: Ports) -> None:
+    assert await charged(ports) == a_payment(euros(7075))
+
+
+async def test_a_declined_charge_is_an_answer(ports: Ports) -> None:
+    payment = await charged(ports, DECLINED)
+
+    assert (payment.state, payment.decline_code) == (PaymentState.DECLINED, "insufficient_funds")
+    assert payment.decline_message == "Your card has insufficient funds."
+
+
+async def test_a_charge_that_needs_its_customer_brings_what_the_browser_needs(ports: Ports) -> None:
+    payment = await charged(ports, NEEDS_ACTION)
+
+    assert (payment.state, payment.client_secret) == (PaymentState.ACTION_REQUIRED, "pi_secret")
+
+
+async def test_a_payment_method_that_is_unknown_is_refused_naming_the_field(ports: Ports) -> None:
+    outcome = await ports.payments.charge(a_charge(UNKNOWN_METHOD))
+
+    assert isinstance(outcome, NotDone)
+    assert outcome.reason.reason is Reason.PAYMENT_METHOD_INVALID
+    assert [each.field for each in outcome.reason.fields] == ["payment_method"]
+
+
+async def test_a_charge_that_begins_too_late_is_not_made(ports: Ports) -> None:
+    late = replace(a_charge(), not_after=CLOCK.now() - timedelta(seconds=1))
+
+    outcome = await ports.payments.charge(late)
+
+    assert isinstance(outcome, NotDone)
+    assert outcome.reason.reason is Reason.VERSION_MISMATCH
+    assert ports.world.payments.captures == []
+
+
+async def test_a_charge_that_is_repeated_is_the_same_charge(ports: Ports) -> None:
+    first = await charged(ports)
+    second = await charged(ports)
+
+    assert first == second
+    assert len(ports.world.payments.captures) == 1
+
+
+@pytest.mark.parametrize("state", PaymentState)
+async def test_a_payment_is_read_in_every_state(ports: Ports, state: PaymentState) -> None:
+    payment = a_payment(euros(7075), state)
+    ports.world.payments.payments[ORDER_ID] = payment
+
+    assert await ports.payments.read(payment.payment_id, f"{ORDER_ID}:read:3") == Done(payment)
+    assert ports.world.payments.reads == [f"{ORDER_ID}:read:3"]
+
+
+async def test_a_payment_that_does_not_exist_cannot_be_read(ports: Ports) -> None:
+    outcome = await ports.payments.read(ORDER_ID, "k")
+
+    assert isinstance(outcome, NotDone)
+    assert outcome.reason.reason is Reason.PAYMENT_NOT_FOUND
+
+
+async def test_a_payment_is_given_up_before_its_money_moves(ports: Ports) -> None:
+    payment = await charged(ports, NEEDS_ACTION)
+
+    outcome = await ports.payments.cancel(payment.payment_id, "k")
+
+    assert isinstance(outcome, Done)
+    assert outcome.value.state is PaymentState.CANCELLED
+
+
+async def test_a_payment_whose_money_has_moved_is_not_given_up(ports: Ports) -> None:
+    payment = await charged(ports)
+
+    outcome = await ports.payments.cancel(payment.payment_id, "k")
+
+    assert isinstance(outcome, Done)
+    assert (outcome.value.state, outcome.value.captured) == (PaymentState.SUCCEEDED, euros(7075))
+
+
+async def test_a_refund_gives_everything_back_once(ports: Ports) -> None:
+    payment = await charged(ports)
+
+    first = await ports.payments.refund(payment.payment_id, "k")
+    second = await ports.payments.refund(payment.payment_id, "k")
+
+    assert first == second == Done(replace(payment, refunded=euros(7075)))
+    assert len(ports.world.payments.refunds) == 1
+
+
+async def test_nothing_is_refunded_that_was_not_taken(ports: Ports) -> None:
+    payment = await charged(ports, NEEDS_ACTION)
+
+    outcome = await ports.payments.refund(payment.payment_id, "k")
+
+    assert isinstance(outcome, NotDone)
+    assert outcome.reason.reason is Reason.ILLEGAL_STATE
+
+
+async def test_a_confirmation_is_one_notification_however_often_it_is_asked_for(ports: Ports) -> None:
+    first = await ports.mails.confirm(paid())
+    second = await ports.mails.confirm(paid())
+
+    assert isinstance(first, Done)
+    assert first == second
+    assert ports.world.mails.asked == [f"{ORDER_ID}:confirmation"] * 2
+
+
+@pytest.mark.parametrize("call", ["quote", "commit", "charge", "confirm"])
+async def test_what_is_not_known_is_said_to_be_not_known(ports: Ports, call: str) -> None:
+    world = ports.world
+    for fake in (world.taxes, world.payments, world.mails):
+        fake.faults.plan(call, *[Lost.ANSWER] * 3)
+
+    outcome: object
+    match call:
+        case "quote":
+            outcome = await ports.taxes.quote(a_draft())
+        case "commit":
+            outcome = await ports.taxes.commit(paid())
+        case "charge":
+            outcome = await ports.payments.charge(a_charge())
+        case _:
+            outcome = await ports.mails.confirm(paid())
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.cause
+
+
+async def test_a_refusal_that_is_about_the_call_alone_leaves_the_outcome_open() -> None:
+    async with adapters() as ports:
+        ports.world.payments.faults.plan("charge", *[Refusal(Reason.OVERLOADED, "busy", retry_after=3.0)] * 3)
+
+        assert await ports.payments.charge(a_charge()) == Unknown("rpc OVERLOADED", 3.0)
+
+
+async def test_a_peer_that_is_away_leaves_the_outcome_open() -> None:
+    async with adapters() as ports:
+        await ports.world.stop()
+
+        for outcome in (await ports.taxes.quote(a_draft()), await ports.mails.confirm(paid())):
+            assert isinstance(outcome, Unknown)
+
+
+@pytest.mark.parametrize("method", ["QuoteTax", "ChargePayment"])
+async def test_an_answer_that_cannot_be_read_leaves_the_outcome_open(method: str) -> None:
+    """An empty one: no currency, and a state that nobody sends."""
+    async with adapters() as ports:
+        ports.world.answers["QuoteTax"] = tax_service_pb2.QuoteTaxResponse()
+        ports.world.answers["ChargePayment"] = payment_service_pb2.ChargePaymentResponse()
+
+        call = {"QuoteTax": ports.taxes.quote(a_draft()), "ChargePayment": ports.payments.charge(a_charge())}
+        outcomes = {name: await awaitable for name, awaitable in call.items()}
+
+        outcome = outcomes[method]
+        assert isinstance(outcome, Unknown)
+        assert outcome.cause.startswith("unreadable answer")
+        assert len(outcome.cause) < 200
+
+
+async def test_a_quote_says_where_its_figure_comes_from() -> None:
+    draft = a_draft()
+    async with adapters() as ports:
+        answer = tax_service_pb2.QuoteTaxResponse()
+        answer.quote.total_tax.currency_code = "EUR"
+        answer.quote.source = tax_pb2.TAX_SOURCE_FALLBACK
+        ports.world.answers["QuoteTax"] = answer
+
+        assert await ports.taxes.quote(draft) == Done(Tax(euros(0), TaxSource.FALLBACK, ()))
+
+
+async def test_requests_say_everything_that_the_peers_need() -> None:
+    draft = a_draft()
+    async with adapters() as ports:
+        await ports.taxes.quote(draft)
+        await ports.payments.charge(a_charge())
+        await ports.mails.confirm(paid())
+
+        (quote,) = ports.world.of(tax_service_pb2.QuoteTaxRequest)
+        (charge,) = ports.world.of(payment_service_pb2.ChargePaymentRequest)
+        (mail,) = ports.world.of(notify_service_pb2.SendNotificationRequest)
+    basis = quote.basis
+    assert (basis.customer_id, basis.currency_code, basis.ship_to.postal_code) == ("c-1", "EUR", "75001")
+    assert [(line.line_id, line.sku, line.quantity, line.amount.minor_units) for line in basis.lines] == [
+        ("1", "mug", 2, 3998),
+        ("2", "hat", 1, 1899),
+    ]
+    assert (charge.request_id, charge.order_id, charge.payment_method) == (f"{ORDER_ID}:charge", ORDER_ID, VISA)
+    assert charge.not_after.ToSeconds() > CLOCK.now().timestamp()
+    assert (mail.recipient_email, mail.recipient_name) == ("ada@example.com", "Ada Lovelace")
+    assert [(line.description, line.quantity, line.amount.minor_units) for line in mail.order.lines] == [
+        ("A mug", 2, 3998),
+        ("hat", 1, 1899),
+    ]
+    sums = json.loads(MessageToJson(mail.order, preserving_proto_field_name=True))
+    assert [int(sums[name]["minor_units"]) for name in ("subtotal", "tax", "total")] == [5897, 1178, 7075]
+    assert mail.order.ship_to.line1 == "1 rue de Rivoli"
