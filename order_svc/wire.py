@@ -140,7 +140,13 @@ def story_to_wire(story: Story) -> order_service_pb2.ExplainOrderResponse:
 
 
 def filter_from_wire(request: order_service_pb2.ListOrdersRequest) -> OrderFilter:
-    """Return which orders are wanted."""
+    """Return which orders are wanted.
+
+    Raises:
+        Refusal: No such state.
+    """
+    if request.state not in _STATES_BY_NUMBER and request.state != order_pb2.ORDER_STATE_UNSPECIFIED:
+        raise Refusal.of_field("state", f"{request.state} is no state of an order; leave it out for all states")
     return OrderFilter(request.customer_id, _STATES_BY_NUMBER.get(request.state), request.needs_review)
 
 
