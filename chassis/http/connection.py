@@ -26,6 +26,10 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
+    def header(self, name: bytes) -> str:
+        """Return the first header of this lower-case name; empty when there is none."""
+        return next((value.decode("latin-1") for each, value in self.headers if each == name), "")
+
 
 class Connection(asyncio.Protocol):
     """A connection that carries one exchange after the other.

@@ -75,14 +75,8 @@ class Letters:
         return {
             "shop": self._shop,
             "order_id": summary.order_id,
-            "lines": [
-                {
-                    "description": one_line(line.description),
-                    "quantity": line.quantity,
-                    "amount": amount(line.amount),
-                }
-                for line in summary.lines
-            ],
+            # Tuples that templates unpack: the sandbox checks every attribute that is asked for, at some cost.
+            "lines": [(one_line(line.description), line.quantity, amount(line.amount)) for line in summary.lines],
             "subtotal": amount(summary.subtotal),
             "tax": amount(summary.tax),
             "total": amount(summary.total),

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import create_client
+from chassis.http import HttpTransport
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
 from notify_svc.adapters import sendgrid
@@ -24,14 +25,13 @@ async def sendgrid_at(
     """Yield the adapter, with the breaker that the service has, for a server at `url`."""
     clock = clock or ManualClock()
     tracer, _ = recording_tracer("notify")
-    client = create_client(
+    transport = HttpTransport(
         "sendgrid",
         url,
         tracer=tracer,
         metrics=Metrics("notify"),
         timeout_seconds=timeout_seconds,
         max_connections=8,
-        headers=sendgrid.headers(Secret(API_KEY)),
     )
     breaker = Breaker(
         clock,
@@ -40,6 +40,6 @@ async def sendgrid_at(
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
     )
     try:
-        yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
+        yield sendgrid.SendGrid(transport, urlsplit(url).path, Secret(API_KEY), sender, Letters(sender), breaker, clock)
     finally:
-        await client.aclose()
+        await transport.aclose()

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import create_client
+from chassis.http import HttpTransport
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
 from tax_svc.adapters.avatax import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS, Account, AvaTax
@@ -23,14 +24,13 @@ async def avatax_at(
     clock = clock or ManualClock()
     tracer, _ = recording_tracer("tax")
     account = Account("2000000000", Secret(LICENSE_KEY), company_code)
-    client = create_client(
+    transport = HttpTransport(
         "avatax",
         url,
         tracer=tracer,
         metrics=Metrics("tax"),
         timeout_seconds=quote_seconds,
         max_connections=8,
-        headers=account.headers(),
     )
     breaker = Breaker(
         clock,
@@ -39,6 +39,6 @@ async def avatax_at(
         longest_seconds=BREAKER_LONGEST_SECONDS,
     )
     try:
-        yield AvaTax(client, account, breaker, clock, quote_seconds=quote_seconds)
+        yield AvaTax(transport, urlsplit(url).path, account, breaker, clock, quote_seconds=quote_seconds)
     finally:
-        await client.aclose()
+        await transport.aclose()
