@@ -197,6 +197,7 @@ def _detail(document_id: int, line_id: int, detail: Detail) -> Json:
         "exemptAmount": exempt,
         "jurisCode": tax.code,
         "jurisName": tax.name,
+        "jurisdictionId": 0,
         "stateAssignedNo": "",
         "jurisType": tax.type_code,
         "jurisdictionType": tax.level,
