@@ -1,0 +1,187 @@
+"""Rules that every RPC of the contract keeps, read from the descriptors that the stubs carry."""
+
+import re
+
+import pytest
+from buf.validate import validate_pb2
+from google.api import annotations_pb2, http_pb2
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from ordermesh.notify.v1 import notify_service_pb2
+from ordermesh.order.v1 import order_service_pb2
+from ordermesh.payment.v1 import payment_service_pb2
+from ordermesh.tax.v1 import tax_service_pb2
+
+SERVICES: dict[str, ServiceDescriptor] = {
+    "OrderService": order_service_pb2.DESCRIPTOR.services_by_name["OrderService"],
+    "TaxService": tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"],
+    "PaymentService": payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"],
+    "NotifyService": notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
+}
+METHODS: list[MethodDescriptor] = [method for service in SERVICES.values() for method in service.methods]
+
+# Their idempotency key is the provider's own id of the event.
+WEBHOOKS = {"IngestStripeEvent", "IngestSendgridEvents"}
+
+PROMISED = {
+    "OrderService": {
+        "QuoteOrder",
+        "PlaceOrder",
+        "GetOrder",
+        "ListOrders",
+        "WatchOrder",
+        "ExplainOrder",
+        "ConfirmOrderPayment",
+        "CancelOrder",
+        "RefundOrder",
+        "StartProcessing",
+        "ShipOrder",
+        "DeliverOrder",
+    },
+    "TaxService": {"QuoteTax", "CommitTax", "RefundTax", "VoidTax"},
+    "PaymentService": {
+        "ChargePayment",
+        "ConfirmPayment",
+        "CapturePayment",
+        "CancelPayment",
+        "RefundPayment",
+        "GetPayment",
+        "ListPayments",
+        "IngestStripeEvent",
+    },
+    "NotifyService": {"SendNotification", "GetNotification", "ListNotifications", "IngestSendgridEvents"},
+}
+
+VARIABLE = re.compile(r"\{([a-z_.]+)\}")
+PATH = re.compile(r"/api/v1(/[a-z]+|/\{[a-z_]+\})+(:[a-z][A-Za-z]*)?")
+
+each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
+
+
+def level(method: MethodDescriptor) -> "MethodOptions.IdempotencyLevel.ValueType":
+    return method.GetOptions().idempotency_level
+
+
+def rule_of(method: MethodDescriptor) -> http_pb2.HttpRule | None:
+    """Return the method's REST rule, if REST shows it."""
+    options = method.GetOptions()
+    if not options.HasExtension(annotations_pb2.http):
+        return None
+    rule: http_pb2.HttpRule = options.Extensions[annotations_pb2.http]
+    return rule
+
+
+def verb_and_path(rule: http_pb2.HttpRule) -> tuple[str, str]:
+    verb: str = rule.WhichOneof("pattern")
+    return verb, getattr(rule, verb)
+
+
+def has_field(message: Descriptor, path: str) -> bool:
+    """Say whether a dotted path leads to a field."""
+    head, _, rest = path.partition(".")
+    field = message.fields_by_name.get(head)
+    return field is not None and (not rest or (field.message_type is not None and has_field(field.message_type, rest)))
+
+
+REST = [(method, rule) for method in METHODS if (rule := rule_of(method)) is not None]
+each_rule = pytest.mark.parametrize(("method", "rule"), REST, ids=[method.name for method, _ in REST])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_promised_rpc_exists_and_no_other(service: str) -> None:
+    assert {method.name for method in SERVICES[service].methods} == PROMISED[service]
+
+
+@each_method
+def test_every_rpc_says_whether_it_may_be_repeated(method: MethodDescriptor) -> None:
+    assert level(method) != MethodOptions.IDEMPOTENCY_UNKNOWN
+
+
+@each_method
+def test_every_rpc_that_changes_something_takes_an_idempotency_key(method: MethodDescriptor) -> None:
+    key = method.input_type.fields_by_name.get("request_id")
+    if level(method) == MethodOptions.NO_SIDE_EFFECTS or method.name in WEBHOOKS:
+        assert key is None
+        return
+
+    assert key is not None
+    rules = key.GetOptions().Extensions[validate_pb2.field].string
+    assert (rules.min_len, rules.max_len) == (1, 128)
+
+
+@each_method
+def test_requests_and_answers_belong_to_one_rpc_each(method: MethodDescriptor) -> None:
+    assert method.input_type.name == f"{method.name}Request"
+    assert method.output_type.name == f"{method.name}Response"
+
+
+@each_method
+def test_an_rpc_without_side_effects_reads(method: MethodDescriptor) -> None:
+    reads = method.name.startswith(("Get", "List", "Watch", "Explain", "Quote"))
+
+    assert (level(method) == MethodOptions.NO_SIDE_EFFECTS) is reads
+
+
+def test_rest_shows_orders_payments_and_notifications() -> None:
+    shown = {method.name for method, _ in REST}
+
+    assert shown == PROMISED["OrderService"] | {"GetPayment", "ListPayments", "GetNotification", "ListNotifications"}
+
+
+@each_rule
+def test_a_path_is_well_formed_and_its_variables_are_fields(method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
+    _, path = verb_and_path(rule)
+
+    assert PATH.fullmatch(path), path
+    variables = VARIABLE.findall(path)
+    assert len(variables) == len(set(variables))
+    assert all(has_field(method.input_type, variable) for variable in variables)
+
+
+@each_rule
+def test_a_verb_fits_what_the_rpc_does(method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
+    verb, _ = verb_and_path(rule)
+
+    if verb == "get":
+        assert level(method) == MethodOptions.NO_SIDE_EFFECTS
+        assert not rule.body
+    else:
+        assert verb == "post"
+        assert rule.body == "*"
+
+
+@each_rule
+def test_an_answers_body_is_a_field_of_it(method: MethodDescriptor, rule: http_pb2.HttpRule) -> None:
+    assert not rule.response_body or has_field(method.output_type, rule.response_body)
+    assert not rule.additional_bindings
+
+
+def test_no_two_rpcs_share_a_route() -> None:
+    routes = [(verb, VARIABLE.sub("{}", path)) for verb, path in (verb_and_path(rule) for _, rule in REST)]
+
+    assert len(routes) == len(set(routes))
+
+
+@each_method
+def test_only_watching_streams(method: MethodDescriptor) -> None:
+    assert not method.client_streaming
+    assert method.server_streaming is (method.name == "WatchOrder")
+
+
+def messages_of(message: Descriptor, seen: set[str]) -> set[str]:
+    """Return the names of all fields that hold an amount or a time as a bare number or text, in a message's tree."""
+    if message.full_name in seen:
+        return set()
+    seen.add(message.full_name)
+    found = set()
+    for field in message.fields:
+        if field.message_type is not None:
+            found |= messages_of(field.message_type, seen)
+        elif re.search(r"(amount|price|total|tax|cents|_at|time)$", field.name):
+            found.add(field.full_name)
+    return found
+
+
+@each_method
+def test_money_and_time_are_never_bare_numbers(method: MethodDescriptor) -> None:
+    assert messages_of(method.input_type, set()) | messages_of(method.output_type, set()) == set()
