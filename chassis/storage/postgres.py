@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -107,13 +106,13 @@ class PostgresDatabase:
         except transaction.CommitFailed as failed:
             await self._drop_writer()
             if (_state(failed.__cause__) or "")[:2] in _ROLLED_BACK:
-                raise _failure(failed.__cause__) from failed.__cause__
+                raise _failure(failed.__cause__) from None
             raise CommitUnknown("the connection was lost during COMMIT") from failed.__cause__
         except _DRIVER_ERRORS as error:
             failure = _failure(error)
             if isinstance(failure, StorageUnavailable):
                 await self._drop_writer()
-            raise failure from error
+            raise failure from _tellable(error, failure)
 
     async def read(self, body: Callable[[Connection], T]) -> T:
         """Run the body on a read-only connection. A caller that is cancelled leaves it to finish.
@@ -136,13 +135,14 @@ class PostgresDatabase:
     async def _read(self, body: Callable[[Connection], T]) -> T:
         connection = await _connect(self._readers)
         try:
-            return await connection.run_sync(_snapshot, body)
+            return await connection.run_sync(partial(_in_touch, body))
         except _DRIVER_ERRORS as error:
             if _state(error) == _READ_ONLY:
                 raise StatementRefused("a read may not write") from error
-            raise _failure(error) from error
+            failure = _failure(error)
+            raise failure from _tellable(error, failure)
         finally:
-            await connection.close()
+            await connection.close()  # and with it the transaction
 
     def _done_reading(self, reading: asyncio.Future[Any]) -> None:
         self._reading.discard(reading)
@@ -164,17 +164,6 @@ def _in_touch(body: Callable[[Connection], T], connection: Connection) -> T:
     except OSError:
         connection.invalidate()
         raise
-
-
-def _snapshot(connection: Connection, body: Callable[[Connection], T]) -> T:
-    try:
-        result = _in_touch(body, connection)
-    except BaseException:
-        with suppress(*_DRIVER_ERRORS):  # the first error is the one to tell
-            connection.rollback()
-        raise
-    connection.rollback()
-    return result
 
 
 async def _connect(source: AsyncEngine) -> AsyncConnection:
@@ -205,6 +194,11 @@ def _failure(error: BaseException | None) -> Exception:
     if state[:2] in _DEFECTS:
         return StatementRefused(f"PostgreSQL refused a statement: {state}{_object(error)}")
     return StorageUnavailable(f"PostgreSQL cannot write now: {state}")
+
+
+def _tellable(error: Exception, failure: Exception) -> Exception | None:
+    """Return the error as a cause to be logged, unless it was about a row: PostgreSQL then quotes the row's values."""
+    return error if isinstance(failure, StorageUnavailable) else None
 
 
 def _without_state(error: BaseException | None) -> Exception:
