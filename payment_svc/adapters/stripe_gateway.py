@@ -30,7 +30,7 @@ _BANK_SECONDS = 8.0
 # The largest of them, for the transport.
 LONGEST_SECONDS = _BANK_SECONDS
 
-# Of the caller's time, so that the outcome of a lost confirmation can still be read.
+# Of the caller's time, so that the outcome of a lost cancellation can still be read.
 _SPARE_SECONDS = 0.7
 
 # The most that Stripe puts on a page.
@@ -62,10 +62,10 @@ class StripeGateway:
             )
 
         self._create = client("create_payment_intent", _CREATE_SECONDS)
-        self._confirm = client("confirm_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
+        self._confirm = client("confirm_payment_intent", _BANK_SECONDS)
         self._read = client("retrieve_payment_intent", _READ_SECONDS)
         self._cancel = client("cancel_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
-        self._refund = client("create_refund", _BANK_SECONDS, _SPARE_SECONDS)
+        self._refund = client("create_refund", _BANK_SECONDS)
         self._list_refunds = client("list_refunds", _READ_SECONDS)
 
     async def create_intent(

@@ -1,6 +1,5 @@
 """Driving one open attempt to its end: confirm, and where the answer is missing, read before anything else is tried."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from kernel.clock import Clock
@@ -19,26 +18,24 @@ from payment_svc.domain.payment import Payment, PaymentState
 # needs a moment. Whoever calls repeats the whole command, so this is kept short.
 PAUSES = (0.0, 0.0, 0.3, 1.0)
 
-# A call that cannot have this long is not begun: it would only turn a known outcome into an unknown one.
-_SHORTEST_CALL_SECONDS = 0.25
+# No round begins later than this: about as long as callers wait.
+_PATIENCE_SECONDS = 8.0
 
 
-class Pacer:
-    """Waits between rounds, as far as the caller's deadline allows.
+class Patience:
+    """Waits between rounds, as long as it is worth while.
 
     Args:
-        clock: Waits.
-        remaining: Returns the seconds that the caller still waits, and never more than its argument.
+        clock: Time.
     """
 
-    def __init__(self, clock: Clock, remaining: Callable[[float], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._remaining = remaining
+        self._until = clock.monotonic() + _PATIENCE_SECONDS
 
     async def wait(self, seconds: float) -> bool:
-        """Wait, and say whether there is time for another call."""
-        needed = seconds + _SHORTEST_CALL_SECONDS
-        if self._remaining(needed) < needed:
+        """Wait, and say whether another round is worth while."""
+        if self._clock.monotonic() + seconds > self._until:
             return False
         if seconds:
             await self._clock.sleep(seconds)
@@ -48,11 +45,10 @@ class Pacer:
 class Attempts:
     """Drives attempts."""
 
-    def __init__(self, gateway: PaymentGateway, settlement: Settlement, clock: Clock, pacer: Pacer) -> None:
+    def __init__(self, gateway: PaymentGateway, settlement: Settlement, clock: Clock) -> None:
         self._gateway = gateway
         self._settlement = settlement
         self._clock = clock
-        self._pacer = pacer
 
     async def drive(self, payment: Payment, not_after: datetime | None, *, fresh: bool) -> Payment:
         """Return the payment once its open attempt has been answered.
@@ -66,9 +62,10 @@ class Attempts:
             Refusal: UNAVAILABLE while the outcome is not known; DEADLINE_EXCEEDED when it was too late to confirm.
             Contradiction: The provider says what cannot be.
         """
+        patience = Patience(self._clock)
         look, key_spent, retry_after = not fresh, False, 0.0
         for pause in PAUSES:
-            if not await self._pacer.wait(max(pause, retry_after)):
+            if not await patience.wait(max(pause, retry_after)):
                 break
             if look:
                 seen = await self._look(payment)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from kernel.clock import Clock
 from kernel.ids import Ids
-from payment_svc.app.attempt import Attempts, Pacer
+from payment_svc.app.attempt import Attempts
 from payment_svc.app.charge import ChargePayment, ChargePorts
 from payment_svc.app.events import ApplyEvent, IngestEvent
 from payment_svc.app.manage import CancelPayment, ConfirmPayment, ReadPayments
 from payment_svc.app.ports import AmountRules, EventReader, EventStore, PaymentGateway, PaymentStore
-from payment_svc.app.refund import RefundPayment, Refunds
+from payment_svc.app.refund import Refunded, RefundPayment, Refunds
 from payment_svc.app.resume import Resume, ResumePorts
 from payment_svc.app.runs import Runs, Starter
 from payment_svc.app.schedule import Schedule
@@ -27,7 +27,7 @@ class Ports:
         reader: Knows its webhooks.
         payments: Keeps payments and refunds.
         events: Keeps events.
-        tasks: Starts work in its caller's time and trace, that goes on when the caller leaves.
+        tasks: Starts work in its caller's trace, that goes on when the caller leaves.
         background: Starts work that nobody waits for.
         clock: Time.
         ids: New ids.
@@ -68,18 +68,18 @@ def cases(ports: Ports, schedule: Schedule, resume_seconds: float) -> Cases:
         resume_seconds: How often the worker looks what is due.
     """
     gateway, payments, clock = ports.gateway, ports.payments, ports.clock
-    pacer = Pacer(clock, ports.remaining)
     settlement = Settlement(gateway, payments, clock, schedule)
-    attempts = Attempts(gateway, settlement, clock, pacer)
+    attempts = Attempts(gateway, settlement, clock)
     refunds = Refunds(gateway, payments, clock, schedule)
     apply = ApplyEvent(payments, ports.events, settlement, refunds)
-    charging = ChargePorts(gateway, ports.amounts, payments, attempts, pacer, schedule, clock, ports.ids)
+    charging = ChargePorts(gateway, ports.amounts, payments, attempts, schedule, clock, ports.ids)
     resuming = ResumePorts(payments, ports.events, settlement, refunds, apply, ports.background, clock, schedule)
+    refund_runs: Runs[Refunded] = Runs(ports.tasks, "refund", ports.remaining)
     return Cases(
-        charge=ChargePayment(charging, Runs(ports.tasks, "charge")),
+        charge=ChargePayment(charging, Runs(ports.tasks, "charge", ports.remaining)),
         confirm=ConfirmPayment(payments, settlement),
         cancel=CancelPayment(gateway, payments, settlement, clock, ports.ids),
-        refund=RefundPayment(payments, refunds, ports.amounts, Runs(ports.tasks, "refund"), clock, ports.ids, schedule),
+        refund=RefundPayment(payments, refunds, ports.amounts, refund_runs, clock, ports.ids, schedule),
         read=ReadPayments(payments),
         ingest=IngestEvent(ports.reader, ports.events, apply, ports.background, clock, schedule),
         resume=Resume(resuming, resume_seconds),

@@ -8,7 +8,7 @@ from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.attempt import PAUSES, Attempts, Pacer, check_time
+from payment_svc.app.attempt import PAUSES, Attempts, Patience, check_time
 from payment_svc.app.moment import now_of
 from payment_svc.app.ports import (
     AmountRefused,
@@ -64,7 +64,6 @@ class ChargePorts:
     amounts: AmountRules
     store: PaymentStore
     attempts: Attempts
-    pacer: Pacer
     schedule: Schedule
     clock: Clock
     ids: Ids
@@ -145,9 +144,10 @@ class ChargePayment:
     async def _intent(self, charge: Charge) -> Intent:
         """Make the intent. An answer that was lost is asked for again under the same key, which makes no second one."""
         new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
+        patience = Patience(self._ports.clock)
         key, retry_after = create_key(charge.order_id), 0.0
         for pause in PAUSES:
-            if not await self._ports.pacer.wait(max(pause, retry_after)):
+            if not await patience.wait(max(pause, retry_after)):
                 break
             match await self._ports.gateway.create_intent(new, key):
                 case Done(intent):

@@ -5,8 +5,12 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Generic, Protocol, TypeVar
 
 from kernel.errors import Refusal
+from payment_svc.app.refusals import unavailable
 
 T = TypeVar("T")
+
+# For callers without a deadline. A run gives up on the provider long before.
+_LONGEST_SECONDS = 60.0
 
 
 class Starter(Protocol):
@@ -23,24 +27,29 @@ class Runs(Generic[T]):
     Args:
         tasks: Keeps the runs going.
         name: What the command is called.
+        remaining: Returns the seconds that the caller still waits, and never more than its argument.
     """
 
-    def __init__(self, tasks: Starter, name: str) -> None:
+    def __init__(self, tasks: Starter, name: str, remaining: Callable[[float], float]) -> None:
         self._tasks = tasks
         self._name = name
+        self._remaining = remaining
         self._running: dict[Hashable, asyncio.Task[T | Refusal]] = {}
 
     async def share(self, key: Hashable, work: Callable[[], Coroutine[object, object, T]]) -> T:
         """Return what the run under this key comes to, beginning it when none is under way.
 
         Raises:
-            Refusal: The run was refused; each caller hears it.
+            Refusal: The run was refused; each caller hears it. Or it is still under way when the caller's time is up.
         """
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = self._tasks.start(_settled(work()), self._name)
             task.add_done_callback(lambda _: self._running.pop(key, None))
-        result = await asyncio.shield(task)
+        done, _ = await asyncio.wait({task}, timeout=self._remaining(_LONGEST_SECONDS))
+        if not done:
+            raise unavailable("This is still under way; repeat the request to learn what it comes to.")
+        result = task.result()
         if isinstance(result, Refusal):
             raise result
         return result

@@ -335,14 +335,16 @@ async def test_a_charge_executed_long_after_we_gave_up_is_not_made_twice(world: 
     assert world.gateway.seen.count("create") == 1
 
 
-async def test_without_time_left_nothing_is_begun(world: PaymentWorld) -> None:
-    world.patience = 0.1
+async def test_a_caller_whose_time_is_up_hears_so_and_the_charge_goes_on(world: PaymentWorld) -> None:
+    world.patience = 0.0
 
     with pytest.raises(Refusal) as refused:
         await world.charge()
 
     assert refused.value.reason is Reason.UNAVAILABLE
-    assert world.gateway.seen == []
+    world.patience = 10.0
+    assert (await world.charge()).state is PaymentState.SUCCEEDED
+    assert world.gateway.seen == ["create", "confirm"]
 
 
 async def test_after_not_after_nothing_is_started(world: PaymentWorld) -> None:
