@@ -1,6 +1,8 @@
 """What a collector gets: every span with all it says, every instrument, and nothing that holds a process up."""
 
 import logging
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -196,3 +198,15 @@ def test_a_collector_that_is_down_or_refuses_costs_spans_and_nothing_else(
     assert [record.getMessage() for record in caplog.records if record.name == "chassis.telemetry.otlp"] == [
         "spans.not_exported"
     ]
+
+
+def test_a_process_that_exports_nothing_does_not_load_the_sdk(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from chassis.telemetry.setup import start_telemetry\n"
+        "start_telemetry('order', pathlib.Path(sys.argv[1]), None).shutdown()\n"
+        "print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
