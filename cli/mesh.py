@@ -6,18 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from chassis.config import ConfigError
 from chassis.service import until_stopped
-from chassis.storage.changes import StorageUnavailable
-from chassis.storage.migrations import MigrationFailed
-from chassis.storage.ownership import AlreadyOwned
 from chassis.telemetry.setup import Telemetry
 from cli.part import Part
-
-# What keeps a part from starting and is the operator's to mend; anything else is a defect and shows its stack.
-NOT_OURS = (OSError, SQLAlchemyError, AlreadyOwned, MigrationFailed, StorageUnavailable)
 
 # Each part finds those that it calls running already; they stop in reverse.
 NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
@@ -79,8 +71,14 @@ async def _started(part: Part, telemetry: Telemetry, bound: dict[str, str]) -> A
     async with AsyncExitStack() as stack:
         try:
             bound[part.name] = await stack.enter_async_context(part.run(telemetry))
-        except NOT_OURS as error:
-            raise CannotStart(_why(part, error)) from error
+        except part.mistakes as error:
+            refused = _refused_address(part.address)
+            if refused is None:
+                raise CannotStart(f"{part.name} cannot start: {why(part, error)}") from error
+            raise CannotStart(
+                f"{part.name} cannot listen on {part.address}: {refused}.\n"
+                f"Set {part.variable} to a free host:port, or stop what listens there (another `ordermesh up`?)."
+            ) from error
         yield bound[part.name]
 
 
@@ -90,13 +88,13 @@ async def _announced(ready: Ready, bound: Mapping[str, str]) -> AsyncIterator[st
     yield ""
 
 
-def _why(part: Part, error: Exception) -> str:
-    why = _refused_address(part.address)
-    if why is None:
-        return f"{part.name} cannot start: {error}"
+def why(part: Part, error: Exception) -> str:
+    """Return what kept a part from its work, and where its tables are, which is what it is about as a rule."""
+    if part.database is None:
+        return str(error)
     return (
-        f"{part.name} cannot listen on {part.address}: {why}.\n"
-        f"Set {part.variable} to a free host:port, or stop what listens there (another `ordermesh up`?)."
+        f"{error}\nIts tables are in {part.database.shown()}; "
+        f"{part.name.upper()}_DATABASE_URL or ORDERMESH_DATABASE_URL says where."
     )
 
 

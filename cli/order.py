@@ -30,6 +30,11 @@ _STATES = (
     "REFUNDED",
 )
 
+_HINTS = {
+    "PENDING": "It goes on by itself",
+    "PAYMENT_ACTION_REQUIRED": "The customer has to confirm the payment (3-D Secure)",
+}
+
 _output = click.option(
     "--output",
     "-o",
@@ -64,6 +69,8 @@ def place(file: IO[bytes], key: str | None, payment_method: str | None, output: 
         click.echo(f"Idempotency key {key}, made for this order; --key repeats it without ordering twice.", err=True)
     order = _call(lambda calls: calls.place(document, key))
     _show(order, output, order_view.order)
+    if order["state"] in _HINTS:
+        click.echo(f"{_HINTS[order['state']]}; `ordermesh order watch {order['order_id']}` follows it.", err=True)
 
 
 @group.command()

@@ -2,22 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chassis.service import Running
 from chassis.telemetry.setup import Telemetry
 
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """Where a service keeps its tables.
-
-    Attributes:
-        url: As for chassis.storage; may hold a password.
-        migrations: The folder with the service's migrations.
-    """
-
-    url: str
-    migrations: str
+if TYPE_CHECKING:
+    from cli.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +28,10 @@ class Part:
     address: str
     variable: str
     run: Callable[[Telemetry], Running]
-    database: Database | None = None
+    database: "Database | None" = None
     provider_url: str = ""
+
+    @property
+    def mistakes(self) -> tuple[type[Exception], ...]:
+        """Return what starting it can raise that is the operator's to mend; anything else is a defect."""
+        return (OSError,) if self.database is None else self.database.MISTAKES

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from functools import partial
 
+from cli.database import Database
+from cli.part import Part
 from notify_svc.__main__ import MIGRATIONS, running
 from notify_svc.config import NotifyConfig
-
-from cli.part import Database, Part
 
 
 def part(values: Mapping[str, str]) -> Part:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from cli.part import Database, Part
+from cli.database import Database
+from cli.part import Part
 from payment_svc.__main__ import MIGRATIONS, running
 from payment_svc.config import PaymentConfig
 

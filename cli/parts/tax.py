@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from cli.part import Database, Part
+from cli.database import Database
+from cli.part import Part
 from tax_svc.__main__ import MIGRATIONS, running
 from tax_svc.config import TaxConfig
 

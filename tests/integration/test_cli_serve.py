@@ -66,6 +66,18 @@ def test_tables_are_migrated_once_and_for_the_services_that_are_named(tmp_path: 
     assert done == {"order": False, "tax": True, "payment": False, "notify": False}
 
 
+def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    values = {**environment(tmp_path), "ORDERMESH_DATABASE_URL": "postgresql://shop:hunter2@127.0.0.1:1/orders"}
+
+    for words in (["migrate", "tax"], ["serve", "tax"]):
+        refused = ordermesh(*words, values=values)
+
+        assert refused.returncode == 1, words
+        assert "postgresql://shop:***@127.0.0.1:1/orders; TAX_DATABASE_URL" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert "hunter2" not in refused.stderr + refused.stdout
+
+
 def test_a_database_that_cannot_be_used_is_told_without_a_stack(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "tax.db").write_text("this is no database, and far too long to be an empty one" * 100)
@@ -74,4 +86,5 @@ def test_a_database_that_cannot_be_used_is_told_without_a_stack(tmp_path: Path) 
 
     assert refused.returncode == 1
     assert "tax was not migrated" in refused.stderr
+    assert str(tmp_path / "data" / "tax.db") in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -119,6 +119,17 @@ def test_a_key_is_made_and_told_when_none_is_given(values: dict[str, str]) -> No
 
 
 @pytest.mark.usefixtures("mesh")
+def test_an_order_that_waits_for_its_customer_says_how_to_follow_it(values: dict[str, str]) -> None:
+    card = "pm_card_authenticationRequired"
+    placed = ordermesh("order", "place", "-f", str(EXAMPLE), "--payment-method", card, "-o", "json", values=values)
+
+    assert placed.returncode == 0, placed.stderr
+    order = json.loads(placed.stdout)
+    assert order["state"] == "PAYMENT_ACTION_REQUIRED"
+    assert f"`ordermesh order watch {order['order_id']}` follows it" in placed.stderr
+
+
+@pytest.mark.usefixtures("mesh")
 def test_a_declined_card_is_told_with_its_code_and_what_to_do(values: dict[str, str]) -> None:
     card = "pm_card_visa_chargeDeclinedInsufficientFunds"
     declined = ordermesh("order", "place", "-f", str(EXAMPLE), "--payment-method", card, values=values)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from chassis.config import ConfigError
-from chassis.storage.ownership import AlreadyOwned
+from chassis.storage.changes import StorageUnavailable
 from chassis.telemetry.setup import Telemetry, start_telemetry
 from cli import mesh
+from cli.database import Database
 from cli.part import Part
 
 REAL_PROVIDERS = {
@@ -48,7 +49,7 @@ class Stage:
         def run(telemetry: Telemetry) -> AbstractAsyncContextManager[str]:
             return running(telemetry)
 
-        return Part(name, address, f"{name.upper()}_ADDR", run)
+        return Part(name, address, f"{name.upper()}_ADDR", run, Database(f"sqlite:////data/{name}.db", "migrations"))
 
     def ready(self, bound: Mapping[str, str]) -> None:
         self.seen.append(f"ready: {dict(bound)}")
@@ -135,11 +136,12 @@ async def test_parts_stop_in_reverse_once_the_process_is_told_to(telemetry: Tele
 
 async def test_a_part_that_cannot_start_stops_those_before_it_and_is_named(telemetry: Telemetry) -> None:
     stage = Stage()
-    owned = AlreadyOwned("the file is in use by process 7")
+    away = StorageUnavailable("the database is away")
 
-    with pytest.raises(mesh.CannotStart, match="order cannot start: the file is in use by process 7"):
-        await mesh.run([stage.part("tax"), stage.part("order", fails=owned)], telemetry, stage.ready)
+    with pytest.raises(mesh.CannotStart, match="order cannot start: the database is away") as caught:
+        await mesh.run([stage.part("tax"), stage.part("order", fails=away)], telemetry, stage.ready)
 
+    assert "sqlite:////data/order.db; ORDER_DATABASE_URL" in str(caught.value)
     assert stage.seen == ["tax starts", "tax stops"]
 
 

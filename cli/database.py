@@ -1,0 +1,51 @@
+"""The tables of one service, as far as the command has to do with them."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from chassis.storage import migrations
+from chassis.storage.changes import StorageUnavailable
+from chassis.storage.ownership import AlreadyOwned
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a service keeps its tables.
+
+    Attributes:
+        url: As for chassis.storage; may hold a password.
+        scripts: The folder with the service's migrations.
+    """
+
+    url: str
+    scripts: str
+
+    MISTAKES: ClassVar[tuple[type[Exception], ...]] = (
+        OSError,
+        SQLAlchemyError,
+        AlreadyOwned,
+        migrations.MigrationFailed,
+        StorageUnavailable,
+    )
+    """What opening or migrating it can raise that is the operator's to mend."""
+
+    def shown(self) -> str:
+        """Return the URL without its password."""
+        try:
+            return make_url(self.url).render_as_string(hide_password=True)
+        except ArgumentError:
+            return "a URL that cannot be read"
+
+    def migrate(self) -> bool:
+        """Bring the tables up to date; return False when they were.
+
+        Raises:
+            MISTAKES: As they say.
+        """
+        if migrations.is_current(self.url, self.scripts):
+            return False
+        migrations.run(self.url, self.scripts)
+        return True
