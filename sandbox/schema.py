@@ -139,14 +139,17 @@ class SchemaBook:
 
         def check(value: Any, path: Path, found: list[Violation]) -> None:  # noqa: ANN401  (JSON is any value)
             closest: list[Violation] = []
+            settled = False
             for alternative, fits in alternatives:
                 wrong: list[Violation] = []
                 alternative(value, path, wrong)
                 if not wrong:
                     return
-                # What is wrong with the alternative of the right type says more than that none fits.
-                if not closest or (fits is not None and fits(value)):
-                    closest = wrong
+                # What is wrong with the alternative of the right type says most; failing that, with the last one, since
+                # the first is often just the empty string.
+                right_type = fits is not None and fits(value)
+                if right_type or not settled:
+                    closest, settled = wrong, right_type
             found.extend(closest)
 
         return check
