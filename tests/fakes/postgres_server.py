@@ -15,8 +15,8 @@ from pathlib import Path
 # PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
 _UNPRIVILEGED = "nobody"
 
-# The shell ends the server when its own input closes: also when the tests are killed and cannot clean up.
-_UNTIL_INPUT_CLOSES = '"$@" & server=$!; trap "" INT; cat > /dev/null; kill -INT $server; wait $server'
+# The shell ends the server and removes its folder when its own input closes: also when the tests are killed.
+_UNTIL_INPUT_CLOSES = '"$@" & server=$!; trap "" INT; cat > /dev/null; kill -INT $server; wait $server; rm -rf "$0"'
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -41,9 +41,10 @@ class PostgresServer:
         account = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
         self._user = account and account.pw_uid
         self._group = account and account.pw_gid
-        for directory in (self.socket_directory, self._data):
-            directory.mkdir(mode=0o700)
-            if account is not None:
+        self.socket_directory.mkdir()
+        self._data.mkdir(mode=0o700)
+        if account is not None:
+            for directory in (self._directory, self.socket_directory, self._data):
                 os.chown(directory, account.pw_uid, account.pw_gid)
         self._binaries = self._usable(_installed())
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,17 +59,17 @@ class PostgresServer:
         server += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with (self._directory / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", _UNTIL_INPUT_CLOSES, "sh", *server],
+                ["sh", "-c", _UNTIL_INPUT_CLOSES, str(self._directory), *server],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                cwd=self._directory,
+                cwd="/",
                 user=self._user,
                 group=self._group,
             )
         deadline = time.monotonic() + 60
         while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
             time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
 
@@ -88,7 +89,7 @@ class PostgresServer:
         """Stop the server and remove its files."""
         if self._process is not None:
             self._process.communicate()  # closes its input
-        shutil.rmtree(self._directory)
+        shutil.rmtree(self._directory, ignore_errors=True)  # the shell has removed what it could
 
     def _is_ready(self) -> bool:
         """Tell whether the server says so in the last line of its pid file, which it writes as it starts."""
@@ -105,7 +106,7 @@ class PostgresServer:
             capture_output=True,
             text=True,
             check=False,
-            cwd=self._directory,
+            cwd="/",
             user=self._user,
             group=self._group,
         )
