@@ -86,7 +86,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
     spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
     bell = Bell(clock)
     dispatch = Dispatch(mailer, notifications, slots, bell, clock, spread, telling)
-    worker = Worker(mailer, notifications, slots, dispatch, work, bell, telling)
+    worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
     servicer = NotifyServicer(
         SendNotification(notifications, dispatch, bell, work, clock, ids),
         ReadNotifications(notifications),

@@ -4,7 +4,7 @@ from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
-from chassis.telemetry import spans
+from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
@@ -28,6 +28,8 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         self, request: notify_service_pb2.SendNotificationRequest, context: Context
     ) -> notify_service_pb2.SendNotificationResponse:
         span = spans.current()
+        if span is not None:
+            span.set(conventions.ORDER_ID, request.order.order_id)
         notification = await self._send_notification(
             Request(caller.current(), request.request_id, fingerprint(request)),
             wire.kind_from_wire(request.kind),

@@ -4,6 +4,7 @@ from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
+from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
 from kernel.errors import Reason, Refusal
 from tax_svc import wire
@@ -21,11 +22,13 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
         self, request: tax_service_pb2.QuoteTaxRequest, context: Context
     ) -> tax_service_pb2.QuoteTaxResponse:
         quote = await self._quote_tax(wire.basis_from_wire(request.basis))
+        _note(conventions.OUTCOME, quote.source.value.lower())
         return tax_service_pb2.QuoteTaxResponse(quote=wire.quote_to_wire(quote))
 
     async def CommitTax(
         self, request: tax_service_pb2.CommitTaxRequest, context: Context
     ) -> tax_service_pb2.CommitTaxResponse:
+        _note(conventions.ORDER_ID, request.order_id)
         basis = wire.basis_from_wire(request.basis)
         charged_tax = wire.amount_from_wire(request.charged_tax, "charged_tax", basis.currency_code)
         key = Request(caller.current(), request.request_id, fingerprint(request))
@@ -41,6 +44,13 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
         self, request: tax_service_pb2.VoidTaxRequest, context: Context
     ) -> tax_service_pb2.VoidTaxResponse:
         raise _not_built("VoidTax")
+
+
+def _note(name: str, value: str) -> None:
+    """State a fact on the span of the call."""
+    span = spans.current()
+    if span is not None:
+        span.set(name, value)
 
 
 def _not_built(name: str) -> Refusal:

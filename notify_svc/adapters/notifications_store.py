@@ -21,6 +21,7 @@ from notify_svc.domain.notification import Notification
 T = TypeVar("T")
 
 _METHOD = "SendNotification"
+_WAITING = NOTIFICATIONS.c.due_at
 
 # A batch of events meets a sender that stores its outcome, or another batch: each round one of them gets through.
 _INGEST_ROUNDS = 10
@@ -127,22 +128,19 @@ class NotificationsStore:
             # What was claimed after all is due again when its lease is over.
             raise _away() from error
 
-    async def backlog(self) -> Backlog:
-        """Return what waits, and learn how the database's clock differs from ours."""
-        columns = NOTIFICATIONS.c
-        query = select(
-            func.count(columns.notification_id),
-            func.min(columns.created_at),
-            func.min(columns.due_at),
-            select(database_now()).scalar_subquery(),
-        ).where(columns.due_at.is_not(None))
-        depth, oldest, due, now = await self._read(lambda connection: connection.execute(query).one())
+    async def next_due(self) -> float | None:
+        """Return the seconds until the next is due, and learn how the database's clock differs from ours."""
+        query = select(func.min(_WAITING), select(database_now()).scalar_subquery()).where(_WAITING.is_not(None))
+        due, now = await self._read(lambda connection: connection.execute(query).one())
         self._offset_ms = now - rows.to_ms(self._clock.now())
-        return Backlog(
-            depth,
-            0.0 if oldest is None else max(0, now - oldest) / 1000,
-            None if due is None else (due - now) / 1000,
-        )
+        return None if due is None else (due - now) / 1000
+
+    async def backlog(self) -> Backlog:
+        """Return what waits."""
+        oldest = func.min(NOTIFICATIONS.c.created_at)
+        query = select(func.count(), oldest, select(database_now()).scalar_subquery()).where(_WAITING.is_not(None))
+        depth, since, now = await self._read(lambda connection: connection.execute(query).one())
+        return Backlog(depth, 0.0 if since is None else max(0, now - since) / 1000)
 
     async def ingest(self, events: Sequence[DeliveryEvent]) -> int:
         """Store events and apply the new ones, in one change; return how many were new."""

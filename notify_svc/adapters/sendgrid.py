@@ -110,12 +110,14 @@ class SendGrid:
 
     async def send(self, notification: Notification) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
         """Send the mail and return SendGrid's id of it."""
+        if not self._breaker.is_closed:
+            return NotDone(Postponed("SendGrid was away a moment ago"))
         body = self._mail(notification, self._letters.write(notification))
         try:
             answer = await self._post(body, "send_mail")
         except NotSent as error:
             self._breaker.failed()
-            return NotDone(Postponed(str(error)))
+            return NotDone(Postponed(f"SendGrid could not be reached: {error}"))
         except HttpError as error:
             self._breaker.failed()
             return Unknown(str(error))

@@ -80,12 +80,10 @@ class Backlog:
     Attributes:
         depth: How many notifications.
         oldest_seconds: How long the oldest has waited; 0.0 when there is none.
-        next_seconds: Until the next is due; not above 0.0 when one is, None when none waits.
     """
 
     depth: int
     oldest_seconds: float
-    next_seconds: float | None
 
 
 class Notifications(Protocol):
@@ -127,8 +125,12 @@ class Notifications(Protocol):
         """
         ...
 
+    async def next_due(self) -> float | None:
+        """Return the seconds until the next is due; not above 0.0 when one is, None when none waits."""
+        ...
+
     async def backlog(self) -> Backlog:
-        """Return what waits."""
+        """Return what waits, at a cost that grows with it."""
         ...
 
     async def ingest(self, events: Sequence[DeliveryEvent]) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from kernel.clock import Clock
 from kernel.errors import Refusal
 from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
@@ -16,6 +17,9 @@ _CLAIM = 16
 
 # How long it may take to see what another replica left behind. Our own work is known at once.
 _POLL_SECONDS = 2.0
+
+# What waits is counted so often; counting a long outage's backlog takes some milliseconds.
+_TELL_SECONDS = 5.0
 
 # While the database is away, and after a defect.
 _PAUSE_SECONDS = 1.0
@@ -31,6 +35,7 @@ class Worker:
         dispatch: Sends one.
         work: Keeps attempts alive.
         bell: Says when to look.
+        clock: The time.
         telling: Is told what waits.
     """
 
@@ -42,6 +47,7 @@ class Worker:
         dispatch: Dispatch,
         work: Work,
         bell: Bell,
+        clock: Clock,
         telling: Telling,
     ) -> None:
         self._mailer = mailer
@@ -50,7 +56,9 @@ class Worker:
         self._dispatch = dispatch
         self._work = work
         self._bell = bell
+        self._clock = clock
         self._telling = telling
+        self._tell_at = clock.monotonic()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -69,17 +77,18 @@ class Worker:
     async def _turn(self) -> float:
         """Do what can be done now, and return the seconds until there is more."""
         self._bell.hush()
-        backlog = await self._notifications.backlog()
-        self._telling.waiting(backlog)
-        if backlog.next_seconds is None or backlog.next_seconds > 0.0:
-            return min(_POLL_SECONDS, backlog.next_seconds or _POLL_SECONDS)
+        await self._tell()
+        due = await self._notifications.next_due()
+        if due is None or due > 0.0:
+            return min(_POLL_SECONDS, due or _POLL_SECONDS)
         if not self._mailer.is_up:
-            pause = self._mailer.pause_seconds()
-            if pause > 0.0:
-                return pause
+            # Whoever rings meanwhile is heard afterwards: a thousand new mails in an outage are no reason to look.
+            await self._clock.sleep(self._mailer.pause_seconds())
             await self._mailer.probe()
             return 0.0
         await self._slots.wait()
+        if not self._mailer.is_up:  # what gave the slot back may have found that out
+            return 0.0
         # Kept alive when the worker is stopped in the middle of it, so that no attempt is marked and not made.
         await asyncio.shield(self._work.start(self._claim(), "claim"))
         return 0.0
@@ -96,3 +105,9 @@ class Worker:
                 used += 1
         finally:
             self._slots.give(taken - used)
+
+    async def _tell(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_SECONDS
+            self._telling.waiting(await self._notifications.backlog())

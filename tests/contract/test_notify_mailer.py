@@ -129,6 +129,8 @@ async def test_a_mail_that_was_not_taken_can_be_sent_later(post: Post) -> None:
     sent = notification()
 
     outcome = await post.mailer.send(sent)
+    post.clock.advance(post.mailer.pause_seconds())
+    await post.mailer.probe()
     again = await post.mailer.send(sent)
 
     assert isinstance(outcome, NotDone)
@@ -155,7 +157,10 @@ async def test_an_outage_is_noticed_by_one_mail_and_its_end_by_a_probe_that_send
     assert not post.mailer.is_up
 
     await post.come_back()
-    post.clock.advance(post.mailer.pause_seconds() or 60.0)
+    kept_back = await post.mailer.send(notification())
+    assert isinstance(kept_back, NotDone)
+    assert isinstance(kept_back.reason, Postponed)
+    post.clock.advance(post.mailer.pause_seconds())
     await post.mailer.probe()
     assert post.mailer.is_up
     assert await post.mails() == []

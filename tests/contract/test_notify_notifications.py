@@ -13,7 +13,7 @@ from kernel.clock import Clock, SystemClock
 from notify_svc.__main__ import MIGRATIONS
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.tables import METADATA
-from notify_svc.app.ports import Notifications
+from notify_svc.app.ports import Backlog, Notifications
 from notify_svc.domain import sending
 from notify_svc.domain.notification import Notification, State
 from tests.fakes.notify_notifications import FakeNotifications
@@ -135,17 +135,33 @@ async def test_what_cannot_be_tried_again_is_parked_by_the_claim(notifications: 
     assert (stored.attempts, stored.due_at) == (5, None)
 
 
-async def test_the_backlog_tells_depth_age_and_when_to_look(notifications: Notifications) -> None:
-    empty = await notifications.backlog()
-    assert (empty.depth, empty.oldest_seconds, empty.next_seconds) == (0, 0.0, None)
+async def test_the_backlog_tells_depth_and_age(notifications: Notifications) -> None:
+    assert await notifications.backlog() == Backlog(0, 0.0)
     await added(notifications, fresh(60.0), fresh(90.0), fresh(due_at=None, state=State.SENT))
 
     backlog = await notifications.backlog()
 
     assert backlog.depth == 2
-    assert backlog.next_seconds is not None
-    assert 50.0 < backlog.next_seconds <= 60.0
     assert 0.0 <= backlog.oldest_seconds < 10.0
+
+
+async def test_when_to_look_again_is_when_the_next_is_due(notifications: Notifications) -> None:
+    assert await notifications.next_due() is None
+    await added(notifications, fresh(60.0), fresh(90.0), fresh(due_at=None, state=State.SENT))
+
+    seconds = await notifications.next_due()
+
+    assert seconds is not None
+    assert 50.0 < seconds <= 60.0
+
+
+async def test_what_is_overdue_is_due_now(notifications: Notifications) -> None:
+    await added(notifications, fresh(-5.0))
+
+    seconds = await notifications.next_due()
+
+    assert seconds is not None
+    assert seconds <= 0.0
 
 
 async def test_pages_are_newest_first_and_do_not_overlap(notifications: Notifications) -> None:

@@ -60,13 +60,14 @@ class HttpPeer:
         dropped: Set whenever a connection's script has ended.
     """
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None, *, port: int = 0) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self.asked = asyncio.Event()
         self.dropped = asyncio.Event()
         self._script = script
         self._tls = tls
+        self._port = port
         self._server: asyncio.Server | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -77,7 +78,7 @@ class HttpPeer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port, ssl=self._tls)
         return self
 
     async def __aexit__(
@@ -110,6 +111,25 @@ async def well_behaved(conversation: Conversation) -> None:
     while True:
         await conversation.request()
         await conversation.say(ANSWER)
+
+
+async def silent(conversation: Conversation) -> None:
+    """Take a request and never answer."""
+    await conversation.request()
+    await conversation.until_closed()
+
+
+def saying(status: int, body: bytes = b"", *headers: str) -> HttpPeer:
+    """Return a server that answers everything the same; `headers` are whole lines."""
+    lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}", *headers]
+    whole = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    async def script(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await conversation.say(whole)
+
+    return HttpPeer(script)
 
 
 def unused_port() -> int:

@@ -37,22 +37,21 @@ class FakeMailer:
         self.gate = asyncio.Event()
         self.gate.set()
         self._up = True
-        self._paused = False
 
     @property
     def is_up(self) -> bool:
         return self._up
 
     def pause_seconds(self) -> float:
-        """Ask for one pause before each probe."""
-        self._paused = not self._paused
-        return self.pause if self._paused else 0.0
+        return 0.0 if self._up else self.pause
 
     async def probe(self) -> None:
         self.probes += 1
         self._up = not self.away
 
     async def send(self, notification: Notification) -> Outcome:
+        if not self._up:
+            return NotDone(Postponed("away a moment ago"))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         self.tried.set()

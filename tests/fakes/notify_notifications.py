@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
@@ -19,6 +20,7 @@ class FakeNotifications:
         rows: By notification id.
         away: While it is set every call is refused.
         commits: How many changes were written.
+        looks: How often it was asked what is due.
         changed: Is set with each of them.
     """
 
@@ -26,6 +28,7 @@ class FakeNotifications:
         self.rows: dict[str, Notification] = {}
         self.away = False
         self.commits = 0
+        self.looks = 0
         self.changed = asyncio.Event()
         self._clock = clock
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
@@ -77,15 +80,20 @@ class FakeNotifications:
             self._write(row)
         return claimed
 
+    async def next_due(self) -> float | None:
+        self._check()
+        self.looks += 1
+        now = self._clock.now()
+        return min((due - now).total_seconds() for due in self._due()) if self._due() else None
+
     async def backlog(self) -> Backlog:
         self._check()
         now = self._clock.now()
-        waiting = [row for row in self.rows.values() if row.due_at is not None]
-        if not waiting:
-            return Backlog(0, 0.0, None)
-        oldest = max((now - row.created_at).total_seconds() for row in waiting)
-        nearest = min((row.due_at - now).total_seconds() for row in waiting if row.due_at is not None)
-        return Backlog(len(waiting), max(0.0, oldest), nearest)
+        ages = [(now - row.created_at).total_seconds() for row in self.rows.values() if row.due_at is not None]
+        return Backlog(len(ages), max([0.0, *ages]))
+
+    def _due(self) -> list[datetime]:
+        return [row.due_at for row in self.rows.values() if row.due_at is not None]
 
     async def ingest(self, events: Sequence[DeliveryEvent]) -> int:
         self._check()

@@ -64,7 +64,7 @@ async def office(store: FakeNotifications | None = None, mailer: FakeMailer | No
     telling, slots, tasks = FakeTelling(), Slots(SLOTS), Tasks()
     bell = Bell(clock)
     dispatch = Dispatch(mailer, store, slots, bell, clock, lambda: 1.0, telling)
-    worker = Worker(mailer, store, slots, dispatch, tasks, bell, telling)
+    worker = Worker(mailer, store, slots, dispatch, tasks, bell, clock, telling)
     send = SendNotification(store, dispatch, bell, tasks, clock, CountingIds())
     running = asyncio.create_task(worker.run())
     try:

@@ -9,39 +9,21 @@ import pytest
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.app.ports import Postponed, Refused
 from sandbox.schema import SchemaBook
-from tests.fakes.http_peer import Conversation, HttpPeer, unused_port
+from tests.fakes.http_peer import HttpPeer, saying, silent, unused_port
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_samples import EMAIL, notification
 from tests.fakes.notify_world import API_KEY, sendgrid_at
 from tests.fakes.sandbox_world import sandbox_world
 
 
-def saying(status: int, body: bytes = b"", *headers: str) -> HttpPeer:
-    """Return a server that answers everything the same."""
-    lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}", *headers]
-    whole = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-    async def script(conversation: Conversation) -> None:
-        while True:
-            await conversation.request()
-            await conversation.say(whole)
-
-    return HttpPeer(script)
-
-
-async def silent(conversation: Conversation) -> None:
-    await conversation.request()
-    await conversation.until_closed()
-
-
 async def test_every_kind_of_request_passes_sendgrids_own_description() -> None:
     book = SchemaBook("sendgrid")
-    async with saying(500) as peer, sendgrid_at(peer.url) as sendgrid:
+    clock = ManualClock()
+    async with saying(202) as peer, sendgrid_at(peer.url, clock) as sendgrid:
         await sendgrid.send(notification())
         await sendgrid.send(notification(recipient_name=""))
-        sendgrid._breaker.succeeded()
         sendgrid._breaker.failed()
-        sendgrid._clock.advance(60)  # type: ignore[attr-defined]  # a ManualClock
+        clock.advance(1.0)
         await sendgrid.probe()
 
     bodies = [orjson.loads(request.partition(b"\r\n\r\n")[2]) for request in peer.requests]

@@ -303,6 +303,7 @@ async def test_a_mail_has_a_trace_of_its_own_linked_to_the_callers(world: World,
         store.close()
     assert mailing.links == (("a" * 32, server.span_id),)
     assert mailing.attributes["ordermesh.outcome"] == "sent"
+    assert mailing.attributes["ordermesh.order.id"] == server.attributes["ordermesh.order.id"] == accepted.order_id
 
 
 def stored_spans(data_dir: Path) -> bytes:

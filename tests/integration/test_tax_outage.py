@@ -9,29 +9,11 @@ import pytest
 from chassis import deadline
 from kernel.outcome import Done, NotDone, Unknown
 from tax_svc.app import SaleRejected
-from tests.fakes.http_peer import Conversation, HttpPeer, unused_port
+from tests.fakes.http_peer import Conversation, HttpPeer, saying, silent, unused_port
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import sandbox_world
 from tests.fakes.tax_samples import basis, order_id
 from tests.fakes.tax_world import LICENSE_KEY, avatax_at
-
-
-def saying(status: int, body: bytes = b"", *headers: str) -> HttpPeer:
-    """Return a server that answers everything the same."""
-    lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}", *headers]
-    whole = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-    async def script(conversation: Conversation) -> None:
-        while True:
-            await conversation.request()
-            await conversation.say(whole)
-
-    return HttpPeer(script)
-
-
-async def silent(conversation: Conversation) -> None:
-    await conversation.request()
-    await conversation.until_closed()
 
 
 async def test_nobody_there_is_unknown() -> None:

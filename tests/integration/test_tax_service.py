@@ -12,7 +12,8 @@ import pytest
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 
 from chassis.errors import refusal_of
-from chassis.telemetry.setup import start_telemetry
+from chassis.telemetry.setup import SPANS_FILE, start_telemetry
+from chassis.telemetry.store import SpanStore
 from kernel.errors import Reason, Refusal
 from tax_svc.__main__ import running
 from tax_svc.config import TaxConfig
@@ -95,6 +96,26 @@ async def test_an_outage_is_bridged_at_eight_percent_and_said(service: Service) 
     assert quote.source == tax_pb2.TAX_SOURCE_FALLBACK
     assert quote.total_tax == money_message(200)
     assert [line.line_id for line in quote.lines] == ["line-1", "line-2"]
+
+
+async def test_the_trace_of_a_quote_says_where_it_came_from_and_nothing_of_the_buyer(
+    world: World, tmp_path: Path
+) -> None:
+    await world.fault("avatax", mode="outage")
+    async with tax_service(world, tmp_path) as service:
+        await service.stub.QuoteTax(
+            tax_service_pb2.QuoteTaxRequest(basis=basis_message(1999)),
+            metadata=(("traceparent", f"00-{'a' * 32}-{'b' * 16}-01"),),
+        )
+
+    store = SpanStore(tmp_path / SPANS_FILE)
+    try:
+        client, server = sorted(store.trace("a" * 32), key=lambda span: span.kind)
+    finally:
+        store.close()
+    assert (client.name, client.parent_id) == ("POST create_sales_order", server.span_id)
+    assert server.attributes["ordermesh.outcome"] == "fallback"
+    assert "Market St" not in str((client, server))
 
 
 async def test_the_rate_of_an_outage_is_the_regions_own(world: World, tmp_path: Path) -> None:

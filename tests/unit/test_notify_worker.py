@@ -9,7 +9,7 @@ from notify_svc.domain import sending
 from notify_svc.domain.notification import State
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_notifications import FakeNotifications
-from tests.fakes.notify_office import office
+from tests.fakes.notify_office import SLOTS, office
 from tests.fakes.notify_samples import NOW, notification
 
 
@@ -224,14 +224,41 @@ async def test_the_worker_outlives_a_database_that_goes_away() -> None:
 
 async def test_the_worker_outlives_a_defect() -> None:
     async with office() as here:
-        real, here.store.backlog = here.store.backlog, None  # type: ignore[method-assign,assignment]  # calling it raises
+        real, here.store.next_due = here.store.next_due, None  # type: ignore[method-assign,assignment]  # calling it raises
         await here.pass_time(2)
-        here.store.backlog = real  # type: ignore[method-assign]  # mended
+        here.store.next_due = real  # type: ignore[method-assign]  # mended
         left = notification()
         here.store.rows[left.notification_id] = left
         await here.pass_time(3)
 
         assert here.mailer.mails == [left.notification_id]
+
+
+async def test_a_thousand_new_mails_in_an_outage_are_no_reason_to_look_a_thousand_times() -> None:
+    async with office() as here:
+        here.mailer.away = True
+        await here.accept("first")
+        await here.pass_time(8)
+        before = here.store.looks
+        for number in range(1000):
+            await here.accept(f"key-{number}")
+        await here.pass_time(10)
+
+        assert here.store.looks - before <= 50
+
+
+async def test_mails_that_wait_for_a_slot_keep_their_attempt_when_the_provider_goes_away() -> None:
+    async with office() as here:
+        here.mailer.gate.clear()
+        under_way = [await here.accept(f"key-{number}") for number in range(SLOTS)]
+        waiting = [await here.accept(f"later-{number}") for number in range(10)]
+        await here.settle()
+        here.mailer.away = True
+        here.mailer.gate.set()
+        await here.pass_time(60)
+
+        assert [here.now(each).open_attempts for each in under_way] == [1] * SLOTS
+        assert [here.now(each).attempts for each in waiting] == [0] * 10
 
 
 async def test_what_waits_is_told() -> None:
@@ -244,4 +271,4 @@ async def test_what_waits_is_told() -> None:
 
         latest = here.telling.backlogs[-1]
         assert latest.depth == 2
-        assert latest.oldest_seconds >= 28
+        assert latest.oldest_seconds >= 20
