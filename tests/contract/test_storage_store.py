@@ -3,9 +3,10 @@
 import asyncio
 import traceback
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import JSON, Column, Connection, MetaData, Table, Text, func, insert, select
 
 from chassis.storage.changes import (
     Absent,
@@ -183,6 +184,20 @@ async def test_values_come_back_as_they_were_written(store: Store) -> None:
 
     found = await store.read(lambda connection: connection.execute(select(ACCOUNTS)).one())
     assert found._asdict() == {**row, "closed": False, "lease_until": 1}
+
+
+async def test_values_of_types_that_sqlalchemy_converts_are_converted(database_url: str) -> None:
+    metadata = MetaData()
+    notes = Table("notes", metadata, Column("id", Text, primary_key=True), Column("body", JSON))
+    async with AsyncExitStack() as stack:
+        store = await open_store(database_url, metadata=metadata)
+        stack.push_async_callback(store.close)
+        await store.transact(metadata.create_all)
+
+        await store.commit(Change((), (Insert(notes, {"id": "a", "body": {"seen": [1, None]}}),)))
+        await store.commit(Change((), (Update(notes, {"id": "a"}, {"body": {"seen": []}}),)))
+
+        assert await store.read(lambda connection: connection.scalar(select(notes.c.body))) == {"seen": []}
 
 
 async def test_an_update_or_delete_of_a_row_that_is_not_there_changes_nothing(store: Store) -> None:
