@@ -4,6 +4,7 @@ from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
+from chassis.telemetry import spans
 from chassis.wire import fingerprint
 from kernel.errors import Reason, Refusal
 from payment_svc import wire
@@ -20,14 +21,15 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     async def ChargePayment(
         self, request: payment_service_pb2.ChargePaymentRequest, context: Context
     ) -> payment_service_pb2.ChargePaymentResponse:
-        key = Request(caller.current(), "ChargePayment", request.request_id, wire.charge_fingerprint(request))
+        key = _key("ChargePayment", request.request_id, wire.charge_fingerprint(request))
         payment = await self._cases.charge(wire.charge_from_wire(request), key)
         return payment_service_pb2.ChargePaymentResponse(payment=wire.payment_to_wire(payment))
 
     async def ConfirmPayment(
         self, request: payment_service_pb2.ConfirmPaymentRequest, context: Context
     ) -> payment_service_pb2.ConfirmPaymentResponse:
-        payment = await self._cases.confirm(request.payment_id.lower(), _key("ConfirmPayment", request))
+        key = _key("ConfirmPayment", request.request_id, fingerprint(request))
+        payment = await self._cases.confirm(request.payment_id.lower(), key)
         return payment_service_pb2.ConfirmPaymentResponse(payment=wire.payment_to_wire(payment))
 
     async def CapturePayment(
@@ -38,13 +40,15 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     async def CancelPayment(
         self, request: payment_service_pb2.CancelPaymentRequest, context: Context
     ) -> payment_service_pb2.CancelPaymentResponse:
-        payment = await self._cases.cancel(request.payment_id.lower(), _key("CancelPayment", request))
+        key = _key("CancelPayment", request.request_id, fingerprint(request))
+        payment = await self._cases.cancel(request.payment_id.lower(), key)
         return payment_service_pb2.CancelPaymentResponse(payment=wire.payment_to_wire(payment))
 
     async def RefundPayment(
         self, request: payment_service_pb2.RefundPaymentRequest, context: Context
     ) -> payment_service_pb2.RefundPaymentResponse:
-        refunded = await self._cases.refund(wire.refund_from_wire(request), _key("RefundPayment", request))
+        key = _key("RefundPayment", request.request_id, fingerprint(request))
+        refunded = await self._cases.refund(wire.refund_from_wire(request), key)
         return payment_service_pb2.RefundPaymentResponse(
             refund=wire.refund_to_wire(refunded.refund), payment=wire.payment_to_wire(refunded.payment)
         )
@@ -73,12 +77,6 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         return payment_service_pb2.IngestStripeEventResponse(event_id=ingested.event_id, duplicate=ingested.duplicate)
 
 
-_Keyed = (
-    payment_service_pb2.CancelPaymentRequest
-    | payment_service_pb2.ConfirmPaymentRequest
-    | payment_service_pb2.RefundPaymentRequest
-)
-
-
-def _key(method: str, request: _Keyed) -> Request:
-    return Request(caller.current(), method, request.request_id, fingerprint(request))
+def _key(method: str, request_id: str, said: str) -> Request:
+    span = spans.current()
+    return Request(caller.current(), method, request_id, said, "" if span is None else span.traceparent())

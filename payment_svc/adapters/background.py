@@ -1,10 +1,9 @@
-"""Work that nobody waits for: without its caller's deadline, in a trace of its own that links back to the caller's."""
+"""Work that nobody waits for, in a trace of its own that links back to what caused it."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from chassis import deadline
 from chassis.service import Tasks
 from chassis.telemetry import spans
 
@@ -23,13 +22,12 @@ class Background:
         self._tasks = tasks
         self._tracer = tracer
 
-    def start(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
-        """Begin the work and return its task."""
-        cause = spans.current()
-        links = () if cause is None else (cause.context(),)
-        return self._tasks.start(self._apart(work, name, links), name)
+    def start(self, work: Coroutine[object, object, T], name: str, cause: str = "") -> asyncio.Task[T]:
+        """Begin the work, linked to the span that starts it and to the traceparent of what caused it."""
+        span = spans.current()
+        links = (None if span is None else span.context(), spans.SpanContext.parse(cause))
+        return self._tasks.start(self._apart(work, name, tuple(link for link in links if link is not None)), name)
 
     async def _apart(self, work: Coroutine[object, object, T], name: str, links: tuple[spans.SpanContext, ...]) -> T:
-        deadline.detach()
         with self._tracer.span(name, "consumer", parent=None, links=links):
             return await work

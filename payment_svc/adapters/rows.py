@@ -36,6 +36,7 @@ def payment_columns(payment: Payment, look_at: datetime | None) -> Columns:
         "currency_code": payment.amount.currency_code,
         "amount": payment.amount.minor_units,
         "intent_id": payment.intent_id,
+        "traceparent": payment.trace,
         "created_at": to_ms(payment.created_at),
         **moving_columns(payment, look_at),
     }
@@ -90,6 +91,7 @@ def payment_of(row: Row[Any], refunds: Sequence[Row[Any]]) -> Payment:
         decline=decline,
         created_at=from_ms(row.created_at),
         updated_at=from_ms(row.updated_at),
+        trace=row.traceparent,
         refunds=tuple(_refund_of(each, currency_code) for each in refunds),
         client_secret=row.client_secret,
     )
@@ -101,6 +103,7 @@ def refund_columns(refund: Refund, look_at: datetime | None) -> Columns:
         "refund_id": refund.refund_id,
         "payment_id": refund.payment_id,
         "amount": refund.amount.minor_units,
+        "traceparent": refund.trace,
         "created_at": to_ms(refund.created_at),
         **moving_refund_columns(refund, look_at),
     }
@@ -155,4 +158,5 @@ def _refund_of(row: Row[Any], currency_code: str) -> Refund:
         send=row.send,
         created_at=from_ms(row.created_at),
         updated_at=from_ms(row.updated_at),
+        trace=row.traceparent,
     )

@@ -13,8 +13,8 @@ from payment_svc.adapters.stripe_amounts import to_stripe
 from payment_svc.adapters.stripe_line import StripeLine
 from payment_svc.adapters.stripe_objects import UNREADABLE, intent_of, refund_of
 from payment_svc.adapters.stripe_problem import Problem, judge
-from payment_svc.app.ports import AmountRefused, CurrencyRefused, NewIntent, Refused, WrongState
-from payment_svc.domain.intent import Decline, Intent, ProviderRefund
+from payment_svc.app.ports import AmountRefused, CurrencyRefused, Refused, WrongState
+from payment_svc.domain.intent import Decline, Intent, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
 
 T = TypeVar("T")

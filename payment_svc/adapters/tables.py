@@ -34,6 +34,8 @@ PAYMENTS = Table(
     Column("decline_reason", String(100)),
     Column("decline_message", Text),
     Column("failure_id", String(255)),
+    # Of the call that first asked for it, so that what happens later is found from there.
+    Column("traceparent", String(60), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     # When the worker reads the intent unasked; null when nothing can change any more by itself.
@@ -57,6 +59,7 @@ REFUNDS = Table(
     # Empty until Stripe has made it.
     Column("provider_refund_id", String(255), nullable=False),
     Column("send", Integer, nullable=False),
+    Column("traceparent", String(60), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     # When the worker sees to it again; null when it is done with.

@@ -12,7 +12,7 @@ from payment_svc.app.manage import CancelPayment, ConfirmPayment, ReadPayments
 from payment_svc.app.ports import AmountRules, EventReader, EventStore, PaymentGateway, PaymentStore
 from payment_svc.app.refund import Refunded, RefundPayment, Refunds
 from payment_svc.app.resume import Resume, ResumePorts
-from payment_svc.app.runs import Runs, Starter
+from payment_svc.app.runs import Background, Runs, Starter
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
 
@@ -40,7 +40,7 @@ class Ports:
     payments: PaymentStore
     events: EventStore
     tasks: Starter
-    background: Starter
+    background: Background
     clock: Clock
     ids: Ids
     remaining: Callable[[float], float]

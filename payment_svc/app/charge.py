@@ -15,7 +15,6 @@ from payment_svc.app.ports import (
     AmountRules,
     CurrencyRefused,
     KeySpent,
-    NewIntent,
     PaymentGateway,
     PaymentStore,
     Refused,
@@ -31,7 +30,7 @@ from payment_svc.app.refusals import (
 )
 from payment_svc.app.runs import Runs
 from payment_svc.app.schedule import Schedule
-from payment_svc.domain.intent import Intent
+from payment_svc.domain.intent import Intent, NewIntent
 from payment_svc.domain.keys import create_key
 from payment_svc.domain.payment import Payment, PaymentState, illegal, opened, payment_id_of
 
@@ -112,11 +111,10 @@ class ChargePayment:
         refused = self._ports.amounts.to_charge(charge.amount)
         if refused is not None:
             raise amount_refused(charge.amount, refused)
-        intent = await self._intent(charge)
+        new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
+        intent = await self._intent(new)
         now = now_of(self._ports.clock)
-        payment = opened(
-            intent, order_id=charge.order_id, amount=charge.amount, payment_method=charge.payment_method, now=now
-        )
+        payment = opened(new, intent, payment_method=charge.payment_method, now=now, trace=request.trace)
         # Only once the id is kept may money move: whatever happens from here on is settled by reading this intent.
         if not await self._ports.store.add(payment, self._ports.schedule.after(now, now), request):
             return None
@@ -141,11 +139,10 @@ class ChargePayment:
             return None
         return await self._ports.attempts.drive(retried, charge.not_after, fresh=True)
 
-    async def _intent(self, charge: Charge) -> Intent:
+    async def _intent(self, new: NewIntent) -> Intent:
         """Make the intent. An answer that was lost is asked for again under the same key, which makes no second one."""
-        new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
         patience = Patience(self._ports.clock)
-        key, retry_after = create_key(charge.order_id), 0.0
+        key, retry_after = create_key(new.order_id), 0.0
         for pause in PAUSES:
             if not await patience.wait(max(pause, retry_after)):
                 break
@@ -153,10 +150,10 @@ class ChargePayment:
                 case Done(intent):
                     return intent
                 case NotDone(refused):
-                    raise _refused(refused, charge)
+                    raise _refused(refused, new)
                 case KeySpent():
                     # At worst this leaves an unconfirmed intent behind, on which no money can move.
-                    key = create_key(charge.order_id, self._ports.ids.new())
+                    key = create_key(new.order_id, self._ports.ids.new())
                 case Unknown() as unknown:
                     retry_after = unknown.retry_after or 0.0
         raise unavailable("Stripe cannot be reached now; nothing was charged. Repeat the request.", retry_after)
@@ -170,11 +167,11 @@ def _other_amount(payment: Payment, charge: Charge) -> Refusal:
     )
 
 
-def _refused(refused: AmountRefused | CurrencyRefused | Refused, charge: Charge) -> Refusal:
+def _refused(refused: AmountRefused | CurrencyRefused | Refused, new: NewIntent) -> Refusal:
     match refused:
         case AmountRefused():
-            return amount_refused(charge.amount, refused)
+            return amount_refused(new.amount, refused)
         case CurrencyRefused():
-            return currency_refused(charge.amount)
+            return currency_refused(new.amount)
         case Refused(code):
-            return provider_refused(charge.order_id, code)
+            return provider_refused(new.order_id, code)

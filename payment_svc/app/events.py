@@ -8,7 +8,7 @@ from kernel.errors import Refusal
 from payment_svc.app.moment import now_of
 from payment_svc.app.ports import EventReader, EventStore, PaymentStore, ProviderEvent
 from payment_svc.app.refund import Refunds
-from payment_svc.app.runs import Starter
+from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
 from payment_svc.domain.payment import FINAL, Payment
@@ -93,14 +93,14 @@ class IngestEvent:
         reader: EventReader,
         events: EventStore,
         apply: ApplyEvent,
-        tasks: Starter,
+        background: Background,
         clock: Clock,
         schedule: Schedule,
     ) -> None:
         self._reader = reader
         self._events = events
         self._apply = apply
-        self._tasks = tasks
+        self._background = background
         self._clock = clock
         self._schedule = schedule
 
@@ -113,12 +113,12 @@ class IngestEvent:
         """
         now = now_of(self._clock)
         event = self._reader.read(payload, signature, now)
-        matters = await self._apply.subject(event) is not None
-        look_at = self._schedule.after(now, now) if matters else None
+        payment = await self._apply.subject(event)
+        look_at = None if payment is None else self._schedule.after(now, now)
         if not await self._events.add_event(event, now, look_at):
             return Ingested(event.event_id, duplicate=True)
-        if matters:
-            self._tasks.start(self._applied(event), "apply_event")
+        if payment is not None:
+            self._background.start(self._applied(event), "apply_event", payment.trace)
         return Ingested(event.event_id, duplicate=False)
 
     async def _applied(self, event: ProviderEvent) -> None:

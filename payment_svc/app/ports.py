@@ -1,12 +1,12 @@
 """What the use cases need from the outside: a provider that moves money, and somewhere to keep payments and events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.domain.intent import Decline, Intent, ProviderRefund
+from payment_svc.domain.intent import Decline, Intent, NewIntent, ProviderRefund
 from payment_svc.domain.payment import Payment
 from payment_svc.domain.refund import Refund
 
@@ -53,15 +53,6 @@ class Refused:
     """
 
     code: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewIntent:
-    """What an intent is made for."""
-
-    payment_id: str
-    order_id: str
-    amount: Money
 
 
 class PaymentGateway(Protocol):
@@ -121,12 +112,14 @@ class Request:
         method: The command, "ChargePayment".
         request_id: The key.
         fingerprint: What the request said.
+        trace: The W3C traceparent of the call; empty for none.
     """
 
     caller: str
     method: str
     request_id: str
     fingerprint: str
+    trace: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

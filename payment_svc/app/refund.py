@@ -184,14 +184,14 @@ class RefundPayment:
                 raise payment_not_found(order.payment_id)
             if found.use is not None:
                 return Refunded(payment.refund(found.use.subject_id), payment)
-            refund = self._new(payment, order)
+            refund = self._new(payment, order, request.trace)
             after = payment.with_refund(refund, refund.created_at)
             look_at = self._schedule.after(refund.created_at, refund.created_at)
             if await self._store.add_refund(after, refund, look_at, request):
                 return await self._refunds.carry_out(after, refund, fresh=True)
         raise unavailable("The payment is being changed by others; try again.")
 
-    def _new(self, payment: Payment, order: RefundOrder) -> Refund:
+    def _new(self, payment: Payment, order: RefundOrder, trace: str) -> Refund:
         amount = order.amount or payment.refundable
         if amount.currency_code != payment.amount.currency_code:
             raise Refusal.of_field("amount.currency_code", f"the payment was taken in {payment.amount.currency_code}")
@@ -210,4 +210,5 @@ class RefundPayment:
             send=1,
             created_at=now,
             updated_at=now,
+            trace=trace,
         )

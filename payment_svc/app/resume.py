@@ -10,7 +10,7 @@ from payment_svc.app.events import ApplyEvent
 from payment_svc.app.moment import now_of
 from payment_svc.app.ports import EventStore, PaymentStore
 from payment_svc.app.refund import Refunds
-from payment_svc.app.runs import Starter
+from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
 from payment_svc.domain.errors import Contradiction
@@ -30,7 +30,7 @@ class ResumePorts:
     settlement: Settlement
     refunds: Refunds
     apply: ApplyEvent
-    background: Starter
+    background: Background
     clock: Clock
     schedule: Schedule
 
@@ -70,16 +70,18 @@ class Resume:
             if not await self._done(ports.apply(event), "event", event.event_id):
                 await ports.events.put_off_event(event.event_id, ports.schedule.after(received_at, now))
         for payment, refund in await ports.payments.due_refunds(now, _MOST):
-            await self._done(ports.refunds.carry_out(payment, refund, fresh=False), "refund", refund.refund_id)
+            await self._done(
+                ports.refunds.carry_out(payment, refund, fresh=False), "refund", refund.refund_id, refund.trace
+            )
             await ports.payments.put_off_refund(refund.refund_id, ports.schedule.after(refund.created_at, now))
         for payment in await ports.payments.due_payments(now, _MOST):
-            await self._done(ports.settlement.read(payment), "payment", payment.payment_id)
+            await self._done(ports.settlement.read(payment), "payment", payment.payment_id, payment.trace)
             await ports.payments.put_off_payment(payment.payment_id, ports.schedule.after(payment.updated_at, now))
 
-    async def _done(self, work: Coroutine[object, object, object], kind: str, subject: str) -> bool:
+    async def _done(self, work: Coroutine[object, object, object], kind: str, subject: str, cause: str = "") -> bool:
         """Do one piece of work and say whether it came to an end; one that fails does not keep the others waiting."""
         try:
-            await self._ports.background.start(work, f"resume_{kind}")
+            await self._ports.background.start(work, f"resume_{kind}", cause)
         except Refusal as refusal:
             _logger.warning("resume.delayed", extra={"kind": kind, "subject": subject, "cause": refusal.message})
         except Contradiction as contradiction:

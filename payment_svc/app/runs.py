@@ -21,6 +21,14 @@ class Starter(Protocol):
         ...
 
 
+class Background(Protocol):
+    """Starts work that nobody waits for."""
+
+    def start(self, work: Coroutine[object, object, T], name: str, cause: str = "") -> asyncio.Task[T]:
+        """Begin the work, linked to the W3C traceparent of what caused it, and return its task."""
+        ...
+
+
 class Runs(Generic[T]):
     """The runs of one kind of command in this process; other processes are kept apart by the database's guards.
 

@@ -50,6 +50,21 @@ class Decline:
 
 
 @dataclass(frozen=True, slots=True)
+class NewIntent:
+    """What an intent is made for.
+
+    Attributes:
+        payment_id: Our payment.
+        order_id: Our order.
+        amount: What is to be paid.
+    """
+
+    payment_id: str
+    order_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """A PaymentIntent as the provider has it.
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from payment_svc.domain.errors import Contradiction
-from payment_svc.domain.intent import Decline, Intent, IntentStatus
+from payment_svc.domain.intent import Decline, Intent, IntentStatus, NewIntent
 from payment_svc.domain.refund import Refund
 
 # Any UUID will do, as long as it never changes: payment ids are made from it.
@@ -84,6 +84,7 @@ class Payment:
         decline: Why the latest attempt failed, if it did.
         created_at: When it was first asked for, to the millisecond.
         updated_at: When it last changed.
+        trace: The W3C traceparent of the call that first asked for it; empty for none.
         refunds: Oldest first.
         client_secret: What the customer's browser needs while the state is ACTION_REQUIRED. Not in the repr.
     """
@@ -102,6 +103,7 @@ class Payment:
     decline: Decline | None
     created_at: datetime
     updated_at: datetime
+    trace: str = ""
     refunds: tuple[Refund, ...] = ()
     client_secret: str = field(default="", repr=False)
 
@@ -213,24 +215,24 @@ class Payment:
         return replace(self, version=self.version + 1, refunds=refunds, refunded=refunded, updated_at=now)
 
 
-def opened(intent: Intent, *, order_id: str, amount: Money, payment_method: str, now: datetime) -> Payment:
+def opened(new: NewIntent, intent: Intent, *, payment_method: str, now: datetime, trace: str = "") -> Payment:
     """Return the payment of an order whose intent was just made, with its first attempt open.
 
     Raises:
         Contradiction: The intent is not what was asked for, or money has moved on it already.
     """
-    payment_id = payment_id_of(order_id)
-    check_intent(intent, payment_id, order_id, amount)
+    check_intent(intent, new.payment_id, new.order_id, new.amount)
     if intent.status is not IntentStatus.UNCONFIRMED:
-        raise Contradiction(f"the new intent {intent.intent_id} of order {order_id} is already {intent.status}")
+        raise Contradiction(f"the new intent {intent.intent_id} of order {new.order_id} is already {intent.status}")
+    nothing = Money.zero(new.amount.currency_code)
     return Payment(
-        payment_id=payment_id,
-        order_id=order_id,
+        payment_id=new.payment_id,
+        order_id=new.order_id,
         version=1,
         state=PaymentState.PENDING,
-        amount=amount,
-        captured=Money.zero(amount.currency_code),
-        refunded=Money.zero(amount.currency_code),
+        amount=new.amount,
+        captured=nothing,
+        refunded=nothing,
         intent_id=intent.intent_id,
         attempt=1,
         payment_method=payment_method,
@@ -238,6 +240,7 @@ def opened(intent: Intent, *, order_id: str, amount: Money, payment_method: str,
         decline=None,
         created_at=now,
         updated_at=now,
+        trace=trace,
     )
 
 

@@ -21,6 +21,7 @@ class Refund:
         send: Number of the idempotency key in use, from 1.
         created_at: When it was asked for, to the millisecond.
         updated_at: When it last changed.
+        trace: The W3C traceparent of the call that asked for it; empty for none.
     """
 
     refund_id: str
@@ -31,6 +32,7 @@ class Refund:
     send: int
     created_at: datetime
     updated_at: datetime
+    trace: str = ""
 
     @property
     def counts(self) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.ports import CurrencyRefused, KeySpent, NewIntent, Refused, WrongState
-from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, RefundState
+from payment_svc.app.ports import CurrencyRefused, KeySpent, Refused, WrongState
+from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, NewIntent, RefundState
 from payment_svc.domain.refund import Refund
 from tests.fakes.payment_gateway import DECLINED, EXPIRED, MISSING, THREE_D_SECURE, VISA, Fault
 from tests.fakes.payment_providers import InMemory, Provider, over_http

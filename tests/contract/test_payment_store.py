@@ -50,6 +50,7 @@ def payment(number: int = 1, **changes: object) -> Payment:
         decline=None,
         created_at=_NOW + timedelta(milliseconds=number),
         updated_at=_NOW,
+        trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # its own fields
 

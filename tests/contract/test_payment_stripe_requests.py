@@ -13,8 +13,7 @@ from chassis.http import Answer, HttpTransport
 from chassis.telemetry.metrics import Metrics
 from kernel.money import Money
 from payment_svc.adapters.stripe_gateway import StripeGateway
-from payment_svc.app.ports import NewIntent
-from payment_svc.domain.intent import RefundState
+from payment_svc.domain.intent import NewIntent, RefundState
 from payment_svc.domain.refund import Refund
 from sandbox.schema import SchemaBook
 from sandbox.stripe.forms import parse_form, typed

@@ -20,7 +20,7 @@ from kernel.money import Money
 from payment_svc import wire
 from payment_svc.app.ports import AmountRefused
 from payment_svc.app.refusals import amount_refused
-from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus
+from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, NewIntent
 from payment_svc.domain.payment import Payment, opened, payment_id_of
 
 _SERVICE = payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"]
@@ -62,7 +62,8 @@ def consumer() -> Iterator[Consumer]:
 
 
 def payment(intent: Intent | None = None) -> Payment:
-    made = opened(_intent(IntentStatus.UNCONFIRMED), order_id=_ORDER, amount=_AMOUNT, payment_method="pm_1", now=_NOW)
+    new = NewIntent(payment_id_of(_ORDER), _ORDER, _AMOUNT)
+    made = opened(new, _intent(IntentStatus.UNCONFIRMED), payment_method="pm_1", now=_NOW)
     return made if intent is None else made.seen(intent, _NOW)
 
 

@@ -10,12 +10,13 @@ from typing import TypeVar, cast
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_amounts import StripeAmounts
-from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, NewIntent, Refused, WrongState
+from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, Refused, WrongState
 from payment_svc.domain.intent import (
     Decline,
     DeclineKind,
     Intent,
     IntentStatus,
+    NewIntent,
     ProviderRefund,
     RefundState,
 )

@@ -12,6 +12,7 @@ from typing import Any, cast
 from chassis.service import Tasks
 from chassis.storage.store import Store, open_store
 from kernel.money import Money
+from payment_svc.adapters.background import Background
 from payment_svc.adapters.payments_store import StoredPayments
 from payment_svc.adapters.stripe_amounts import StripeAmounts
 from payment_svc.adapters.stripe_events import StripeEvents
@@ -23,6 +24,7 @@ from payment_svc.app.refund import Refunded, RefundOrder
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.payment import Payment
 from tests.fakes.payment_gateway import VISA, FakeGateway
+from tests.fakes.telemetry_sink import recording_tracer
 
 SETTLE_AFTER = timedelta(seconds=30)
 
@@ -178,7 +180,7 @@ def _cases(world: PaymentWorld, gateway: PaymentGateway, payments: PaymentStore)
         payments=payments,
         events=world.payments,
         tasks=world.tasks,
-        background=world.tasks,
+        background=Background(world.tasks, recording_tracer("payment")[0]),
         clock=world.clock,
         ids=world.ids,
         remaining=lambda at_most: min(at_most, world.patience),

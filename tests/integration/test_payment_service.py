@@ -14,7 +14,8 @@ from ordermesh.type.v1 import money_pb2
 from stripe import WebhookSignature
 
 from chassis.errors import refusal_of
-from chassis.telemetry.setup import start_telemetry
+from chassis.telemetry.setup import SPANS_FILE, start_telemetry
+from chassis.telemetry.store import SpanStore
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from payment_svc.__main__ import running
@@ -280,6 +281,31 @@ async def test_without_webhooks_the_worker_finds_what_the_customer_did(tmp_path:
         await authenticate(world, waiting)
 
         await payments.until(waiting.payment_id, lambda now: now.state == _SUCCEEDED)
+
+
+async def test_what_happens_later_is_found_from_the_trace_of_the_call_that_began_it(
+    tmp_path: Path, world: World
+) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    async with service(tmp_path, world, PAYMENT_SETTLE_SECONDS="0.1") as payments:
+        request = payment_service_pb2.ChargePaymentRequest(
+            request_id="r1", order_id=_ORDER, amount=euros(1099), payment_method="pm_card_authenticationRequired"
+        )
+        metadata = (("traceparent", f"00-{trace_id}-b7ad6b7169203331-01"),)
+        waiting = (await payments.stub.ChargePayment(request, timeout=10, metadata=metadata)).payment
+        await authenticate(world, waiting)
+        await payments.until(waiting.payment_id, lambda now: now.state == _SUCCEEDED)
+
+    spans = SpanStore(tmp_path / SPANS_FILE)
+    during, afterwards = spans.trace(trace_id), spans.linked([trace_id])
+    spans.close()
+    names = {span.name for span in during}
+    assert names == {
+        "ordermesh.payment.v1.PaymentService/ChargePayment",
+        "POST create_payment_intent",
+        "POST confirm_payment_intent",
+    }
+    assert {span.name for span in afterwards} >= {"resume_payment"}
 
 
 async def authenticate(world: World, payment: payment_pb2.Payment) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from payment_svc.domain.errors import Contradiction
-from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, ProviderRefund, RefundState
+from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, NewIntent, ProviderRefund, RefundState
 from payment_svc.domain.keys import confirm_key, create_key, refund_key
 from payment_svc.domain.payment import FINAL, MOVES, Payment, PaymentState, opened, payment_id_of
 from payment_svc.domain.refund import Refund
@@ -19,6 +19,7 @@ _NOW = datetime(2026, 11, 23, tzinfo=UTC)
 _LATER = _NOW + timedelta(seconds=1)
 _AMOUNT = Money("EUR", 1099)
 _NOTHING = Money("EUR", 0)
+_NEW = NewIntent(payment_id_of(_ORDER), _ORDER, _AMOUNT)
 
 
 def intent(status: IntentStatus = IntentStatus.UNCONFIRMED, **changes: object) -> Intent:
@@ -32,7 +33,7 @@ def failure(failure_id: str = "ch_1") -> Decline:
 
 
 def payment(state: PaymentState = PaymentState.PENDING, **changes: object) -> Payment:
-    made = opened(intent(), order_id=_ORDER, amount=_AMOUNT, payment_method="pm_1", now=_NOW)
+    made = opened(_NEW, intent(), payment_method="pm_1", now=_NOW)
     captured = _AMOUNT if state is PaymentState.SUCCEEDED else _NOTHING
     decline = failure() if state is PaymentState.DECLINED else None
     return replace(made, state=state, captured=captured, decline=decline, **changes)  # type: ignore[arg-type]  # its own
@@ -58,7 +59,7 @@ def test_a_new_payment_has_its_first_attempt_open() -> None:
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status is not IntentStatus.UNCONFIRMED])
 def test_a_new_payment_is_not_opened_on_an_intent_that_has_moved(status: IntentStatus) -> None:
     with pytest.raises(Contradiction):
-        opened(intent(status), order_id=_ORDER, amount=_AMOUNT, payment_method="pm_1", now=_NOW)
+        opened(_NEW, intent(status), payment_method="pm_1", now=_NOW)
 
 
 _MEANING = {

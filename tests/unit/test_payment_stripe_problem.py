@@ -13,8 +13,8 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_gateway import StripeGateway
 from payment_svc.adapters.stripe_problem import judge
-from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, NewIntent, Refused, WrongState
-from payment_svc.domain.intent import Decline, DeclineKind, IntentStatus
+from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, Refused, WrongState
+from payment_svc.domain.intent import Decline, DeclineKind, IntentStatus, NewIntent
 from tests.fakes.telemetry_sink import recording_tracer
 
 _INTENT: dict[str, Any] = {
