@@ -80,7 +80,7 @@ def _on_sqlite(url: URL, body: Callable[[Connection], T]) -> T:
 
 
 async def _on_postgres(url: URL, body: Callable[[Connection], T]) -> T:
-    from chassis.storage import postgres  # noqa: PLC0415  (10 MB, for those who use it)
+    from chassis.storage import postgres  # noqa: PLC0415  (16 MB, for those who use it)
 
     engine = postgres.engine(url, readonly=False, connections=1, command_seconds=None)
     try:

@@ -111,7 +111,7 @@ async def open_store(
 
 
 def _database(url: URL) -> Database:
-    """Return the adapter for the URL. Only the one that is used is imported: asyncpg and its engine cost 10 MB."""
+    """Return the adapter for the URL. Only the one that is used is imported: asyncpg and its engine cost 16 MB."""
     match url.get_backend_name():
         case "sqlite":
             from chassis.storage.sqlite import SqliteDatabase  # noqa: PLC0415  (see above)
