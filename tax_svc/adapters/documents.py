@@ -1,8 +1,9 @@
 """Tax documents in the service's own tables."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Row, and_, bindparam, func, literal, select
 
 from chassis.storage.changes import (
     Absent,
@@ -12,7 +13,6 @@ from chassis.storage.changes import (
     Insert,
     StorageUnavailable,
 )
-from chassis.storage.request_keys import RequestKey, find_request
 from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
@@ -24,6 +24,23 @@ from tax_svc.domain import Document, DocumentState
 _METHOD = "CommitTax"
 _RETRY_SECONDS = 1.0
 
+# One row always: the fingerprint of the key, if it was used, and the document that it stands for or that the order has.
+# Built once and asked in one go, because it stands before every commit.
+_KEY, _DOCUMENT = REQUEST_KEYS.c, TAX_DOCUMENTS.c
+_EARLIER = select(_KEY.fingerprint, TAX_DOCUMENTS).select_from(
+    select(literal(1))
+    .subquery()
+    .outerjoin(
+        REQUEST_KEYS,
+        and_(
+            _KEY.caller == bindparam("caller_"),
+            _KEY.method == bindparam("method_"),
+            _KEY.request_id == bindparam("request_id_"),
+        ),
+    )
+    .outerjoin(TAX_DOCUMENTS, _DOCUMENT.code == func.coalesce(_KEY.subject_id, bindparam("order_id_")))
+)
+
 
 class StoredDocuments:
     """The Documents port on a Store."""
@@ -34,18 +51,17 @@ class StoredDocuments:
 
     async def earlier(self, request: Request, order_id: str) -> Earlier:
         """Return what was done before under the key and for the order, read in one snapshot."""
-
-        def read(connection: Connection) -> Earlier:
-            used = find_request(connection, REQUEST_KEYS, _key(request))
-            if used is None:
-                return Earlier(None, _document(connection, order_id))
-            fingerprint, code = used
-            return Earlier(fingerprint, _document(connection, code))
-
+        parameters = {
+            "caller_": request.caller,
+            "method_": _METHOD,
+            "request_id_": request.request_id,
+            "order_id_": order_id,
+        }
         try:
-            return await self._store.read(read)
+            row = await self._store.read(lambda connection: connection.execute(_EARLIER, parameters).one())
         except StorageUnavailable as error:
             raise _away() from error
+        return Earlier(row.fingerprint, None if row.code is None else _document(row))
 
     async def add(self, request: Request, document: Document) -> bool:
         """Keep the document and the key that made it; False when the key or the order has one already."""
@@ -88,14 +104,7 @@ class StoredDocuments:
         return int(self._clock.now().timestamp() * 1000)
 
 
-def _key(request: Request) -> RequestKey:
-    return RequestKey(request.caller, _METHOD, request.request_id, request.fingerprint)
-
-
-def _document(connection: Connection, code: str) -> Document | None:
-    row = connection.execute(select(TAX_DOCUMENTS).where(TAX_DOCUMENTS.c.code == code)).first()
-    if row is None:
-        return None
+def _document(row: Row[Any]) -> Document:
     return Document(
         code=row.code,
         state=DocumentState(row.state),
