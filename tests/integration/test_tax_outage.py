@@ -2,6 +2,8 @@
 
 import asyncio
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,16 @@ from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import sandbox_world
 from tests.fakes.tax_samples import basis, order_id
 from tests.fakes.tax_world import LICENSE_KEY, avatax_at
+
+
+@contextmanager
+def caller_waiting(seconds: float) -> Iterator[None]:
+    """Serve a call whose caller waits so long; tests share a context, so that it is ended here."""
+    deadline.begin(seconds)
+    try:
+        yield
+    finally:
+        deadline.detach()
 
 
 async def test_nobody_there_is_unknown() -> None:
@@ -35,17 +47,16 @@ async def test_silence_ends_with_the_budget_and_opens_the_breaker() -> None:
 async def test_a_caller_in_a_hurry_gets_its_answer_in_time_and_says_nothing_about_avatax() -> None:
     async with HttpPeer(silent) as peer, avatax_at(peer.url, quote_seconds=30.0) as avatax:
         for _ in range(4):
-            deadline.begin(0.15)
-            assert isinstance(await avatax.quote(basis()), Unknown)
+            with caller_waiting(0.15):
+                assert isinstance(await avatax.quote(basis()), Unknown)
 
     assert len(peer.requests) == 4
 
 
 async def test_a_caller_with_no_time_left_does_not_bother_avatax() -> None:
     async with HttpPeer(silent) as peer, avatax_at(peer.url) as avatax:
-        deadline.begin(0.06)
-
-        assert isinstance(await avatax.quote(basis()), Unknown)
+        with caller_waiting(0.06):
+            assert isinstance(await avatax.quote(basis()), Unknown)
 
     assert peer.connections == 0
 
