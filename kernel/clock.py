@@ -10,7 +10,7 @@ class Clock(Protocol):
     """Where time comes from."""
 
     def now(self) -> datetime:
-        """Return the wall-clock time, aware, in UTC."""
+        """Return the wall-clock time, aware, in UTC, in whole milliseconds: as finely as our databases keep it."""
         ...
 
     def monotonic(self) -> float:
@@ -26,8 +26,9 @@ class SystemClock:
     """The machine's own time."""
 
     def now(self) -> datetime:
-        """Return the wall-clock time, aware, in UTC."""
-        return datetime.now(UTC)  # noqa: TID251  (the one place that meets the machine's clock)
+        """Return the wall-clock time, aware, in UTC, in whole milliseconds."""
+        now = datetime.now(UTC)  # noqa: TID251  (the one place that meets the machine's clock)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
         """Return seconds since the machine started."""

@@ -42,12 +42,19 @@ class Late:
 
 @dataclass(frozen=True)
 class Slow:
-    """The answer takes that many seconds."""
+    """The call takes that many seconds before it has its effect."""
 
     seconds: float
 
 
-Fault = Lost | Late | Slow | Refusal
+@dataclass(frozen=True)
+class Held:
+    """The call has its effect at once, and is answered when the event is set."""
+
+    until: asyncio.Event
+
+
+Fault = Lost | Late | Slow | Held | Refusal
 
 
 class Faults:
@@ -80,6 +87,10 @@ class Faults:
             case Slow(seconds):
                 await asyncio.sleep(seconds)
                 return act()
+            case Held(until):
+                outcome = act()
+                await until.wait()
+                return outcome
             case Refusal() as refusal:
                 return NotDone(refusal)
             case _:
@@ -127,6 +138,7 @@ class FakePayments:
         charges: How many charges were asked for.
         payments: The payment of each order.
         captures: Every movement of money from a customer, in order.
+        captured: Set at the first of them.
         refunds: Every movement back.
         reads: The request id of every read.
     """
@@ -136,6 +148,7 @@ class FakePayments:
         self.charges = 0
         self.payments: dict[str, Payment] = {}
         self.captures: list[tuple[str, Money]] = []
+        self.captured = asyncio.Event()
         self.refunds: list[tuple[str, Money]] = []
         self.reads: list[str] = []
         self._clock = clock
@@ -189,6 +202,7 @@ class FakePayments:
         payment = self.payments[order_id]
         if payment.state not in {PaymentState.CANCELLED, PaymentState.SUCCEEDED}:
             self.captures.append((order_id, payment.amount))
+            self.captured.set()
             self.payments[order_id] = a_payment(payment.amount, PaymentState.SUCCEEDED, order_id)
 
     def _read(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
