@@ -26,7 +26,7 @@ from notify_svc.adapters import sendgrid
 from notify_svc.adapters.letters import Letters
 from notify_svc.domain.notification import Kind, Notification, OrderSummary, SummaryLine
 from payment_svc.adapters.stripe_gateway import StripeGateway
-from payment_svc.app.ports import NewIntent
+from payment_svc.domain.intent import NewIntent
 from tax_svc.adapters.avatax import Account, AvaTax
 from tax_svc.domain import Basis, BasisLine
 
