@@ -1,11 +1,12 @@
 """Rules that every RPC of the contract keeps, read from the descriptors that the stubs carry."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from buf.validate import validate_pb2
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from ordermesh.notify.v1 import notify_service_pb2
 from ordermesh.order.v1 import order_service_pb2
@@ -185,3 +186,28 @@ def messages_of(message: Descriptor, seen: set[str]) -> set[str]:
 @each_method
 def test_money_and_time_are_never_bare_numbers(method: MethodDescriptor) -> None:
     assert messages_of(method.input_type, set()) | messages_of(method.output_type, set()) == set()
+
+
+# Opaque to whoever reads the contract, and checked where they are taken apart.
+OPAQUE = {"page_token", "signature", "timestamp"}
+
+
+def texts_of(message: Descriptor, seen: set[str]) -> Iterator[tuple[FieldDescriptor, validate_pb2.StringRules]]:
+    """Yield every text of a message's tree, with the rules for it."""
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        if field.message_type is not None:
+            yield from texts_of(field.message_type, seen)
+        elif field.type == FieldDescriptor.TYPE_STRING and field.name not in OPAQUE:
+            rules = field.GetOptions().Extensions[validate_pb2.field]
+            yield field, rules.repeated.items.string if field.is_repeated else rules.string
+
+
+@each_method
+def test_no_text_may_hold_control_characters(method: MethodDescriptor) -> None:
+    """PostgreSQL cannot store NUL; the others could steer a terminal or break a mail's header."""
+    for field, rules in texts_of(method.input_type, set()):
+        guarded = rules.uuid or rules.email or (rules.pattern and not re.search(rules.pattern, "a\x00\nb"))
+        assert guarded, field.full_name

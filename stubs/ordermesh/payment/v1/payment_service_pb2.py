@@ -29,7 +29,7 @@ from ordermesh.payment.v1 import payment_pb2 as ordermesh_dot_payment_dot_v1_dot
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ordermesh/payment/v1/payment_service.proto\x12\x14ordermesh.payment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/payment/v1/payment.proto\x1a\x1dordermesh/type/v1/money.proto\"\x9f\x02\n\x14\x43hargePaymentRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12\x44\n\x0epayment_method\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x10\x04\x18\x64\x32\x12^pm_[A-Za-z0-9_]+$R\rpaymentMethod\x12\x37\n\tnot_after\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08notAfter\"P\n\x15\x43hargePaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"k\n\x15\x43onfirmPaymentRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"Q\n\x16\x43onfirmPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\x9d\x01\n\x15\x43\x61pturePaymentRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\x12\x30\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"Q\n\x16\x43\x61pturePaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"j\n\x14\x43\x61ncelPaymentRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"P\n\x15\x43\x61ncelPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\x9c\x01\n\x14RefundPaymentRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\x12\x30\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"\x86\x01\n\x15RefundPaymentResponse\x12\x34\n\x06refund\x18\x01 \x01(\x0b\x32\x1c.ordermesh.payment.v1.RefundR\x06refund\x12\x37\n\x07payment\x18\x02 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"<\n\x11GetPaymentRequest\x12\'\n\npayment_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"M\n\x12GetPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\x8c\x01\n\x13ListPaymentsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"y\n\x14ListPaymentsResponse\x12\x39\n\x08payments\x18\x01 \x03(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"k\n\x18IngestStripeEventRequest\x12%\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x10R\x07payload\x12(\n\tsignature\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0fR\tsignature\"T\n\x19IngestStripeEventResponse\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12\x1c\n\tduplicate\x18\x02 \x01(\x08R\tduplicate2\xd6\x07\n\x0ePaymentService\x12m\n\rChargePayment\x12*.ordermesh.payment.v1.ChargePaymentRequest\x1a+.ordermesh.payment.v1.ChargePaymentResponse\"\x03\x90\x02\x02\x12p\n\x0e\x43onfirmPayment\x12+.ordermesh.payment.v1.ConfirmPaymentRequest\x1a,.ordermesh.payment.v1.ConfirmPaymentResponse\"\x03\x90\x02\x02\x12p\n\x0e\x43\x61pturePayment\x12+.ordermesh.payment.v1.CapturePaymentRequest\x1a,.ordermesh.payment.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12m\n\rCancelPayment\x12*.ordermesh.payment.v1.CancelPaymentRequest\x1a+.ordermesh.payment.v1.CancelPaymentResponse\"\x03\x90\x02\x02\x12m\n\rRefundPayment\x12*.ordermesh.payment.v1.RefundPaymentRequest\x1a+.ordermesh.payment.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\x92\x01\n\nGetPayment\x12\'.ordermesh.payment.v1.GetPaymentRequest\x1a(.ordermesh.payment.v1.GetPaymentResponse\"1\x90\x02\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/payments/{payment_id}b\x07payment\x12\x82\x01\n\x0cListPayments\x12).ordermesh.payment.v1.ListPaymentsRequest\x1a*.ordermesh.payment.v1.ListPaymentsResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/payments\x12y\n\x11IngestStripeEvent\x12..ordermesh.payment.v1.IngestStripeEventRequest\x1a/.ordermesh.payment.v1.IngestStripeEventResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ordermesh/payment/v1/payment_service.proto\x12\x14ordermesh.payment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/payment/v1/payment.proto\x1a\x1dordermesh/type/v1/money.proto\"\xaf\x02\n\x14\x43hargePaymentRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12\x44\n\x0epayment_method\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x10\x04\x18\x64\x32\x12^pm_[A-Za-z0-9_]+$R\rpaymentMethod\x12\x37\n\tnot_after\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08notAfter\"P\n\x15\x43hargePaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"{\n\x15\x43onfirmPaymentRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"Q\n\x16\x43onfirmPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\xad\x01\n\x15\x43\x61pturePaymentRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\x12\x30\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"Q\n\x16\x43\x61pturePaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"z\n\x14\x43\x61ncelPaymentRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"P\n\x15\x43\x61ncelPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\xac\x01\n\x14RefundPaymentRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\'\n\npayment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\x12\x30\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"\x86\x01\n\x15RefundPaymentResponse\x12\x34\n\x06refund\x18\x01 \x01(\x0b\x32\x1c.ordermesh.payment.v1.RefundR\x06refund\x12\x37\n\x07payment\x18\x02 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"<\n\x11GetPaymentRequest\x12\'\n\npayment_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\tpaymentId\"M\n\x12GetPaymentResponse\x12\x37\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x07payment\"\x8c\x01\n\x13ListPaymentsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"y\n\x14ListPaymentsResponse\x12\x39\n\x08payments\x18\x01 \x03(\x0b\x32\x1d.ordermesh.payment.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"k\n\x18IngestStripeEventRequest\x12%\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x10R\x07payload\x12(\n\tsignature\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0fR\tsignature\"T\n\x19IngestStripeEventResponse\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12\x1c\n\tduplicate\x18\x02 \x01(\x08R\tduplicate2\xd6\x07\n\x0ePaymentService\x12m\n\rChargePayment\x12*.ordermesh.payment.v1.ChargePaymentRequest\x1a+.ordermesh.payment.v1.ChargePaymentResponse\"\x03\x90\x02\x02\x12p\n\x0e\x43onfirmPayment\x12+.ordermesh.payment.v1.ConfirmPaymentRequest\x1a,.ordermesh.payment.v1.ConfirmPaymentResponse\"\x03\x90\x02\x02\x12p\n\x0e\x43\x61pturePayment\x12+.ordermesh.payment.v1.CapturePaymentRequest\x1a,.ordermesh.payment.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12m\n\rCancelPayment\x12*.ordermesh.payment.v1.CancelPaymentRequest\x1a+.ordermesh.payment.v1.CancelPaymentResponse\"\x03\x90\x02\x02\x12m\n\rRefundPayment\x12*.ordermesh.payment.v1.RefundPaymentRequest\x1a+.ordermesh.payment.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\x92\x01\n\nGetPayment\x12\'.ordermesh.payment.v1.GetPaymentRequest\x1a(.ordermesh.payment.v1.GetPaymentResponse\"1\x90\x02\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/payments/{payment_id}b\x07payment\x12\x82\x01\n\x0cListPayments\x12).ordermesh.payment.v1.ListPaymentsRequest\x1a*.ordermesh.payment.v1.ListPaymentsResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/payments\x12y\n\x11IngestStripeEvent\x12..ordermesh.payment.v1.IngestStripeEventRequest\x1a/.ordermesh.payment.v1.IngestStripeEventResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.payment.v1.paymen
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['amount']._loaded_options = None
@@ -45,19 +45,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['payment_method']._loaded_options = None
   _globals['_CHARGEPAYMENTREQUEST'].fields_by_name['payment_method']._serialized_options = b'\272H\032r\030\020\004\030d2\022^pm_[A-Za-z0-9_]+$'
   _globals['_CONFIRMPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CONFIRMPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_CONFIRMPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_CONFIRMPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_CONFIRMPAYMENTREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CANCELPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_CANCELPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_GETPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
@@ -89,37 +89,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSERVICE'].methods_by_name['IngestStripeEvent']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['IngestStripeEvent']._serialized_options = b'\220\002\002'
   _globals['_CHARGEPAYMENTREQUEST']._serialized_start=228
-  _globals['_CHARGEPAYMENTREQUEST']._serialized_end=515
-  _globals['_CHARGEPAYMENTRESPONSE']._serialized_start=517
-  _globals['_CHARGEPAYMENTRESPONSE']._serialized_end=597
-  _globals['_CONFIRMPAYMENTREQUEST']._serialized_start=599
-  _globals['_CONFIRMPAYMENTREQUEST']._serialized_end=706
-  _globals['_CONFIRMPAYMENTRESPONSE']._serialized_start=708
-  _globals['_CONFIRMPAYMENTRESPONSE']._serialized_end=789
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=792
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=949
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=951
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1032
-  _globals['_CANCELPAYMENTREQUEST']._serialized_start=1034
-  _globals['_CANCELPAYMENTREQUEST']._serialized_end=1140
-  _globals['_CANCELPAYMENTRESPONSE']._serialized_start=1142
-  _globals['_CANCELPAYMENTRESPONSE']._serialized_end=1222
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1225
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1381
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1384
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=1518
-  _globals['_GETPAYMENTREQUEST']._serialized_start=1520
-  _globals['_GETPAYMENTREQUEST']._serialized_end=1580
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=1582
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=1659
-  _globals['_LISTPAYMENTSREQUEST']._serialized_start=1662
-  _globals['_LISTPAYMENTSREQUEST']._serialized_end=1802
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=1804
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=1925
-  _globals['_INGESTSTRIPEEVENTREQUEST']._serialized_start=1927
-  _globals['_INGESTSTRIPEEVENTREQUEST']._serialized_end=2034
-  _globals['_INGESTSTRIPEEVENTRESPONSE']._serialized_start=2036
-  _globals['_INGESTSTRIPEEVENTRESPONSE']._serialized_end=2120
-  _globals['_PAYMENTSERVICE']._serialized_start=2123
-  _globals['_PAYMENTSERVICE']._serialized_end=3105
+  _globals['_CHARGEPAYMENTREQUEST']._serialized_end=531
+  _globals['_CHARGEPAYMENTRESPONSE']._serialized_start=533
+  _globals['_CHARGEPAYMENTRESPONSE']._serialized_end=613
+  _globals['_CONFIRMPAYMENTREQUEST']._serialized_start=615
+  _globals['_CONFIRMPAYMENTREQUEST']._serialized_end=738
+  _globals['_CONFIRMPAYMENTRESPONSE']._serialized_start=740
+  _globals['_CONFIRMPAYMENTRESPONSE']._serialized_end=821
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=824
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=997
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=999
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1080
+  _globals['_CANCELPAYMENTREQUEST']._serialized_start=1082
+  _globals['_CANCELPAYMENTREQUEST']._serialized_end=1204
+  _globals['_CANCELPAYMENTRESPONSE']._serialized_start=1206
+  _globals['_CANCELPAYMENTRESPONSE']._serialized_end=1286
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1289
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1461
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1464
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=1598
+  _globals['_GETPAYMENTREQUEST']._serialized_start=1600
+  _globals['_GETPAYMENTREQUEST']._serialized_end=1660
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=1662
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=1739
+  _globals['_LISTPAYMENTSREQUEST']._serialized_start=1742
+  _globals['_LISTPAYMENTSREQUEST']._serialized_end=1882
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=1884
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2005
+  _globals['_INGESTSTRIPEEVENTREQUEST']._serialized_start=2007
+  _globals['_INGESTSTRIPEEVENTREQUEST']._serialized_end=2114
+  _globals['_INGESTSTRIPEEVENTRESPONSE']._serialized_start=2116
+  _globals['_INGESTSTRIPEEVENTRESPONSE']._serialized_end=2200
+  _globals['_PAYMENTSERVICE']._serialized_start=2203
+  _globals['_PAYMENTSERVICE']._serialized_end=3185
 # @@protoc_insertion_point(module_scope)

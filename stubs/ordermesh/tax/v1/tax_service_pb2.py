@@ -27,7 +27,7 @@ from ordermesh.tax.v1 import tax_pb2 as ordermesh_dot_tax_dot_v1_dot_tax__pb2
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1dordermesh/type/v1/money.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xdf\x01\n\x10\x43ommitTaxRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xba\x01\n\x10RefundTaxRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12$\n\x08line_ids\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x07lineIds\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"`\n\x0eVoidTaxRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument2\xef\x02\n\nTaxService\x12V\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x03\x90\x02\x01\x12Y\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x03\x90\x02\x02\x12Y\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x03\x90\x02\x02\x12S\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1dordermesh/type/v1/money.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xef\x01\n\x10\x43ommitTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xe7\x01\n\x10RefundTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x41\n\x08line_ids\x18\x03 \x03(\tB&\xbaH#\x92\x01 \x10\xc8\x01\"\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x07lineIds\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"p\n\x0eVoidTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument2\xef\x02\n\nTaxService\x12V\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x03\x90\x02\x01\x12Y\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x03\x90\x02\x02\x12Y\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x03\x90\x02\x02\x12S\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUOTETAXREQUEST'].fields_by_name['basis']._loaded_options = None
   _globals['_QUOTETAXREQUEST'].fields_by_name['basis']._serialized_options = b'\272H\003\310\001\001'
   _globals['_COMMITTAXREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_COMMITTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_COMMITTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_COMMITTAXREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_COMMITTAXREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_COMMITTAXREQUEST'].fields_by_name['basis']._loaded_options = None
@@ -45,13 +45,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMMITTAXREQUEST'].fields_by_name['charged_tax']._loaded_options = None
   _globals['_COMMITTAXREQUEST'].fields_by_name['charged_tax']._serialized_options = b'\272H\003\310\001\001'
   _globals['_REFUNDTAXREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_REFUNDTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_REFUNDTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_REFUNDTAXREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_REFUNDTAXREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REFUNDTAXREQUEST'].fields_by_name['line_ids']._loaded_options = None
-  _globals['_REFUNDTAXREQUEST'].fields_by_name['line_ids']._serialized_options = b'\272H\006\222\001\003\020\310\001'
+  _globals['_REFUNDTAXREQUEST'].fields_by_name['line_ids']._serialized_options = b'\272H#\222\001 \020\310\001\"\033r\031\020\001\03022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_VOIDTAXREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_VOIDTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_VOIDTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_VOIDTAXREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_VOIDTAXREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_TAXSERVICE'].methods_by_name['QuoteTax']._loaded_options = None
@@ -67,17 +67,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUOTETAXRESPONSE']._serialized_start=221
   _globals['_QUOTETAXRESPONSE']._serialized_end=289
   _globals['_COMMITTAXREQUEST']._serialized_start=292
-  _globals['_COMMITTAXREQUEST']._serialized_end=515
-  _globals['_COMMITTAXRESPONSE']._serialized_start=517
-  _globals['_COMMITTAXRESPONSE']._serialized_end=595
-  _globals['_REFUNDTAXREQUEST']._serialized_start=598
-  _globals['_REFUNDTAXREQUEST']._serialized_end=784
-  _globals['_REFUNDTAXRESPONSE']._serialized_start=786
-  _globals['_REFUNDTAXRESPONSE']._serialized_end=864
-  _globals['_VOIDTAXREQUEST']._serialized_start=866
-  _globals['_VOIDTAXREQUEST']._serialized_end=962
-  _globals['_VOIDTAXRESPONSE']._serialized_start=964
-  _globals['_VOIDTAXRESPONSE']._serialized_end=1040
-  _globals['_TAXSERVICE']._serialized_start=1043
-  _globals['_TAXSERVICE']._serialized_end=1410
+  _globals['_COMMITTAXREQUEST']._serialized_end=531
+  _globals['_COMMITTAXRESPONSE']._serialized_start=533
+  _globals['_COMMITTAXRESPONSE']._serialized_end=611
+  _globals['_REFUNDTAXREQUEST']._serialized_start=614
+  _globals['_REFUNDTAXREQUEST']._serialized_end=845
+  _globals['_REFUNDTAXRESPONSE']._serialized_start=847
+  _globals['_REFUNDTAXRESPONSE']._serialized_end=925
+  _globals['_VOIDTAXREQUEST']._serialized_start=927
+  _globals['_VOIDTAXREQUEST']._serialized_end=1039
+  _globals['_VOIDTAXRESPONSE']._serialized_start=1041
+  _globals['_VOIDTAXRESPONSE']._serialized_end=1117
+  _globals['_TAXSERVICE']._serialized_start=1120
+  _globals['_TAXSERVICE']._serialized_end=1487
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fordermesh/type/v1/address.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\x88\x02\n\x07\x41\x64\x64ress\x12\x1f\n\x05line1\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64R\x05line1\x12\x1d\n\x05line2\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x05line2\x12%\n\x08locality\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32R\x08locality\x12\x38\n\x13\x61\x64ministrative_area\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x12\x61\x64ministrativeArea\x12(\n\x0bpostal_code\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x0bR\npostalCode\x12\x32\n\x0bregion_code\x18\x06 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCodeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fordermesh/type/v1/address.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\xf1\x02\n\x07\x41\x64\x64ress\x12\x34\n\x05line1\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x05line1\x12\x32\n\x05line2\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x05line2\x12:\n\x08locality\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x08locality\x12M\n\x13\x61\x64ministrative_area\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x12\x61\x64ministrativeArea\x12=\n\x0bpostal_code\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17\x18\x0b\x32\x13^[^\\x00-\\x1f\\x7f]*$R\npostalCode\x12\x32\n\x0bregion_code\x18\x06 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCodeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,17 +33,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.type.v1.address_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ADDRESS'].fields_by_name['line1']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['line1']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_ADDRESS'].fields_by_name['line1']._serialized_options = b'\272H\033r\031\020\001\030d2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ADDRESS'].fields_by_name['line2']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['line2']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDRESS'].fields_by_name['line2']._serialized_options = b'\272H\031r\027\030d2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ADDRESS'].fields_by_name['locality']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['locality']._serialized_options = b'\272H\006r\004\020\001\0302'
+  _globals['_ADDRESS'].fields_by_name['locality']._serialized_options = b'\272H\033r\031\020\001\03022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ADDRESS'].fields_by_name['administrative_area']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['administrative_area']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_ADDRESS'].fields_by_name['administrative_area']._serialized_options = b'\272H\031r\027\03022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ADDRESS'].fields_by_name['postal_code']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['postal_code']._serialized_options = b'\272H\004r\002\030\013'
+  _globals['_ADDRESS'].fields_by_name['postal_code']._serialized_options = b'\272H\031r\027\030\0132\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ADDRESS'].fields_by_name['region_code']._loaded_options = None
   _globals['_ADDRESS'].fields_by_name['region_code']._serialized_options = b'\272H\016r\0142\n^[A-Z]{2}$'
   _globals['_ADDRESS']._serialized_start=84
-  _globals['_ADDRESS']._serialized_end=348
+  _globals['_ADDRESS']._serialized_end=453
 # @@protoc_insertion_point(module_scope)

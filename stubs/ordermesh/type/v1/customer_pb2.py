@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/type/v1/customer.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\x88\x01\n\x08\x43ustomer\x12=\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\x01\x18\x32\x32\x11^[A-Za-z0-9._-]*$R\ncustomerId\x12 \n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x1b\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/type/v1/customer.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\x9d\x01\n\x08\x43ustomer\x12=\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\x01\x18\x32\x32\x11^[A-Za-z0-9._-]*$R\ncustomerId\x12 \n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x30\n\x04name\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x04nameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMER'].fields_by_name['email']._loaded_options = None
   _globals['_CUSTOMER'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
   _globals['_CUSTOMER'].fields_by_name['name']._loaded_options = None
-  _globals['_CUSTOMER'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CUSTOMER'].fields_by_name['name']._serialized_options = b'\272H\031r\027\030d2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_CUSTOMER']._serialized_start=85
-  _globals['_CUSTOMER']._serialized_end=221
+  _globals['_CUSTOMER']._serialized_end=242
 # @@protoc_insertion_point(module_scope)
