@@ -8,12 +8,11 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ordermesh.notify.v1 import notify_service_pb2_grpc
 
 from chassis.breaker import Breaker
-from chassis.http import HttpTransport
+from chassis.http import create_client
 from chassis.logs import configure
 from chassis.server import Server
 from chassis.service import Tasks, until_stopped
@@ -54,13 +53,14 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
     ids = Uuid7Ids(clock)
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
     store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
-    transport = HttpTransport(
+    client = create_client(
         "sendgrid",
         config.sendgrid_url,
         tracer=telemetry.tracer,
         metrics=telemetry.metrics,
         timeout_seconds=sendgrid.SEND_SECONDS,
         max_connections=_MAILS_AT_A_TIME + 1,  # and a probe
+        headers=sendgrid.headers(config.sendgrid_api_key),
     )
     breaker = Breaker(
         clock,
@@ -69,9 +69,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
     )
     mailer = sendgrid.SendGrid(
-        transport,
-        urlsplit(config.sendgrid_url).path,
-        config.sendgrid_api_key,
+        client,
         config.mail_from,
         Letters(config.mail_from),
         breaker,
@@ -104,7 +102,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
         await server.stop()
         working.cancel()
         await work.close(_FINISH_SECONDS)
-        await transport.aclose()
+        await client.aclose()
         await store.close()
 
 

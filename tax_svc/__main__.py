@@ -7,12 +7,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ordermesh.tax.v1 import tax_service_pb2_grpc
 
 from chassis.breaker import Breaker
-from chassis.http import HttpTransport
+from chassis.http import create_client
 from chassis.logs import configure
 from chassis.server import serving
 from chassis.service import until_stopped
@@ -48,13 +47,14 @@ async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
     store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
     account = Account(config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from)
-    transport = HttpTransport(
+    client = create_client(
         "avatax",
         config.avatax_url,
         tracer=telemetry.tracer,
         metrics=telemetry.metrics,
         timeout_seconds=QUOTE_SECONDS,
         max_connections=MOST_CONNECTIONS,
+        headers=account.headers(),
     )
     breaker = Breaker(
         clock,
@@ -62,7 +62,7 @@ async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]
         first_seconds=BREAKER_FIRST_SECONDS,
         longest_seconds=BREAKER_LONGEST_SECONDS,
     )
-    authority = AvaTax(transport, urlsplit(config.avatax_url).path, account, breaker, clock)
+    authority = AvaTax(client, account, breaker, clock)
     quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
     commit_tax = CommitTax(authority, StoredDocuments(store, clock))
     servicer = TaxServicer(quote_tax, commit_tax)
@@ -73,7 +73,7 @@ async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]
         async with serving(config.address, chain, [(register, servicer)]) as address:
             yield address
     finally:
-        await transport.aclose()
+        await client.aclose()
         await store.close()
 
 

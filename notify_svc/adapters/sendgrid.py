@@ -9,11 +9,12 @@ import logging
 import re
 from email.utils import parseaddr
 
+import httpx
 import orjson
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import Answer, HttpError, HttpTransport, NotSent
+from chassis.http import HttpClient, HttpError, NotSent
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.letters import Letter, Letters
@@ -42,13 +43,16 @@ _SETTING_FAULTS = frozenset({401, 403, 404, 405, 407, 408})
 _FIELD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 
 
+def headers(api_key: Secret) -> dict[str, str]:
+    """Return the headers that every request carries."""
+    return {"authorization": f"Bearer {api_key.reveal()}", "content-type": "application/json"}
+
+
 class SendGrid:
     """Sends mail through SendGrid.
 
     Args:
-        transport: To SendGrid's host.
-        base_path: The path of SendGrid's base address; empty for the real one.
-        api_key: Ours.
+        client: Of SendGrid's base address, with `headers(api_key)`.
         sender: "Name <address>", as `MAIL_FROM` says it.
         letters: Writes the mails.
         breaker: Keeps mails back while SendGrid is away.
@@ -57,22 +61,14 @@ class SendGrid:
 
     def __init__(
         self,
-        transport: HttpTransport,
-        base_path: str,
-        api_key: Secret,
+        client: HttpClient,
         sender: str,
         letters: Letters,
         breaker: Breaker,
         clock: Clock,
     ) -> None:
         name, address = parseaddr(sender)
-        self._transport = transport
-        self._path = f"{base_path}/v3/mail/send"
-        self._headers = {
-            "authorization": f"Bearer {api_key.reveal()}",
-            "accept": "application/json",
-            "content-type": "application/json",
-        }
+        self._client = client
         self._sender = {"email": address, "name": name} if name else {"email": address}
         self._letters = letters
         self._breaker = breaker
@@ -103,7 +99,7 @@ class SendGrid:
         except HttpError:
             self._breaker.failed()
             return
-        if answer.status == _OK:
+        if answer.status_code == _OK:
             self._breaker.succeeded()
         else:
             self._breaker.failed(self._pause(answer))
@@ -123,10 +119,8 @@ class SendGrid:
             return Unknown(str(error))
         return self._judge(answer)
 
-    async def _post(self, body: dict[str, object], operation: str) -> Answer:
-        return await self._transport.request(
-            "POST", self._path, operation=operation, headers=self._headers, content=orjson.dumps(body)
-        )
+    async def _post(self, body: dict[str, object], operation: str) -> httpx.Response:
+        return await self._client.post("/v3/mail/send", content=orjson.dumps(body), extensions={"operation": operation})
 
     def _mail(self, notification: Notification, letter: Letter) -> dict[str, object]:
         recipient = {"email": notification.recipient_email}
@@ -157,11 +151,11 @@ class SendGrid:
             },
         }
 
-    def _judge(self, answer: Answer) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
-        status = answer.status
+    def _judge(self, answer: httpx.Response) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
+        status = answer.status_code
         if status == _ACCEPTED:
             self._breaker.succeeded()
-            return Done(answer.header(b"x-message-id"))
+            return Done(answer.headers.get("x-message-id", ""))
         why = f"SendGrid answered {status}{_fields(answer)}"
         if status in _CALLER_FAULT and status != _TOO_MANY and status not in _SETTING_FAULTS:
             self._breaker.succeeded()
@@ -174,22 +168,22 @@ class SendGrid:
             return NotDone(Postponed(why, pause))
         return Unknown(why)
 
-    def _pause(self, answer: Answer) -> float | None:
+    def _pause(self, answer: httpx.Response) -> float | None:
         """Return how long SendGrid wants to be left alone."""
-        if answer.status in _SETTING_FAULTS:
+        if answer.status_code in _SETTING_FAULTS:
             return _LONG_PAUSE_SECONDS
-        wait, reset = answer.header(b"retry-after"), answer.header(b"x-ratelimit-reset")
+        wait, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
         if wait.isdecimal():
             return min(float(wait), _LONG_PAUSE_SECONDS)
-        if answer.status == _TOO_MANY and reset.isdecimal():
+        if answer.status_code == _TOO_MANY and reset.isdecimal():
             return min(max(0.0, int(reset) - self._clock.now().timestamp()), _LONG_PAUSE_SECONDS)
         return None
 
 
-def _fields(answer: Answer) -> str:
+def _fields(answer: httpx.Response) -> str:
     """Return which fields SendGrid complained about; its sentences may repeat the address."""
     try:
-        errors = orjson.loads(answer.body)["errors"]
+        errors = orjson.loads(answer.content)["errors"]
         fields = {str(error.get("field")) for error in errors if error.get("field")}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return ""

@@ -4,10 +4,12 @@ import base64
 import logging
 from dataclasses import dataclass
 
+import httpx
+
 from chassis import deadline
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import Answer, HttpError, HttpTransport, Lost
+from chassis.http import HttpClient, HttpError, Lost
 from kernel.address import Address
 from kernel.clock import Clock
 from kernel.money import Money
@@ -80,8 +82,7 @@ class AvaTax:
     """Quotes and records on AvaTax.
 
     Args:
-        transport: To AvaTax's host.
-        base_path: The path of AvaTax's base address; empty for the real one.
+        client: Of AvaTax's base address, with the account's headers.
         account: Whose taxes these are.
         breaker: Keeps an outage from costing every order its timeout.
         clock: For the date of a sale, which is the day in UTC.
@@ -90,18 +91,15 @@ class AvaTax:
 
     def __init__(
         self,
-        transport: HttpTransport,
-        base_path: str,
+        client: HttpClient,
         account: Account,
         breaker: Breaker,
         clock: Clock,
         *,
         quote_seconds: float = QUOTE_SECONDS,
     ) -> None:
-        self._transport = transport
-        self._base_path = base_path
+        self._client = client
         self._account = account
-        self._headers = account.headers()
         self._breaker = breaker
         self._clock = clock
         self._quote_seconds = quote_seconds
@@ -110,10 +108,10 @@ class AvaTax:
         """Work out the tax with a SalesOrder, which AvaTax does not keep."""
         body = avatax_json.sales_order(basis, self._account.company_code, self._today(), self._account.ship_from)
         answer = await self._ask("POST", _QUOTE, "create_sales_order", self._quote_seconds, body)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, httpx.Response):
             return answer
         try:
-            return Done(avatax_json.quote(answer.body, basis))
+            return Done(avatax_json.quote(answer.content, basis))
         except Malformed as error:
             return _senseless(answer, error)
 
@@ -131,17 +129,17 @@ class AvaTax:
                 return await self._read(order_id, basis)
             case NotDone() | Unknown():
                 return answer
-            case Answer():
+            case httpx.Response():
                 return _recorded(answer, order_id, basis)
 
     async def _read(self, order_id: str, basis: Basis) -> Done[Money] | NotDone[Rejection] | Unknown:
         """Return the tax of the document that is there; it has to be the record of this sale."""
         path = _READ.format(self._account.company_code, order_id)
         answer = await self._ask("GET", path, "get_transaction", _RECORD_SECONDS)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, httpx.Response):
             return answer
         try:
-            return Done(avatax_json.recorded_tax(answer.body, order_id, basis))
+            return Done(avatax_json.recorded_tax(answer.content, order_id, basis))
         except AnotherSale as error:
             _logger.warning("avatax.document_differs", extra={"order_id": order_id, "what": str(error)})
             return NotDone(SaleRejected("DocumentDiffers"))
@@ -150,7 +148,7 @@ class AvaTax:
 
     async def _ask(
         self, method: str, path: str, operation: str, at_most: float, body: bytes = b""
-    ) -> Answer | NotDone[Rejection] | Unknown:
+    ) -> httpx.Response | NotDone[Rejection] | Unknown:
         """Return a successful answer; nothing is sent while AvaTax is away or when the caller has no time left."""
         if not self._breaker.admit():
             return Unknown("AvaTax was away a moment ago", self._breaker.wait_seconds())
@@ -158,13 +156,8 @@ class AvaTax:
         if seconds <= 0:
             return Unknown("no time was left to ask AvaTax")
         try:
-            answer = await self._transport.request(
-                method,
-                self._base_path + path,
-                operation=operation,
-                headers=self._headers,
-                content=body,
-                timeout=seconds,
+            answer = await self._client.request(
+                method, path, content=body, timeout=seconds, extensions={"operation": operation}
             )
         except HttpError as error:
             # A caller in a hurry says nothing about AvaTax.
@@ -173,9 +166,9 @@ class AvaTax:
             return Unknown(str(error))
         return self._judge(answer)
 
-    def _judge(self, answer: Answer) -> Answer | NotDone[Rejection] | Unknown:
+    def _judge(self, answer: httpx.Response) -> httpx.Response | NotDone[Rejection] | Unknown:
         """Tell the breaker how it went, and say what the answer means unless it is a success."""
-        meaning = None if answer.status in _SUCCESS else fault(answer.status, answer.body)
+        meaning = None if answer.status_code in _SUCCESS else fault(answer.status_code, answer.content)
         match meaning:
             case None:
                 self._breaker.succeeded()
@@ -189,29 +182,29 @@ class AvaTax:
                 pass
         wait = _retry_after(answer)
         self._breaker.failed(wait)
-        return Unknown(f"http {answer.status}", wait)
+        return Unknown(f"http {answer.status_code}", wait)
 
     def _today(self) -> str:
         return self._clock.now().date().isoformat()
 
 
-def _recorded(answer: Answer, order_id: str, basis: Basis) -> Done[Money] | Unknown:
+def _recorded(answer: httpx.Response, order_id: str, basis: Basis) -> Done[Money] | Unknown:
     try:
-        return Done(avatax_json.recorded_tax(answer.body, order_id, basis))
+        return Done(avatax_json.recorded_tax(answer.content, order_id, basis))
     except Malformed as error:
         return _senseless(answer, error)
 
 
-def _senseless(answer: Answer, error: Malformed) -> Unknown:
+def _senseless(answer: httpx.Response, error: Malformed) -> Unknown:
     _logger.error("avatax.malformed", extra={"what": str(error), **_context(answer)})
     return Unknown("an answer that makes no sense")
 
 
-def _context(answer: Answer) -> dict[str, object]:
+def _context(answer: httpx.Response) -> dict[str, object]:
     """Return what Avalara's support asks for."""
-    return {"status": answer.status, "correlation_id": answer.header(b"x-correlation-id")}
+    return {"status": answer.status_code, "correlation_id": answer.headers.get("x-correlation-id", "")}
 
 
-def _retry_after(answer: Answer) -> float | None:
-    value = answer.header(b"retry-after")
+def _retry_after(answer: httpx.Response) -> float | None:
+    value = answer.headers.get("retry-after", "")
     return min(float(value), _LONGEST_HEEDED_SECONDS) if value.isdecimal() else None

@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import HttpTransport
+from chassis.http import create_client
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
 from notify_svc.adapters import sendgrid
@@ -25,13 +24,14 @@ async def sendgrid_at(
     """Yield the adapter, with the breaker that the service has, for a server at `url`."""
     clock = clock or ManualClock()
     tracer, _ = recording_tracer("notify")
-    transport = HttpTransport(
+    client = create_client(
         "sendgrid",
         url,
         tracer=tracer,
         metrics=Metrics("notify"),
         timeout_seconds=timeout_seconds,
         max_connections=8,
+        headers=sendgrid.headers(Secret(API_KEY)),
     )
     breaker = Breaker(
         clock,
@@ -40,6 +40,6 @@ async def sendgrid_at(
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
     )
     try:
-        yield sendgrid.SendGrid(transport, urlsplit(url).path, Secret(API_KEY), sender, Letters(sender), breaker, clock)
+        yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
     finally:
-        await transport.aclose()
+        await client.aclose()

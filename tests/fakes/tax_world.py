@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import HttpTransport
+from chassis.http import create_client
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
 from tax_svc.adapters.avatax import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS, Account, AvaTax
@@ -24,13 +23,14 @@ async def avatax_at(
     clock = clock or ManualClock()
     tracer, _ = recording_tracer("tax")
     account = Account("2000000000", Secret(LICENSE_KEY), company_code)
-    transport = HttpTransport(
+    client = create_client(
         "avatax",
         url,
         tracer=tracer,
         metrics=Metrics("tax"),
         timeout_seconds=quote_seconds,
         max_connections=8,
+        headers=account.headers(),
     )
     breaker = Breaker(
         clock,
@@ -39,6 +39,6 @@ async def avatax_at(
         longest_seconds=BREAKER_LONGEST_SECONDS,
     )
     try:
-        yield AvaTax(transport, urlsplit(url).path, account, breaker, clock, quote_seconds=quote_seconds)
+        yield AvaTax(client, account, breaker, clock, quote_seconds=quote_seconds)
     finally:
-        await transport.aclose()
+        await client.aclose()
