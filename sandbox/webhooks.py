@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,8 +18,9 @@ _TIMEOUT_SECONDS = 10.0
 # gaps are short here, because whoever runs a sandbox restarts his gateway every minute.
 _RETRY_SECONDS = (1, 5, 30, 120, 600, 1800, 3600)
 _GIVE_UP_ATTEMPTS = 80  # about three days
-# While the endpoint does not even accept connections, everything waits, so that a long queue is not tried in vain.
-_PAUSE_SECONDS = (0.5, 1, 2, 5, 10, 30)
+# While the endpoint does not even accept connections, each worker holds on to what it has, so that a long queue is not
+# tried in vain. The last one repeats.
+_PAUSE_SECONDS = (0.5, 1, 2, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,6 @@ class Courier:
         self._queue: asyncio.Queue[_Item] = asyncio.Queue()
         self._waiting: set[asyncio.Task[None]] = set()
         self._workers: list[asyncio.Task[None]] = []
-        self._refused = 0
-        self._open_at = 0.0
 
     @property
     def enabled(self) -> bool:
@@ -94,9 +94,10 @@ class Courier:
     async def _work(self) -> None:
         while True:
             items = await self._take()
-            while (pause := self._open_at - self._clock.monotonic()) > 0:
-                await self._clock.sleep(pause)
-            if not await self._deliver(items):
+            pauses = itertools.chain(_PAUSE_SECONDS, itertools.repeat(_PAUSE_SECONDS[-1]))
+            while (taken := await self._deliver(items)) is None:
+                await self._clock.sleep(next(pauses))
+            if not taken:
                 self._later(items)
 
     async def _take(self) -> list[_Item]:
@@ -106,7 +107,8 @@ class Courier:
                 items.append(self._queue.get_nowait())
         return items
 
-    async def _deliver(self, items: Sequence[_Item]) -> bool:
+    async def _deliver(self, items: Sequence[_Item]) -> bool | None:
+        """Tell whether the endpoint took the events; None when nobody listens there."""
         # Nobody is told of what the disk does not have yet.
         await self._storage.committed()
         ids = [item.id for item in items]
@@ -119,18 +121,13 @@ class Courier:
             ) as response:
                 await response.read()
                 taken = 200 <= response.status < 300  # noqa: PLR2004  (HTTP success)
+        except aiohttp.ClientConnectorError:
+            return None
         except (aiohttp.ClientError, TimeoutError):
-            self._pause()
             return False
-        self._refused = 0
         if taken:
             self._mail.delivered(ids)
         return taken
-
-    def _pause(self) -> None:
-        seconds = _PAUSE_SECONDS[min(self._refused, len(_PAUSE_SECONDS) - 1)]
-        self._refused += 1
-        self._open_at = self._clock.monotonic() + seconds
 
     def _later(self, items: Sequence[_Item]) -> None:
         given_up = [item.id for item in items if item.attempt >= _GIVE_UP_ATTEMPTS]

@@ -9,10 +9,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.fakes.http_peer import unused_port
+from tests.fakes.http_peer import HttpPeer, unused_port
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import World, mail, sandbox_world
-from tests.fakes.webhook_sink import Delivery, webhook_sink
+from tests.fakes.webhook_sink import Delivery, WebhookSink, webhook_sink
 
 
 async def test_stripe_events_are_accepted_by_the_sdk(tmp_path: Path) -> None:
@@ -71,6 +71,25 @@ async def test_an_event_that_is_not_taken_comes_again(tmp_path: Path) -> None:
         ids = {_event_id(delivery) for delivery in deliveries}
         assert len(ids) == 1
         await _until_told(world, ids.pop())
+
+
+async def test_an_endpoint_that_comes_late_gets_everything(tmp_path: Path) -> None:
+    clock, port = ManualClock(), unused_port()
+    url = f"http://127.0.0.1:{port}/webhooks"
+    async with sandbox_world(tmp_path, clock=clock, sendgrid_webhook_url=url) as world:
+        await world.send_mail(mail())
+        for seconds in (0.5, 1):
+            await clock.until_asleep(seconds)
+            clock.advance(seconds)
+        await clock.until_asleep(2)
+        sink = WebhookSink()
+        async with HttpPeer(sink.answer, port=port):
+            clock.advance(2)
+            delivery = await sink.next()
+
+    events = delivery.json()
+    assert isinstance(events, list)
+    assert len(events) == 2
 
 
 async def test_what_nobody_took_is_delivered_after_a_restart(tmp_path: Path) -> None:
