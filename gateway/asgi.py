@@ -1,6 +1,5 @@
 """What ASGI leaves to every application: reading headers, reading a body within limits, sending an answer."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
@@ -11,9 +10,6 @@ from gateway.problem import Problem
 from kernel.errors import Reason, Refusal
 
 JSON = "application/json"
-
-# A body that is not here after this time is not coming, or comes on purpose byte by byte.
-BODY_SECONDS = 10.0
 
 
 class Disconnected(Exception):
@@ -65,22 +61,16 @@ class Exchange:
         """Return the whole body of at most that many bytes.
 
         Raises:
-            Refusal: The body is larger than the limit, compressed, or did not arrive in time.
-            Disconnected: The client went away.
+            Refusal: The body is larger than the limit, or compressed.
+            Disconnected: The client went away, or was too slow (limits.py).
         """
         if self.headers.one(b"content-encoding") not in {"", "identity"}:
             description = "must be left out: compressed bodies are not read"
-            raise Unreadable(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding", description)
+            raise UnsupportedMediaType("Content-Encoding", description)
         declared = self.headers.one(b"content-length")
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._receive_all(limit)
-        except TimeoutError:
-            raise Unreadable(
-                HTTPStatus.REQUEST_TIMEOUT, "body", f"did not arrive within {BODY_SECONDS:.0f} seconds"
-            ) from None
+        return await self._receive_all(limit)
 
     async def respond(
         self, status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None
@@ -120,29 +110,24 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class Unreadable(Refusal):
-    """The request cannot even be read, for a reason that HTTP has a status of its own for.
+class UnsupportedMediaType(Refusal):
+    """The body is of a kind that is not read here: 415."""
 
-    Attributes:
-        status: That status.
-    """
-
-    def __init__(self, status: int, part: str, description: str) -> None:
-        one = Refusal.of_field(part, description)
+    def __init__(self, header: str, description: str) -> None:
+        one = Refusal.of_field(header, description)
         super().__init__(one.reason, one.message, fields=one.fields)
-        self.status = status
 
 
 def require_json(headers: Headers) -> None:
     """Make sure that the body says that it is JSON.
 
     Raises:
-        Unreadable: It says something else, or nothing.
+        UnsupportedMediaType: It says something else, or nothing.
     """
     media_type, _, parameters = headers.one(b"content-type").partition(";")
     charset = parameters.strip().lower()
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8", 'charset="utf-8"'}:
-        raise Unreadable(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type", f"must be {JSON}")
+        raise UnsupportedMediaType("Content-Type", f"must be {JSON}")
 
 
 def _too_large(limit: int) -> Refusal:

@@ -11,7 +11,7 @@ from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, SpanContext, Tracer, attach, detach
 from gateway import problem
-from gateway.asgi import Disconnected, Exchange, Unreadable
+from gateway.asgi import Disconnected, Exchange, UnsupportedMediaType
 from gateway.problem import Problem
 from kernel.errors import Refusal
 from kernel.ids import Ids
@@ -56,8 +56,8 @@ class Endpoints:
 
     def problem_of(self, error: BaseException) -> Problem:
         """Return what the client is told of an error; a defect goes to the log and shows nothing but its id."""
-        if isinstance(error, Unreadable):
-            return problem.of_refusal(error, status=error.status)
+        if isinstance(error, UnsupportedMediaType):
+            return problem.of_refusal(error, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         if isinstance(error, Refusal):
             return problem.of_refusal(error)
         told = problem.of_rpc_error(error) if isinstance(error, grpc.aio.AioRpcError) else None

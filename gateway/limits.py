@@ -1,4 +1,4 @@
-"""Limits on what comes before there is a request: uvicorn takes heads of any size, at any pace."""
+"""Limits on how requests arrive: uvicorn takes heads of any size, and requests at any pace."""
 
 import asyncio
 from http import HTTPStatus
@@ -6,13 +6,14 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problem
+from gateway.joined_writes import JoinedWrites
 from gateway.problem import Problem
 from kernel.errors import Reason, Refusal
 
 # What other servers allow for the request line and all headers together.
 MAX_HEAD_BYTES = 32_768
-# From a request's first byte (of the first one: from the connection) to the end of its headers.
-HEAD_SECONDS = 10.0
+# From a request's first byte (of the first one: from the connection) to its last: a megabyte at 50 kB/s.
+REQUEST_SECONDS = 20.0
 
 
 class _HeadTooLarge(Exception):
@@ -20,16 +21,18 @@ class _HeadTooLarge(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection, whose requests must begin in good time and with heads of a sensible size."""
+    """One connection, whose requests must come in good time and with heads of a sensible size."""
 
     _head_bytes = 0
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
     _in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._await_head()
+        self._writes = JoinedWrites(transport)
+        self.transport = self._writes  # type: ignore[assignment]  # what uvicorn calls of a transport, and no more
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -49,17 +52,26 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
-        if self._head_timer is None:
-            self._await_head()
+        if self._timer is None:
+            self._await_request()
 
     def on_headers_complete(self) -> None:
-        """End the head; from here on the application has its own limits."""
-        self._stop_waiting()
+        """End the head; what a body may hold is for the application to limit."""
         self._in_head = False
         self._head_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise _HeadTooLarge
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """End an answer."""
+        self._writes.end_answer()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser could not read."""
@@ -69,17 +81,23 @@ class BoundedProtocol(HttpToolsProtocol):
             refusal = Refusal(Reason.VALIDATION_FAILED, "This is not a well-formed HTTP/1.1 request.")
             self._refuse(problem.of_refusal(refusal))
 
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+    def _await_request(self) -> None:
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._is_late)
 
     def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        refusal = Refusal(Reason.DEADLINE_EXCEEDED, f"No request was complete within {HEAD_SECONDS:.0f} seconds.")
+    def _is_late(self) -> None:
+        self._timer = None
+        if self.cycle is not None and self.cycle.response_started and not self._in_head:
+            # It has its answer, a refusal most likely, and still sends its body.
+            self.transport.close()
+            return
+        refusal = Refusal(
+            Reason.DEADLINE_EXCEEDED, f"The request was not complete within {REQUEST_SECONDS:.0f} seconds."
+        )
         self._refuse(problem.of_refusal(refusal, status=HTTPStatus.REQUEST_TIMEOUT))
 
     def _refuse(self, told: Problem) -> None:

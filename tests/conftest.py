@@ -1,5 +1,8 @@
 """What all tests share: the event loop of the product, and databases."""
 
+import asyncio
+import functools
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,28 @@ from tests.fakes import postgres_server as wheel
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """Run async tests on the loop that the product runs on."""
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: object) -> None:
+    """Keep one event loop for the whole test process, as the product does.
+
+    With a loop per test grpc now and then hands a late event of a closed channel to a loop that is closed, and the
+    test that runs then fails.
+    """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Run each async test in a context of its own: what it sets there must not reach the next test on the loop."""
+    test = pyfuncitem.obj
+    if inspect.iscoroutinefunction(test) and not hasattr(test, "hypothesis"):
+
+        @functools.wraps(test)
+        async def in_own_context(**arguments: object) -> None:
+            await asyncio.create_task(test(**arguments), name=pyfuncitem.name)
+
+        pyfuncitem.obj = in_own_context
 
 
 @pytest.fixture(scope="session")

@@ -94,13 +94,13 @@ async def test_heads_below_the_limit_pass_on_a_connection_that_stays(world: Worl
 async def test_a_request_that_does_not_come_is_not_waited_for(
     world: World, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
 
     assert status(await world.raw(begun)) == 408
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.asgi.BODY_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
     head = b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
     reader, writer = await asyncio.open_connection(world.host, world.port)
     try:
@@ -109,6 +109,33 @@ async def test_a_body_that_does_not_come_is_not_waited_for(world: World, monkeyp
     finally:
         writer.close()
     assert not world.backend.calls
+
+
+async def test_a_body_that_goes_on_after_the_answer_is_not_listened_to_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
+    head = b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    reader, writer = await asyncio.open_connection(world.host, world.port)
+    try:
+        writer.write(head + b"content-length: 1000000\r\n\r\n{")
+        answer = await reader.read()  # to the end, which is what this is about
+    finally:
+        writer.close()
+    assert status(answer) == 413
+
+
+async def test_a_request_after_a_pause_has_its_full_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection(world.host, world.port)
+    try:
+        for _ in range(2):
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 200
+            await reader.readuntil(b"}")
+            await asyncio.sleep(0.3)  # longer than a request may take, shorter than a connection may rest
+    finally:
+        writer.close()
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_reaches_no_service(world: World) -> None:
