@@ -10,6 +10,12 @@ from typing import Self
 from chassis.config import Environment, Secret
 from notify_svc.adapters.sendgrid_events import BadKey, public_key
 
+# What the sandbox signs its events with; its private half is published in sandbox/sendgrid/signing.py.
+_SANDBOX_PUBLIC_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE5PiItnh4CcXT+pTmAYwp+mYw9zgw"
+    "3rm9snYerrwsdbcZnUUc9Zkg/F1c+Rad3phI1g5AfyKV28b7MTICfWSnHA=="
+)
+
 _SANDBOX_KEY = "SG.sandbox"
 # The shape of the keys that SendGrid hands out.
 _LIVE_KEY = re.compile(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
@@ -55,14 +61,16 @@ class NotifyConfig:
         data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         sandbox = environment.address("SANDBOX_ADDR", "127.0.0.1:8090")
         shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'notify.db'}")
+        url = environment.url("SENDGRID_BASE_URL", f"http://{sandbox}/sendgrid")
+        known_key = _SANDBOX_PUBLIC_KEY if url == f"http://{sandbox}/sendgrid" else ""
         config = cls(
             address=environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
             database_url=environment.text("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
-            sendgrid_url=environment.url("SENDGRID_BASE_URL", f"http://{sandbox}/sendgrid"),
+            sendgrid_url=url,
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
-            sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", ""),
+            sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),
             mail_from=environment.text("MAIL_FROM", "Ordermesh <orders@shop.example>"),
         )
         config._check(environment, sandbox)

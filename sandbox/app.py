@@ -49,7 +49,7 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
     stripe_courier = Courier(config.stripe_webhook_url, "event", stripe_mail, storage, clock, batch=1)
     stripe = StripeProvider(storage, clock, tokens, stripe_courier)
 
-    key = EventKey(storage)
+    key = EventKey()
     sendgrid_mail = sendgrid_events.EventMail(storage, key)
     sendgrid_courier = Courier(
         config.sendgrid_webhook_url, sendgrid_events.KIND, sendgrid_mail, storage, clock, batch=_SENDGRID_BATCH
@@ -74,12 +74,13 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         await storage.start()
-        key.load()
         await stripe_courier.start()
         await sendgrid_courier.start()
         ticking = asyncio.create_task(tick())
         yield {}
         ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
         for desk in desks.values():
             await desk.stop()
         for courier in (stripe_courier, sendgrid_courier):

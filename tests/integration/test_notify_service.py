@@ -248,8 +248,11 @@ async def test_a_batch_with_a_bad_signature_changes_nothing(world: World, tmp_pa
         assert (await service.get(accepted.notification_id)).state == BOUNCED
 
 
-async def test_without_a_key_every_batch_is_refused(service: Service) -> None:
-    refusal = await refused(service.ingest(b"[]", "AAAA", "1"))
+async def test_without_a_key_every_batch_is_refused(world: World, tmp_path: Path) -> None:
+    # Any address that is not the sandbox's own brings no key along.
+    elsewhere = {"SENDGRID_BASE_URL": "https://api.sendgrid.com", "SENDGRID_API_KEY": "SG.of-this-test"}
+    async with notify_service(world, tmp_path, **elsewhere) as service:
+        refusal = await refused(service.ingest(b"[]", "AAAA", "1"))
 
     assert refusal.reason is Reason.SIGNATURE_INVALID
     assert "SENDGRID_WEBHOOK_PUBLIC_KEY" in refusal.message

@@ -138,15 +138,6 @@ async def test_a_bounce_is_told(tmp_path: Path) -> None:
     assert [(event["event"], event.get("type")) for event in events] == [("processed", None), ("bounce", "bounce")]
 
 
-async def test_the_event_key_outlives_a_restart(tmp_path: Path) -> None:
-    keys = set()
-    for _ in range(2):
-        async with sandbox_world(tmp_path) as world:
-            keys.add((await world.http.get("/sendgrid/_sandbox/public_key")).text)
-
-    assert len(keys) == 1
-
-
 async def test_an_absent_endpoint_does_not_hold_up_the_api(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{unused_port()}/webhooks"
     async with sandbox_world(tmp_path, stripe_webhook_url=nowhere) as world:

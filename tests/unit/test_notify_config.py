@@ -6,6 +6,7 @@ import pytest
 
 from chassis.config import ConfigError
 from notify_svc.config import NotifyConfig
+from sandbox.sendgrid.signing import EventKey
 from tests.fakes.notify_signing import SendgridKey
 
 LIVE_KEY = f"SG.{'a' * 22}.{'b' * 43}"
@@ -24,7 +25,6 @@ def test_without_any_setting_it_runs_on_the_sandbox_and_a_file() -> None:
     assert config.sendgrid_url == "http://127.0.0.1:8090/sendgrid"
     assert config.sendgrid_api_key.reveal() == "SG.sandbox"
     assert config.mail_from == "Ordermesh <orders@shop.example>"
-    assert config.sendgrid_webhook_public_key == ""
     assert config.database_url == f"sqlite:///{Path('.ordermesh').absolute() / 'notify.db'}"
 
 
@@ -71,3 +71,11 @@ def test_every_complaint_is_told_at_once() -> None:
     text = complaint(NOTIFY_ADDR="nowhere", MAIL_FROM="Shop", SENDGRID_BASE_URL="ftp://x")
 
     assert all(name in text for name in ("NOTIFY_ADDR", "MAIL_FROM", "SENDGRID_BASE_URL"))
+
+
+def test_the_sandboxs_event_key_is_known_only_while_the_sandbox_is_used() -> None:
+    at_the_sandbox = NotifyConfig.from_env({})
+    at_sendgrid = NotifyConfig.from_env({"SENDGRID_BASE_URL": "https://api.sendgrid.com", "SENDGRID_API_KEY": "SG.a.b"})
+
+    assert at_the_sandbox.sendgrid_webhook_public_key == EventKey().public
+    assert at_sendgrid.sendgrid_webhook_public_key == ""
