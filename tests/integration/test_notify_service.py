@@ -250,7 +250,7 @@ async def test_a_batch_with_a_bad_signature_changes_nothing(world: World, tmp_pa
 
 async def test_without_a_key_every_batch_is_refused(world: World, tmp_path: Path) -> None:
     # Any address that is not the sandbox's own brings no key along.
-    elsewhere = {"SENDGRID_BASE_URL": "https://api.sendgrid.com", "SENDGRID_API_KEY": "SG.of-this-test"}
+    elsewhere = {"SENDGRID_BASE_URL": "http://127.0.0.1:9", "SENDGRID_API_KEY": "SG.of-this-test"}
     async with notify_service(world, tmp_path, **elsewhere) as service:
         refusal = await refused(service.ingest(b"[]", "AAAA", "1"))
 
