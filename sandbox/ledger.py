@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.storage import Storage
+from sandbox.storage import OF_ORDER, Storage
 from sandbox.stripe.payment_methods import token_of
 
 Json = dict[str, Any]
@@ -47,11 +47,10 @@ class Ledger:
         with contextlib.closing(self._storage.connect()) as connection:
 
             def objects(kind: str) -> list[Json]:
-                sql = "SELECT body FROM objects WHERE kind = ? AND (? IS NULL OR order_id = ?) ORDER BY seq"
+                sql, args = "SELECT body FROM objects WHERE kind = ?", [kind]
                 if order_id is not None:
-                    sql = "SELECT body FROM objects WHERE kind = ? AND ? IS NOT NULL AND order_id = ? ORDER BY seq"
-                rows = connection.execute(sql, (kind, order_id, order_id))
-                return [orjson.loads(body) for (body,) in rows]
+                    sql, args = f"{sql} AND {OF_ORDER}", [kind, order_id]
+                return [orjson.loads(body) for (body,) in connection.execute(f"{sql} ORDER BY seq", args)]
 
             def one(kind: str, id_: str | None) -> Json:
                 sql = "SELECT body FROM objects WHERE kind = ? AND id = ?"

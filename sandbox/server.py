@@ -15,6 +15,8 @@ from sandbox.config import SandboxConfig
 from sandbox.desk import DROP_EXTENSION
 
 _BACKLOG = 1024
+# As long as the providers' own front ends; with the usual 5 a client now and then meets a connection just being closed.
+_KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 2  # for requests under way when it stops
 
 
@@ -70,6 +72,7 @@ class Sandbox:
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             )
         )
         self._address = (self._config.host, listener.getsockname()[1])

@@ -87,9 +87,12 @@ class Courier:
         """Stop; what was not delivered stays in the state."""
         for task in (*self._workers, *self._waiting):
             task.cancel()
-        await asyncio.gather(*self._workers, *self._waiting, return_exceptions=True)
+        outcomes = await asyncio.gather(*self._workers, *self._waiting, return_exceptions=True)
         if self._workers:
             await self._session.close()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):  # a defect: workers end only by being cancelled
+                raise outcome
 
     async def _work(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sandbox.storage import Storage
+from sandbox.storage import OF_ORDER, Storage
 
 Json = dict[str, Any]
 
@@ -34,7 +34,7 @@ class Mailbox:
         if recipient is not None:
             where, values = f"{where} AND parent = ?", [*values, recipient.lower()]
         if "order_id" in custom_args:
-            where, values = f"{where} AND order_id = ?", [*values, custom_args["order_id"]]
+            where, values = f"{where} AND {OF_ORDER}", [*values, custom_args["order_id"]]
         found = self._storage.select(f"{where} ORDER BY seq DESC", values)
         wanted = custom_args.items()
         return [mail for mail in found if mail["status"] == "delivered" and wanted <= mail["custom_args"].items()][

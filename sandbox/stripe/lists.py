@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernel.clock import Clock
-from sandbox.storage import Storage
+from sandbox.storage import OF_ORDER, Storage
 from sandbox.stripe.books import Context, public
 from sandbox.stripe.errors import StripeError, bad_parameter, missing_object
 
@@ -63,7 +63,7 @@ class Lists:
         where, values = "kind = 'payment_intent' AND created <= ?", [str(horizon)]
         order = re.search(r"""metadata\[["']order_id["']\]\s*:\s*["']([^"']*)["']""", params["query"])
         if order and " OR " not in params["query"].upper():
-            where, values = f"{where} AND order_id = ?", [*values, order[1]]
+            where, values = f"{where} AND {OF_ORDER}", [*values, order[1]]
         if params.get("page"):
             where, values = f"{where} AND seq < ?", [*values, params["page"]]
         found = [obj for obj in self._storage.select(f"{where} ORDER BY seq DESC", values) if wanted(obj)]
