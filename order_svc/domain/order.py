@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from kernel.address import Address
 from kernel.errors import Reason, Refusal
-from kernel.money import CurrencyMismatch, Money
+from kernel.money import Money
 
 
 class State(StrEnum):
@@ -191,44 +191,42 @@ class Draft:
         customer: Who buys.
         items: What; at least one, skus unique, one currency.
         ship_to: Where it goes.
+        subtotal: The exact sum of the items, before tax.
     """
 
     customer: Customer
     items: tuple[Item, ...]
     ship_to: Address
+    subtotal: Money = field(init=False)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, naming the field."""
+        """Add the items up; refuse what makes no sense, naming the field."""
         currency = self.currency_code
         seen: set[str] = set()
+        subtotal = 0
         for position, item in enumerate(self.items):
-            if item.unit_price.minor_units < 0:
+            price = item.unit_price
+            if price.minor_units < 0:
                 raise Refusal.of_field(f"items[{position}].unit_price.minor_units", "must not be negative")
-            if item.unit_price.currency_code != currency:
+            if price.currency_code != currency:
                 raise Refusal.of_field(
                     f"items[{position}].unit_price.currency_code",
-                    f"is {item.unit_price.currency_code}, the first item is in {currency}; an order has one currency",
+                    f"is {price.currency_code}, the first item is in {currency}; an order has one currency",
                 )
             if item.sku in seen:
                 raise Refusal.of_field(f"items[{position}].sku", "stands twice; put the quantities together")
             seen.add(item.sku)
-        if self.subtotal.minor_units == 0:
+            subtotal += price.minor_units * item.quantity
+        if subtotal == 0:
             raise Refusal.of_field("items", "come to zero in total; an order has to cost something")
-        if self.subtotal.minor_units > MAXIMUM_MINOR_UNITS:
+        if subtotal > MAXIMUM_MINOR_UNITS:
             raise Refusal.of_field("items", f"come to more than {MAXIMUM_MINOR_UNITS} minor units in total")
+        object.__setattr__(self, "subtotal", Money(currency, subtotal))
 
     @property
     def currency_code(self) -> str:
         """Return the one currency of the order."""
         return self.items[0].unit_price.currency_code
-
-    @property
-    def subtotal(self) -> Money:
-        """Return the exact sum of the items, before tax."""
-        try:
-            return Money.total((item.amount for item in self.items), self.currency_code)
-        except CurrencyMismatch:  # __post_init__ names the field; here only the sum is not defined
-            raise Refusal.of_field("items", "are priced in more than one currency") from None
 
 
 # Stripe charges at most eight digits in any currency; a larger sum could never be paid.

@@ -4,6 +4,8 @@ The translation is written anew here, so that the adapters are tested against so
 """
 # ruff: noqa: N802  (methods are called like their RPCs)
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Charge
 from order_svc.domain.order import Draft, Item, Payment, State, Tax, TaxSource
-from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes
+from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
 from tests.fakes.order_samples import a_draft, a_tax, an_order
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -53,16 +55,32 @@ class Peers:
     seconds_left: list[float] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     server: Any = None
+    _asked: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     async def stop(self) -> None:
         """Stop serving, like a process that dies."""
         await self.server.stop(None)
+
+    def faults_of(self, call: str) -> Faults:
+        """Return the plan of faults of the service that answers the call of a port."""
+        match call:
+            case "quote" | "commit":
+                return self.taxes.faults
+            case "confirm":
+                return self.mails.faults
+            case _:
+                return self.payments.faults
+
+    async def until_asked(self, rpc: str) -> None:
+        """Wait for the first call of an RPC."""
+        await self._asked[rpc].wait()
 
     def of(self, kind: type[T]) -> list[T]:
         """Return the requests of one kind."""
         return [request for request in self.requests if isinstance(request, kind)]
 
     def note(self, request: Message, context: Context) -> None:
+        self._asked[type(request).__name__.removesuffix("Request")].set()
         self.requests.append(request)
         self.metadata.append({key: str(value) for key, value in context.invocation_metadata() or ()})
         self.seconds_left.append(context.time_remaining() or 0.0)
