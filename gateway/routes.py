@@ -74,12 +74,18 @@ class Match:
     routes: Mapping[str, Route]
     segments: Sequence[str]
 
+    def route(self, http_method: str) -> Route | None:
+        """Return the route for a method; HEAD is GET without the body, where there is an end to wait for."""
+        route = self.routes.get(http_method)
+        if route is None and http_method == "HEAD":
+            read = self.routes.get("GET")
+            return None if read is None or read.method.server_streaming else read
+        return route
+
     def allowed(self) -> list[str]:
         """Return the HTTP methods that the path answers to."""
-        methods = {*self.routes, "OPTIONS"}
-        if "GET" in self.routes and not self.routes["GET"].method.server_streaming:
-            methods.add("HEAD")
-        return sorted(methods)
+        head = ("HEAD",) if self.route("HEAD") is not None else ()
+        return sorted({*self.routes, *head, "OPTIONS"})
 
 
 class RouteTable:
@@ -91,9 +97,15 @@ class RouteTable:
         self.routes = tuple(routes)
         for route in self.routes:
             self._add(route)
+        # Where orders are placed, among others: no need to walk the tree for those.
+        fixed = {route.template.fill({}) for route in self.routes if not route.template.variables}
+        self._fixed = {path: self._search(path) for path in fixed}
 
     def match(self, raw_path: str) -> Match:
         """Return what the path, still percent-encoded, leads to."""
+        return self._fixed.get(raw_path) or self._search(raw_path)
+
+    def _search(self, raw_path: str) -> Match:
         path, colon, verb = raw_path.rpartition(":")
         if not colon or verb not in self._verbs or "/" in verb:
             # A colon that no verb follows belongs to the value.

@@ -92,18 +92,17 @@ class Transcoder:
             await self._otherwise(scope, receive, send)
             return
         method = scope["method"]
-        allowed = match.allowed()
+        route = match.route(method)
         exchange = Exchange(scope, receive, send)
-        if method in match.routes or (method == "HEAD" and method in allowed):
-            route = match.routes.get(method) or match.routes["GET"]
+        if route is not None:
             handler = self._handlers[route.name]
             await self._endpoints.run(
                 method, route.template.text, exchange, lambda: handler.handle(exchange, match.segments)
             )
         elif method == "OPTIONS":
-            await exchange.options(allowed)
+            await exchange.options(match.allowed())
         else:
-            await exchange.tell(problem.of_wrong_method(allowed))
+            await exchange.tell(problem.of_wrong_method(match.allowed()))
 
 
 def _body_writer(route: Route, writers: MessageWriters) -> Callable[[Message], Any]:
