@@ -32,6 +32,7 @@ from notify_svc.app.accept import SendNotification
 from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.events import IngestEvents
+from notify_svc.app.ports import Mailer
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
 from notify_svc.config import NotifyConfig
@@ -47,8 +48,14 @@ _FINISH_SECONDS = sendgrid.SEND_SECONDS
 
 
 @asynccontextmanager
-async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[str]:
-    """Run the service while the context is open; yields the address that it listens on."""
+async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | None = None) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on.
+
+    Args:
+        config: The settings.
+        telemetry: What it records with.
+        mailer: Who sends the mails; SendGrid, as configured, unless another is given.
+    """
     clock = SystemClock()
     ids = Uuid7Ids(clock)
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
@@ -68,7 +75,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry) -> AsyncIterator[s
         first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
     )
-    mailer = sendgrid.SendGrid(
+    mailer = mailer or sendgrid.SendGrid(
         client,
         config.mail_from,
         Letters(config.mail_from),

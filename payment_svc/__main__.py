@@ -29,6 +29,7 @@ from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
 from payment_svc.adapters.tables import METADATA
 from payment_svc.app.cases import Ports, cases
+from payment_svc.app.ports import PaymentGateway
 from payment_svc.app.schedule import Schedule
 from payment_svc.config import PaymentConfig
 from payment_svc.servicer import PaymentServicer
@@ -43,8 +44,16 @@ _FINISH_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def running(config: PaymentConfig, telemetry: Telemetry) -> AsyncIterator[str]:
-    """Run the service while the context is open; yields the address that it listens on."""
+async def running(
+    config: PaymentConfig, telemetry: Telemetry, gateway: PaymentGateway | None = None
+) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on.
+
+    Args:
+        config: The settings.
+        telemetry: What it records with.
+        gateway: Who moves the money; Stripe, as configured, unless another is given.
+    """
     clock = SystemClock()
     ids = Uuid7Ids(clock)
     async with AsyncExitStack() as ending:
@@ -65,7 +74,7 @@ async def running(config: PaymentConfig, telemetry: Telemetry) -> AsyncIterator[
 
         payments = StoredPayments(store, clock)
         ports = Ports(
-            gateway=StripeGateway(config.stripe_api_key, config.stripe_api_base, transport),
+            gateway=gateway or StripeGateway(config.stripe_api_key, config.stripe_api_base, transport),
             amounts=StripeAmounts(),
             reader=StripeEvents(config.stripe_webhook_secrets, live=config.live),
             payments=payments,

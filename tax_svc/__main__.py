@@ -32,7 +32,7 @@ from tax_svc.adapters.avatax import (
 )
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA
-from tax_svc.app import CommitTax, QuoteTax
+from tax_svc.app import CommitTax, QuoteTax, TaxAuthority
 from tax_svc.config import TaxConfig
 from tax_svc.domain import FallbackRates
 from tax_svc.servicer import TaxServicer
@@ -41,8 +41,16 @@ MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 
 @asynccontextmanager
-async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]:
-    """Run the service while the context is open; yields the address that it listens on."""
+async def running(
+    config: TaxConfig, telemetry: Telemetry, authority: TaxAuthority | None = None
+) -> AsyncIterator[str]:
+    """Run the service while the context is open; yields the address that it listens on.
+
+    Args:
+        config: The settings.
+        telemetry: What it records with.
+        authority: Who is asked for taxes; AvaTax, as configured, unless another is given.
+    """
     clock = SystemClock()
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
     store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
@@ -62,7 +70,7 @@ async def running(config: TaxConfig, telemetry: Telemetry) -> AsyncIterator[str]
         first_seconds=BREAKER_FIRST_SECONDS,
         longest_seconds=BREAKER_LONGEST_SECONDS,
     )
-    authority = AvaTax(client, account, breaker, clock)
+    authority = authority or AvaTax(client, account, breaker, clock)
     quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
     commit_tax = CommitTax(authority, StoredDocuments(store, clock))
     servicer = TaxServicer(quote_tax, commit_tax)
