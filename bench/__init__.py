@@ -1,1 +1,1 @@
-"""What an order costs: the product, its floor, and four empty stock hops, measured side by side in one run."""
+"""What an order costs: the product with and without its provider calls, its floor, and four empty stock hops."""

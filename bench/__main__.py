@@ -1,4 +1,4 @@
-"""`ordermesh bench`: start the three variants, load them in turn, print and write what an order costs.
+"""`ordermesh bench`: start the four variants, load them in turn, print and write what an order costs.
 
 The variants run side by side and are loaded in short alternating slices, so that whatever else the machine does falls
 on all of them alike. Ratios are the result; absolute figures are the machine's.
@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.load import place_orders
-from bench.providers import provider_cpu_seconds
 from bench.report import Figures, Report
 from bench.topology import Variant
-from bench.variants import start_floor, start_product, start_sandbox, start_stock
+from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_stock
 
 _SETTLE_SECONDS = 20.0
 
@@ -39,30 +38,26 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
     sandbox.wait_until_listening()
     variants = [
         start_product(folder / "product", sandbox_address),
+        start_mesh(folder / "mesh"),
         start_floor(folder / "floor", sandbox_address),
         start_stock(folder / "stock"),
     ]
     figures = {variant.name: Figures() for variant in variants}
-    provider_seconds, provider_orders = 0.0, 0
     try:
         with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("measuring", total=(rounds + 1) * (len(variants) + 1))
+            task = progress.add_task("measuring", total=(rounds + 1) * len(variants))
             for number in range(rounds + 1):
                 for variant in variants:
                     slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight)
                     if number:
                         _add(figures[variant.name], slice_)
                     progress.advance(task)
-                calls = await provider_cpu_seconds(sandbox_address, slice_orders, in_flight)
-                if number:
-                    provider_seconds, provider_orders = provider_seconds + calls, provider_orders + slice_orders
-                progress.advance(task)
     finally:
         for variant in variants:
             variant.stop()
         sandbox.stop()
     placed = (rounds + 1) * slice_orders
-    return Report(in_flight, figures, provider_seconds / provider_orders * 1000, _commits(variants[0], placed))
+    return Report(in_flight, figures, _commits(variants[0], placed))
 
 
 async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int) -> Figures:

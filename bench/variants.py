@@ -1,6 +1,7 @@
-"""The three variants that are compared, and how each is started.
+"""The four variants that are compared, and how each is started.
 
-product: `ordermesh serve` of the four services, as they ship: durable, validated, traced, real provider calls.
+product: the four services as they ship: durable, validated, traced, real provider calls.
+mesh:    the same without the provider calls: bench/instant.py.
 floor:   the same hops and provider calls with nothing around them: bench/floor.py.
 stock:   four hops with empty handlers on grpc.aio's and asyncio's stock settings: bench/stock.py.
 """
@@ -33,6 +34,17 @@ def start_product(folder: Path, sandbox: str) -> Variant:
         "ORDERMESH_DATA_DIR": str(folder),
     }
     return _variant("product", addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
+
+
+def start_mesh(folder: Path) -> Variant:
+    """Start the four services on providers that answer at once."""
+    addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
+    environment = {
+        **{f"{part.upper()}_ADDR": address for part, address in addresses.items()},
+        "ORDERMESH_DATA_DIR": str(folder),
+    }
+    commands = {part: ["-m", "bench.instant", part] for part in ("tax", "payment", "notify")}
+    return _variant("mesh", addresses, {**commands, "order": ["-m", "order_svc"]}, environment, folder)
 
 
 def start_floor(folder: Path, sandbox: str) -> Variant:

@@ -1,0 +1,127 @@
+"""The product without its provider calls: the services as they ship, on providers that answer at once from memory.
+
+`python -m bench.instant tax|payment|notify` runs one service like this; order_svc calls no provider and runs as it is.
+"""
+
+import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+
+import os
+import sys
+import uuid
+from collections.abc import Callable
+
+from chassis.logs import configure
+from chassis.service import Running, until_stopped
+from chassis.telemetry.setup import Telemetry, start_telemetry
+from kernel.money import Money
+from kernel.outcome import Done, NotDone
+from notify_svc.__main__ import running as notify
+from notify_svc.config import NotifyConfig
+from notify_svc.domain.notification import Notification
+from payment_svc.__main__ import running as payment
+from payment_svc.app.ports import Refused
+from payment_svc.config import PaymentConfig
+from payment_svc.domain.intent import Intent, IntentStatus, NewIntent, ProviderRefund
+from payment_svc.domain.refund import Refund
+from tax_svc.__main__ import running as tax
+from tax_svc.config import TaxConfig
+from tax_svc.domain import Basis, Quote, Source, TaxLine
+
+
+class InstantTaxes:
+    """Knows every tax: one dollar a line."""
+
+    async def quote(self, basis: Basis) -> Done[Quote]:
+        """Return the tax."""
+        lines = [TaxLine(line.line_id, Money(basis.currency_code, 100)) for line in basis.lines]
+        return Done(Quote.of(Source.AVATAX, lines, basis.currency_code))
+
+    async def record(self, order_id: str, basis: Basis) -> Done[Money]:
+        """Return the tax that was quoted."""
+        return Done(Money(basis.currency_code, 100 * len(basis.lines)))
+
+
+class InstantPayments:
+    """Takes every payment, and remembers the intents that are not confirmed yet."""
+
+    def __init__(self) -> None:
+        self._intents: dict[str, NewIntent] = {}
+
+    async def create_intent(self, intent: NewIntent, key: str) -> Done[Intent]:
+        """Make the intent."""
+        intent_id = f"pi_{intent.order_id}"
+        self._intents[intent_id] = intent
+        return Done(_intent(intent_id, intent, IntentStatus.UNCONFIRMED, Money.zero(intent.amount.currency_code)))
+
+    async def confirm_intent(self, intent_id: str, payment_method: str, key: str) -> Done[Intent]:
+        """Take the money."""
+        intent = self._intents.pop(intent_id)
+        return Done(_intent(intent_id, intent, IntentStatus.SUCCEEDED, intent.amount))
+
+    async def read_intent(self, intent_id: str) -> NotDone[Refused]:
+        """Refuse: nothing is ever unknown here."""
+        return NotDone(Refused("resource_missing"))
+
+    async def cancel_intent(self, intent_id: str, key: str) -> NotDone[Refused]:
+        """Refuse: nothing is ever cancelled here."""
+        return NotDone(Refused("resource_missing"))
+
+    async def create_refund(self, intent_id: str, refund: Refund, key: str) -> NotDone[Refused]:
+        """Refuse: nothing is ever refunded here."""
+        return NotDone(Refused("resource_missing"))
+
+    async def find_refund(self, intent_id: str, refund_id: str) -> Done[ProviderRefund | None]:
+        """Find none."""
+        return Done(None)
+
+
+class InstantMails:
+    """Accepts every mail."""
+
+    is_up = True
+
+    def pause_seconds(self) -> float:
+        """Never ask for a pause."""
+        return 0.0
+
+    async def probe(self) -> None:
+        """Be there."""
+
+    async def send(self, notification: Notification) -> Done[str]:
+        """Accept the mail."""
+        return Done(uuid.uuid4().hex)  # noqa: TID251  (a bench injects nothing)
+
+
+def _intent(intent_id: str, made_for: NewIntent, status: IntentStatus, captured: Money) -> Intent:
+    return Intent(intent_id, made_for.payment_id, made_for.order_id, status, made_for.amount, captured, None, "secret")
+
+
+def _tax(telemetry: Telemetry) -> Running:
+    return tax(TaxConfig.from_env(os.environ), telemetry, InstantTaxes())  # noqa: TID251  (handed straight to config.py)
+
+
+def _payment(telemetry: Telemetry) -> Running:
+    return payment(PaymentConfig.from_env(os.environ), telemetry, InstantPayments())  # noqa: TID251  (as above)
+
+
+def _notify(telemetry: Telemetry) -> Running:
+    return notify(NotifyConfig.from_env(os.environ), telemetry, InstantMails())  # noqa: TID251  (as above)
+
+
+_PARTS: dict[str, Callable[[Telemetry], Running]] = {"tax": _tax, "payment": _payment, "notify": _notify}
+
+
+def main() -> None:
+    """Run the service that the command line names."""
+    part = sys.argv[1]
+    configure(part)
+    config = TaxConfig.from_env(os.environ)  # noqa: TID251  (for the data directory, which all services share)
+    telemetry = start_telemetry(part, config.data_dir, None)
+    try:
+        chassis.process.run(until_stopped(_PARTS[part](telemetry)))
+    finally:
+        telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()
