@@ -6,9 +6,14 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.fakes import postgres_server as wheel
+
+# How long one example takes says something about the machine, and nothing about the product.
+hypothesis.settings.register_profile("ordermesh", deadline=None)
+hypothesis.settings.load_profile("ordermesh")
 
 
 @pytest.fixture(scope="session")
