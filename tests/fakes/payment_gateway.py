@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar, cast
@@ -73,6 +73,7 @@ class FakeGateway:
         attempts: How often a bank was asked, by intent.
         seen: Names of the calls that arrived, in order.
         reached: Set once any has.
+        meanwhile: What others do while a call of an operation is under way, once, after its effect.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class FakeGateway:
         self.attempts: defaultdict[str, int] = defaultdict(int)
         self.seen: list[str] = []
         self.reached = asyncio.Event()
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
         self.refund_state = RefundState.SUCCEEDED
         self.answer_intent: Callable[[Intent], Intent] = lambda intent: intent
         self._kept: dict[str, tuple[object, object]] = {}
@@ -235,7 +237,10 @@ class FakeGateway:
             return cast("T", kept) if before == request else KeySpent("the key was used for another request")
 
         faults = self._faults[operation]
-        return self._struck(faults.popleft(), once, key, request) if faults else once()
+        answer = self._struck(faults.popleft(), once, key, request) if faults else once()
+        if operation in self.meanwhile:
+            await self.meanwhile.pop(operation)()
+        return answer
 
     def _struck(self, fault: Fault, once: Callable[[], object], key: str, request: object) -> Unknown:
         if fault in {Fault.LOST_ANSWER, Fault.ERROR_EXECUTED}:

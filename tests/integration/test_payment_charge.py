@@ -414,6 +414,51 @@ async def test_an_intent_that_the_account_does_not_know_is_a_defect_and_no_failu
         await world.charge()
 
 
+async def test_a_result_that_meets_another_writers_change_is_settled_by_reading(world: PaymentWorld) -> None:
+    async def another_process_takes_the_attempt_up() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        assert await world.payments.save(kept.rekeyed(world.clock.now()), None)
+
+    world.gateway.meanwhile["confirm"] = another_process_takes_the_attempt_up
+
+    payment = await world.charge()
+
+    assert (payment.state, payment.attempt) == (PaymentState.SUCCEEDED, 2)
+    assert await world.kept() == payment
+    assert world.gateway.seen == ["create", "confirm", "read"]
+
+
+async def test_a_result_that_another_has_kept_already_is_answered(world: PaymentWorld) -> None:
+    async def another_process_keeps_it() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        after = kept.seen(world.gateway.only_intent, world.clock.now())
+        assert await world.payments.save(after, None)
+
+    world.gateway.meanwhile["confirm"] = another_process_keeps_it
+
+    payment = await world.charge()
+
+    assert (payment.state, payment.version) == (PaymentState.SUCCEEDED, 2)
+    assert world.gateway.seen == ["create", "confirm"]
+
+
+async def test_a_payment_that_another_gave_up_meanwhile_is_told_as_it_is(world: PaymentWorld) -> None:
+    async def another_process_gives_it_up() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        await world.gateway.cancel_intent(kept.intent_id, "another")
+
+    world.gateway.fail("confirm", Fault.NOT_SENT)
+    world.gateway.meanwhile["confirm"] = another_process_gives_it_up
+
+    payment = await world.charge()
+
+    assert payment.state is PaymentState.CANCELLED
+    assert world.gateway.charges == []
+
+
 async def test_a_payment_that_was_given_up_cannot_be_charged(world: PaymentWorld) -> None:
     declined = await world.charge(payment_method=DECLINED)
     cancelled = await world.cancel(declined)

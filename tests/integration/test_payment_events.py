@@ -58,6 +58,15 @@ async def test_an_event_is_never_believed(world: PaymentWorld) -> None:
     assert kept.state is PaymentState.ACTION_REQUIRED
 
 
+async def test_what_is_final_is_not_asked_about_again(world: PaymentWorld) -> None:
+    payment = await world.charge()
+
+    for event in events(payment.intent_id, "payment_intent.succeeded", "payment_intent.payment_failed"):
+        await applied(world, event)
+
+    assert world.gateway.seen == ["create", "confirm"]
+
+
 async def test_an_event_about_an_order_that_is_not_ours_is_kept_and_harmless(world: PaymentWorld) -> None:
     for event in events("pi_of_somebody_else", "payment_intent.succeeded", "charge.refunded", "customer.created"):
         await applied(world, event)
