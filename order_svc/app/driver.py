@@ -6,7 +6,7 @@ no other way in which an order moves.
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
@@ -57,15 +57,17 @@ class Driver:
         self._lease_seconds = lease_seconds
         self._action_seconds = action_seconds
 
-    async def drive(self, order: Order, cause: str) -> Order:
+    async def drive(self, order: Order, cause: str, leased_at: datetime) -> Order:
         """Move the order as far as it goes now, and return it as it then stands, as far as the database could be asked.
 
         Args:
             order: As it was last committed, leased to this replica.
             cause: "request" or "sweeper", for the journal.
+            leased_at: When the lease was taken, or a moment before.
         """
         while (step := next_step(order)) is not None:
-            transition = await self._take(step, order)
+            transition = await self._take(step, order, leased_at)
+            moving_at = self._clock.now()
             try:
                 if not await self._written(transition, cause):
                     continue  # Certainly not written: the step is done again, which is safe for each of them.
@@ -77,7 +79,7 @@ class Driver:
                 # when the lease is over.
                 _logger.warning("order.left", extra={"order_id": order.order_id, "stage": order.stage.value})
                 return order
-            order = transition.order
+            order, leased_at = transition.order, moving_at
             self._tell(transition)
             if transition.wake_at is not None:
                 break
@@ -119,7 +121,7 @@ class Driver:
         except Refusal:
             return order
 
-    async def _take(self, step: Step, order: Order) -> Transition:
+    async def _take(self, step: Step, order: Order, leased_at: datetime) -> Transition:
         """Do one step and return what its outcome makes of the order."""
         with self._telling.step(step) as told:
             match step:
@@ -128,7 +130,7 @@ class Driver:
                     told.outcome(quoted)
                     return after_quote(order, quoted, self._clock.now())
                 case Step.CHARGE:
-                    charged = await self._payments.charge(self._charge(order))
+                    charged = await self._payments.charge(self._charge(order, leased_at))
                     told.outcome(charged)
                     return after_charge(order, charged, self._clock.now(), self._action_seconds)
                 case Step.READ_PAYMENT:
@@ -144,10 +146,11 @@ class Driver:
                     told.outcome(refunded)
                     return after_refund(order, refunded, self._clock.now())
 
-    def _charge(self, order: Order) -> Charge:
+    def _charge(self, order: Order, leased_at: datetime) -> Charge:
         assert order.total is not None, "CHARGING is entered with the tax fixed"
-        # A second less than the lease: nobody else may hold the order when money starts to move.
-        not_after = self._clock.now() + timedelta(seconds=self._lease_seconds - 1.0)
+        # A second less than the lease: nobody else may hold the order when money starts to move, however long this
+        # process was paused.
+        not_after = leased_at + timedelta(seconds=self._lease_seconds - 1.0)
         return Charge(f"{order.order_id}:charge", order.order_id, order.total, order.payment_method, not_after)
 
 

@@ -75,7 +75,7 @@ class PlaceOrder:
         with self._changes.watching(order.order_id) as watch:
             if order.order_id == new.order_id:
                 order = await self._driven(order, watch, until)
-            while order.state is State.PENDING and (left := until - self._clock.monotonic()) > 0:
+            while order.open and order.state is State.PENDING and (left := until - self._clock.monotonic()) > 0:
                 order = await watch.next(min(left, _LOOK_AGAIN_SECONDS)) or await self._newest(order)
         if order.failure is not None and order.state is State.FAILED:
             raise refusal_of(order.order_id, order.failure)
@@ -120,7 +120,7 @@ class PlaceOrder:
 
     async def _driven(self, order: Order, watch: Watch, until: float) -> Order:
         """Drive the new order, in a task of its own because it goes on when the caller is gone."""
-        task = self._work.start(self._driver.drive(order, "request"), f"drive {order.order_id}")
+        task = self._work.start(self._driver.drive(order, "request", order.created_at), f"drive {order.order_id}")
         done, _ = await asyncio.wait({task}, timeout=max(0.0, until - self._clock.monotonic()))
         if done and not task.cancelled() and task.exception() is None:
             return task.result()

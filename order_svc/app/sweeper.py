@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
@@ -81,9 +82,10 @@ class Sweeper:
         room = min(_BATCH, _MOST_AT_ONCE - len(self._running))
         if room <= 0:
             return False
+        now = self._clock.now()
         orders = await self._orders.claim_orders(room, self._lease_seconds)
         for order in orders:
-            self._begin(self._resume(order), f"resume {order.order_id}")
+            self._begin(self._resume(order, now), f"resume {order.order_id}")
         tasks = await self._orders.claim_tasks(room, self._lease_seconds)
         for task, order in tasks:
             self._begin(self._outbox.do(task, order), f"task {task.kind}")
@@ -95,9 +97,9 @@ class Sweeper:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _resume(self, order: Order) -> None:
+    async def _resume(self, order: Order, claimed_at: datetime) -> None:
         with self._telling.resumed(order):
-            await self._driver.drive(order, "sweeper")
+            await self._driver.drive(order, "sweeper", claimed_at)
 
 
 class FirstTry:

@@ -293,7 +293,7 @@ class Order:
     @property
     def open(self) -> bool:
         """Say whether the order still changes by itself."""
-        return self.state in {State.PENDING, State.PAYMENT_ACTION_REQUIRED}
+        return self.state in {State.PENDING, State.PAYMENT_ACTION_REQUIRED} and not self.needs_review
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ class FakePayments:
 
     Attributes:
         charges: How many charges were asked for.
+        late: How many of them came after the moment at which they must not begin any more.
         payments: The payment of each order.
         captures: Every movement of money from a customer, in order.
         captured: Set at the first of them.
@@ -146,6 +147,7 @@ class FakePayments:
     def __init__(self, clock: Clock) -> None:
         self.faults = Faults()
         self.charges = 0
+        self.late = 0
         self.payments: dict[str, Payment] = {}
         self.captures: list[tuple[str, Money]] = []
         self.captured = asyncio.Event()
@@ -170,6 +172,7 @@ class FakePayments:
 
     async def charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal] | Unknown:
         self.charges += 1
+        self.late += self._clock.now() > charge.not_after
         return await self.faults.around("charge", lambda: self._charge(charge))
 
     async def read(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:

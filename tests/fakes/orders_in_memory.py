@@ -26,6 +26,8 @@ class Trouble(Enum):
     """The connection is cut around COMMIT, and nothing was written."""
     CUT_AFTER = auto()
     """The connection is cut around COMMIT, and everything was written."""
+    PAUSED = auto()
+    """The process stands still for a minute after its commit, without knowing."""
     OVERTAKEN = auto()
     """The same as before, nothing written; and before anybody looks, another replica claims the order."""
 
@@ -64,6 +66,7 @@ class FakeOrders:
         self._clock = clock
         self._replica = replica
         self._owner = f"{replica}#{life}"
+        self._paused = False
 
     async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
         cut = await self._begin("create")
@@ -105,6 +108,8 @@ class FakeOrders:
             database.tasks[order.order_id, kind] = Task(order.order_id, kind)
             database.task_rows[order.order_id, kind] = Row(self._owner, self._in(lease_seconds))
             database.born[order.order_id, kind] = self._clock.now()
+        if self._paused:
+            await self._clock.sleep(60)
         if cut:
             raise InDoubt
 
@@ -195,6 +200,7 @@ class FakeOrders:
             case Trouble.CUT_BEFORE | Trouble.OVERTAKEN:
                 raise InDoubt
             case trouble:
+                self._paused = trouble is Trouble.PAUSED
                 return trouble is Trouble.CUT_AFTER
 
     def _in(self, seconds: float) -> datetime:

@@ -10,6 +10,7 @@ from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Late, Lost
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import VISA
 from tests.fakes.order_world import Crash, Doom, Life, World
+from tests.fakes.orders_in_memory import FakeOrders, Trouble
 from tests.fakes.virtual_time import LoopClock, in_virtual_time
 
 # Long enough for every retry of these stories, and for a lease.
@@ -154,5 +155,25 @@ def test_an_order_that_another_replica_takes_over_is_charged_once() -> None:
 
             (order,) = await check_promises(world, other)
             assert order.state is State.PAID
+
+    in_virtual_time(story())
+
+
+def test_a_process_that_stood_still_longer_than_its_lease_charges_nothing_that_is_not_its_own() -> None:
+    async def story() -> None:
+        world = World(LoopClock())
+        orders = FakeOrders(world.database, world.clock, "here", "1")
+        orders.trouble["move"].append(Trouble.PAUSED)
+        paused, other = world.life(orders=orders), world.life()
+        placing = paused.work.start(paused.place(seconds=120), "place")
+
+        await settled(other, 40)
+        assert [order.state for order in world.database.orders.values()] == [State.PAID]
+        order = await placing
+
+        assert order.state is State.PAID
+        assert (world.payments.charges, world.payments.late) == (2, 1)
+        await settled(other)
+        await check_promises(world, other)
 
     in_virtual_time(story())

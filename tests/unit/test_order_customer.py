@@ -93,7 +93,9 @@ async def test_a_refund_that_is_refused_for_good_waits_for_a_person_and_is_never
     await world.clock.sleep(120)
 
     story = await life.read.explain(order.order_id)
-    assert (story.order.needs_review, story.order.state) == (True, State.PENDING)
+    assert (story.order.needs_review, story.order.state, story.order.open) == (True, State.PENDING, False)
+    assert (await life.place(NEEDS_ACTION, seconds=600)).needs_review
+    assert [each.version async for each in life.read.watch(order.order_id, 0)] == [story.order.version]
     assert story.events[-1].kind == "refund.refused"
     assert story.wake_at is None
 

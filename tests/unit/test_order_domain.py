@@ -76,3 +76,4 @@ def test_an_order_is_open_as_long_as_it_changes_by_itself(state: State) -> None:
     order = an_order(state=state)
 
     assert order.open is (state in {State.PENDING, State.PAYMENT_ACTION_REQUIRED})
+    assert not replace(order, needs_review=True).open
