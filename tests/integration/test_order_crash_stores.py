@@ -1,0 +1,54 @@
+"""The process dies at every point, with a real database: the next life sees every order through."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from chassis.storage import migrations
+from chassis.storage.store import open_store
+from kernel.clock import SystemClock
+from kernel.errors import Refusal
+from order_svc.__main__ import MIGRATIONS
+from order_svc.adapters.orders_store import OrdersStore
+from order_svc.adapters.tables import METADATA
+from order_svc.domain.order import Customer, State
+from tests.fakes.order_ports import DECLINED
+from tests.fakes.order_promises import check_promises
+from tests.fakes.order_samples import VISA, a_draft, a_request
+from tests.fakes.order_world import Crash, Doom, Life, World
+
+PATIENCE_SECONDS = 60
+
+
+async def placed(life: Life, payment_method: str, name: str) -> None:
+    """Place an order of a customer of that name; how it is answered does not matter."""
+    draft = a_draft(customer=Customer(name, "ada@example.com", ""))
+    with suppress(Refusal, Crash):
+        await life.place(payment_method, a_request(name), draft, seconds=PATIENCE_SECONDS)
+    await life.work.idle()
+
+
+@pytest.mark.parametrize("payment_method", [VISA, DECLINED])
+async def test_an_order_survives_a_crash_at_every_point(payment_method: str, database_url: str) -> None:
+    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
+    store = await open_store(database_url, metadata=METADATA)
+    doom, point = Doom(), 0
+    while len(doom.passed) >= point:
+        point += 1
+        doom, name = Doom(point), f"c-{point}"
+        world = World(SystemClock(), partial(OrdersStore, store, SystemClock(), f"replica-{point}"))
+        await placed(world.life(doom), payment_method, name)
+
+        life = world.life()
+        await life.orders.release_own()
+        await life.sweep()
+        await placed(life, payment_method, name)
+
+        (order,) = await check_promises(world, life, name)
+        assert (order.state is State.PAID) is (payment_method == VISA)
+        assert life.work.defects == []
+    await store.close()
+
+    assert point > 10
