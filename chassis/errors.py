@@ -134,7 +134,13 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:
 
 
 def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    """Return as much of the text as grpc writes in that many bytes: what is not ASCII takes three for each of its own."""
+    room = longest
+    for position, character in enumerate(text):
+        room -= 1 if character.isascii() else 3 * len(character.encode())
+        if room < 0:
+            return f"{text[:position]}…"
+    return text
 
 
 def _packed(message: error_details_pb2.ErrorInfo) -> any_pb2.Any:

@@ -1,5 +1,7 @@
 """The reasons in kernel, contract and code table are the same ones, and a refusal survives the way over the wire."""
 
+from urllib.parse import quote
+
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
@@ -125,10 +127,12 @@ def test_trailers_that_do_not_fit_their_call_are_no_refusal() -> None:
     assert from_rpc_error(error) == Unknown("rpc NOT_FOUND")
 
 
-def test_a_long_refusal_still_fits_into_the_trailers() -> None:
-    fields = tuple(FieldViolation(f"items[{n}].unit_price.currency_code", "x" * 1000) for n in range(500))
+@pytest.mark.parametrize("character", ["y", "é", "€", "🎩"])
+def test_a_long_refusal_still_fits_into_the_trailers(character: str) -> None:
+    fields = tuple(FieldViolation(f"items[{n}].unit_price.currency_code", character * 1000) for n in range(500))
 
-    status = to_grpc_status(Refusal(Reason.VALIDATION_FAILED, "y" * 10_000, fields=fields))
+    status = to_grpc_status(Refusal(Reason.VALIDATION_FAILED, character * 10_000, fields=fields))
 
-    size = len(status.details) + sum(len(key) + len(value) * 4 // 3 for key, value in status.trailing_metadata)
+    message = len(quote(status.details))
+    size = message + sum(len(key) + len(value) * 4 // 3 for key, value in status.trailing_metadata)
     assert size < 8_192 - 512
