@@ -134,7 +134,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Return as much of the text as grpc writes in that many bytes: what is not ASCII takes three for each of its own."""
+    """Return as much of the text as grpc writes in that many bytes: three for each one that is not ASCII."""
     room = longest
     for position, character in enumerate(text):
         room -= 1 if character.isascii() else 3 * len(character.encode())
