@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -131,19 +131,21 @@ def status_of(reason: Reason) -> int:
 
 def of_rpc_error(error: grpc.aio.AioRpcError) -> Problem | None:
     """Return the problem that a failed call tells of; None when it is a defect whose cause must not be shown."""
-    refusal = refusal_of(error)
-    if refusal is not None:
-        if refusal.reason is Reason.INTERNAL and "errorId" not in refusal.metadata:
-            return None
-        return of_refusal(refusal)
     code = error.code()
-    if code in _FROM_TRANSPORT:
+    status = _BY_CODE.get(code, int(HTTPStatus.INTERNAL_SERVER_ERROR))
+    refusal = refusal_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return of_refusal(refusal) if refusal is not None and "errorId" in refusal.metadata else None
+    if refusal is None and code in _FROM_TRANSPORT:
         reason, detail, retry_after = _FROM_TRANSPORT[code]
         return of_refusal(Refusal(reason, detail, retry_after=retry_after))
-    status = _BY_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return None
-    return Problem(status=status, reason=code.name, detail=f"The backend refused the request with {code.name}.")
+    if refusal is None:
+        return Problem(status=status, reason=code.name, detail=f"The backend refused the request with {code.name}.")
+    told = of_refusal(refusal)
+    if refusal.reason is Reason.INTERNAL:
+        # A reason that is newer than this gateway: its code still says what kind of refusal it is.
+        return replace(told, status=status, reason=code.name)
+    return told
 
 
 def of_defect(error_id: str) -> Problem:

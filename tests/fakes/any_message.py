@@ -1,5 +1,6 @@
 """Any message of any type, for property tests: each field set or not, to any value that its type can hold."""
 
+import math
 from typing import Any
 
 from google.protobuf import json_format, message_factory
@@ -8,6 +9,11 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from gateway.scalars import INTEGER_RANGES
+
+
+def _the_nan(number: float) -> float:
+    """Return the one NaN that JSON knows for any of those that there are."""
+    return math.nan if math.isnan(number) else number
 
 
 def _sign(number: int) -> int:
@@ -60,6 +66,6 @@ def _one_value(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any] | N
         FieldDescriptor.TYPE_STRING: st.text(),
         FieldDescriptor.TYPE_BYTES: st.binary(max_size=20),
         FieldDescriptor.TYPE_BOOL: st.booleans(),
-        FieldDescriptor.TYPE_FLOAT: st.floats(width=32),
-        FieldDescriptor.TYPE_DOUBLE: st.floats(),
+        FieldDescriptor.TYPE_FLOAT: st.floats(width=32).map(_the_nan),
+        FieldDescriptor.TYPE_DOUBLE: st.floats().map(_the_nan),
     }[field.type]

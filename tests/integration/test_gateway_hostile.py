@@ -52,6 +52,15 @@ async def test_what_is_no_http_gets_400(world: World, request_: bytes) -> None:
     assert b"application/problem+json" in answer
 
 
+async def test_offers_of_other_protocols_are_not_taken(world: World) -> None:
+    upgrade = (
+        b"connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-key: eA==\r\nsec-websocket-version: 13"
+    )
+
+    assert status(await world.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + upgrade + b"\r\n\r\n")) == 200
+    assert status(await world.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")) == 400
+
+
 @pytest.mark.parametrize(
     "request_line",
     [b"GET http://other/api/v1/orders/x HTTP/1.1", b"OPTIONS * HTTP/1.1", b"GET //api HTTP/1.1", b"GET /?%ff HTTP/1.1"],

@@ -207,6 +207,8 @@ def test_base64_is_read_in_both_alphabets_padded_or_not(text: str) -> None:
         ({"i64": "1e3"}, "i64"),
         ({"i64": "\u0661"}, "i64"),
         ({"i64": 1e300}, "i64"),
+        ({"i64": 9007199254740992.0}, None),
+        ({"i64": 9007199254740994.0}, "i64"),
         ({"u64": -1}, "u64"),
         ({"u64": 2**64 - 1}, None),
         ({"single": 1e39}, "single"),

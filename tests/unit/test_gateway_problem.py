@@ -2,7 +2,7 @@
 
 import grpc
 import pytest
-from google.rpc import code_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 
 from chassis.errors import to_status
@@ -114,6 +114,21 @@ def test_a_defect_shows_its_id_alone() -> None:
         "reason": "INTERNAL",
         "metadata": {"errorId": "e-1"},
     }
+
+
+def test_a_reason_that_is_newer_than_the_gateway_is_told_by_its_code() -> None:
+    info = error_details_pb2.ErrorInfo(reason="COUPON_EXPIRED", domain="ordermesh", metadata={"coupon": "c"})
+    status = status_pb2.Status(code=grpc.StatusCode.FAILED_PRECONDITION.value[0], message="It is over.")
+    status.details.add().Pack(info)
+    trailers = Metadata(("grpc-status-details-bin", status.SerializeToString()))
+
+    told = problem.of_rpc_error(
+        AioRpcError(grpc.StatusCode.FAILED_PRECONDITION, Metadata(), trailers, details="It is over.")
+    )
+
+    assert told is not None
+    assert (told.status, told.reason, told.detail) == (409, "FAILED_PRECONDITION", "It is over.")
+    assert told.metadata == {"coupon": "c"}
 
 
 def test_details_that_cannot_be_read_do_no_harm() -> None:
