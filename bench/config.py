@@ -1,8 +1,14 @@
 """Where the hops of the floor and of the stock variant listen."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment of a process that the bench started, for the services' own configurations."""
+    return os.environ  # noqa: TID251  (this is a config.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,7 @@ class HopConfig:
     @classmethod
     def from_env(cls) -> "HopConfig":
         """Read them from the environment of a process that the bench started."""
-        values = os.environ  # noqa: TID251  (this is a config.py)
+        values = environment()
         return cls(
             order_address=values["ORDER_ADDR"],
             tax_address=values["TAX_ADDR"],

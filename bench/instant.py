@@ -5,11 +5,11 @@
 
 import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
 
-import os
 import sys
 import uuid
 from collections.abc import Callable
 
+from bench.config import environment
 from chassis.logs import configure
 from chassis.service import Running, until_stopped
 from chassis.telemetry.setup import Telemetry, start_telemetry
@@ -97,15 +97,15 @@ def _intent(intent_id: str, made_for: NewIntent, status: IntentStatus, captured:
 
 
 def _tax(telemetry: Telemetry) -> Running:
-    return tax(TaxConfig.from_env(os.environ), telemetry, InstantTaxes())  # noqa: TID251  (handed straight to config.py)
+    return tax(TaxConfig.from_env(environment()), telemetry, InstantTaxes())
 
 
 def _payment(telemetry: Telemetry) -> Running:
-    return payment(PaymentConfig.from_env(os.environ), telemetry, InstantPayments())  # noqa: TID251  (as above)
+    return payment(PaymentConfig.from_env(environment()), telemetry, InstantPayments())
 
 
 def _notify(telemetry: Telemetry) -> Running:
-    return notify(NotifyConfig.from_env(os.environ), telemetry, InstantMails())  # noqa: TID251  (as above)
+    return notify(NotifyConfig.from_env(environment()), telemetry, InstantMails())
 
 
 _PARTS: dict[str, Callable[[Telemetry], Running]] = {"tax": _tax, "payment": _payment, "notify": _notify}
@@ -115,7 +115,7 @@ def main() -> None:
     """Run the service that the command line names."""
     part = sys.argv[1]
     configure(part)
-    config = TaxConfig.from_env(os.environ)  # noqa: TID251  (for the data directory, which all services share)
+    config = TaxConfig.from_env(environment())
     telemetry = start_telemetry(part, config.data_dir, None)
     try:
         chassis.process.run(until_stopped(_PARTS[part](telemetry)))
