@@ -80,8 +80,11 @@ class Resume:
 
     async def _done(self, work: Coroutine[object, object, object], kind: str, subject: str, cause: str = "") -> bool:
         """Do one piece of work and say whether it came to an end; one that fails does not keep the others waiting."""
+        return await self._ports.background.start(self._guarded(work, kind, subject), f"resume_{kind}", cause)
+
+    async def _guarded(self, work: Coroutine[object, object, object], kind: str, subject: str) -> bool:
         try:
-            await self._ports.background.start(work, f"resume_{kind}", cause)
+            await work
         except Refusal as refusal:
             _logger.warning("resume.delayed", extra={"kind": kind, "subject": subject, "cause": refusal.message})
         except Contradiction as contradiction:
