@@ -90,10 +90,13 @@ class Worker:
         if not self._mailer.is_up:  # what gave the slot back may have found that out
             return 0.0
         # Kept alive when the worker is stopped in the middle of it, so that no attempt is marked and not made.
-        await asyncio.shield(self._work.start(self._claim(), "claim"))
+        refusal = await asyncio.shield(self._work.start(self._claim(), "claim"))
+        if refusal is not None:
+            raise refusal
         return 0.0
 
-    async def _claim(self) -> None:
+    async def _claim(self) -> Refusal | None:
+        """Begin what is due; a refusal is returned, because a task that ends in an error is told as a defect."""
         taken = self._slots.take(_CLAIM)
         used = 0
         try:
@@ -103,6 +106,10 @@ class Worker:
                     continue
                 self._work.start(self._dispatch.deliver(notification), "mail")
                 used += 1
+        except Refusal as refusal:
+            return refusal
+        else:
+            return None
         finally:
             self._slots.give(taken - used)
 
