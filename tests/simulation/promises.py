@@ -1,0 +1,155 @@
+"""The promises, checked by an observer that is no part of the product: at every instant, and when all is quiet."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from kernel.money import Money
+from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
+from notify_svc.adapters.tables import NOTIFICATIONS
+from order_svc.adapters.tables import METADATA as ORDER_TABLES
+from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
+from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
+from payment_svc.adapters.tables import PAYMENTS, REFUNDS
+from payment_svc.domain.intent import IntentStatus
+from tax_svc.adapters.tables import METADATA as TAX_TABLES
+from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.simulation.providers import SendGrid, Stripe
+from tests.simulation.shelf import shelf
+from tests.simulation.shops import Told
+from tests.simulation.world import World
+
+_OPEN = {"PENDING", "PAYMENT_ACTION_REQUIRED"}
+_MOST_MAILS = 3
+
+
+class Promises:
+    """What is watched.
+
+    Args:
+        world: Where broken promises are written down.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def may_charge(self, order_id: str, intent_id: str) -> str:
+        """P-11: money may only move on the intent whose id is stored."""
+        found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS.c.intent_id).where(PAYMENTS.c.order_id == order_id))
+        if [row.intent_id for row in found] != [intent_id]:
+            return f"P-11: money moves on {intent_id} of order {order_id}, and stored is {found}"
+        order = self._order(order_id)
+        return "" if order and order.state in _OPEN else f"order {order_id} is charged as {order and order.state}"
+
+    def may_mail(self, order_id: str) -> str:
+        """P-33: no confirmation for an order that is not paid."""
+        order = self._order(order_id)
+        paid = order is not None and order.state == "PAID"
+        return "" if paid else f"P-33: order {order_id} is confirmed as {order and order.state}"
+
+    def moved(self, order_id: str, before: str, after: str, was: int, now: int, fence: int, next_fence: int) -> None:
+        """P-5, P-8: what happens to an order, told by the database itself."""
+        self._world.note(f"order {order_id} {before} {was} -> {after} {now}")
+        if before not in _OPEN and before != after:
+            self._world.violated(f"P-5: order {order_id} left {before} for {after}")
+        if now != was + 1 or next_fence <= fence:
+            self._world.violated(f"P-8: order {order_id} went from version {was}/{fence} to {now}/{next_fence}")
+
+    def readable(self, told: list[Told]) -> None:
+        """P-1: every order that somebody was told of is there."""
+        for each in told:
+            for order_id in each.order_ids:
+                if self._order(order_id) is None:
+                    self._world.violated(f"P-1: order {order_id} of {each.key} is lost")
+
+    def _order(self, order_id: str) -> Any:  # noqa: ANN401  (a row)
+        found = shelf(ORDER_TABLES).ask(select(ORDERS).where(ORDERS.c.order_id == order_id))
+        return found[0] if found else None
+
+
+def quiet() -> bool:
+    """Say whether nothing is left to be done anywhere."""
+    orders, payments, notify = shelf(ORDER_TABLES), shelf(PAYMENT_TABLES), shelf(NOTIFY_TABLES)
+    waiting = (
+        orders.ask(select(ORDERS.c.order_id).where(ORDERS.c.wake_at.is_not(None)).limit(1))
+        or orders.ask(select(ORDER_TASKS.c.task_id).where(ORDER_TASKS.c.due_at.is_not(None)).limit(1))
+        or notify.ask(select(NOTIFICATIONS.c.notification_id).where(NOTIFICATIONS.c.due_at.is_not(None)).limit(1))
+        or payments.ask(select(REFUNDS.c.refund_id).where(REFUNDS.c.state == "PENDING").limit(1))
+    )
+    return not waiting
+
+
+def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTaxAuthority, sendgrid: SendGrid) -> None:
+    """Check what must be true when all is quiet."""
+    orders = shelf(ORDER_TABLES).ask(select(ORDERS))
+    if len(orders) > len(told):
+        world.violated(f"P-2: {len(orders)} orders for {len(told)} keys")
+    for order in orders:
+        _check_order(world, order)
+        _check_money(world, order, stripe)
+        _check_tax(world, order, authority)
+        _check_mail(world, order, sendgrid)
+    states = {order.order_id: order.state for order in orders}
+    for each in told:
+        for end in each.ends:
+            if states.get(each.order_ids[0]) != end:
+                world.violated(f"P-7: {each.key} was told {end} and is {states.get(each.order_ids[0])}")
+    for intent in stripe.intents.values():
+        if intent.captured.minor_units and intent.order_id not in states:
+            world.violated(f"P-12: {intent.intent_id} belongs to no order")
+
+
+def _check_order(world: World, order: Any) -> None:  # noqa: ANN401  (a row)
+    if order.state not in {"PAID", "FAILED"}:
+        world.violated(f"P-4: order {order.order_id} ends as {order.state}/{order.stage}, review {order.needs_review}")
+    query = select(ORDER_EVENTS.c.version).where(
+        ORDER_EVENTS.c.order_id == order.order_id, ORDER_EVENTS.c.cause != "outbox"
+    )
+    versions = sorted(row.version for row in shelf(ORDER_TABLES).ask(query))
+    if versions != list(range(1, order.revision + 1)):
+        world.violated(f"P-8: order {order.order_id} at {order.revision} has the journal {versions}")
+
+
+def _check_money(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN401  (a row)
+    kept = stripe.captured[order.order_id] - stripe.given_back(order.order_id)
+    due = order.total if order.state == "PAID" else 0
+    if kept != due:
+        world.violated(f"P-12: order {order.order_id} is {order.state}, {kept} was kept and {due} is due")
+    live = [
+        each.intent_id
+        for each in stripe.intents.values()
+        if each.order_id == order.order_id and each.status in {IntentStatus.AUTHORIZED, IntentStatus.PROCESSING}
+    ]
+    if live:
+        world.violated(f"P-13: order {order.order_id} is {order.state} and {live} may still move money")
+    found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS).where(PAYMENTS.c.order_id == order.order_id))
+    ledger = sum(row.captured - row.refunded for row in found)
+    if ledger != kept:
+        world.violated(f"P-16: order {order.order_id}: the ledger says {ledger}, Stripe says {kept}")
+
+
+def _check_tax(world: World, order: Any, authority: FakeTaxAuthority) -> None:  # noqa: ANN401  (a row)
+    recorded = authority.recorded.get(order.order_id)
+    if (order.state == "PAID") is not (recorded is not None):
+        world.violated(f"P-20: order {order.order_id} is {order.state} and its tax document is {recorded}")
+    documents = shelf(TAX_TABLES).ask(TAX_TABLES.tables["tax_documents"].select())
+    ours = [row for row in documents if row.code == order.order_id] if order.state == "PAID" else []
+    if order.state == "PAID" and (len(ours) != 1 or order.tax_document != order.order_id):
+        world.violated(f"P-20: order {order.order_id} has the documents {ours}")
+    if recorded is not None and recorded[0].subtotal() != Money(order.currency_code, order.subtotal):
+        world.violated(f"P-20: order {order.order_id} is recorded with another amount")
+
+
+def _check_mail(world: World, order: Any, sendgrid: SendGrid) -> None:  # noqa: ANN401  (a row)
+    if order.state != "PAID":
+        return
+    query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.order_id == order.order_id)
+    found = shelf(NOTIFY_TABLES).ask(query)
+    mails = sendgrid.mails[order.order_id]
+    if len(found) != 1:
+        world.violated(f"P-30: order {order.order_id} has {len(found)} notifications")
+    # Parked: so many attempts of unknown outcome that a person, or an event of SendGrid's, has to say.
+    elif not mails and not (found[0].state == "ACCEPTED" and found[0].open_attempts >= _MOST_MAILS):
+        world.violated(f"P-30: order {order.order_id} is paid and was never confirmed")
+    if mails > _MOST_MAILS:
+        world.violated(f"P-31: order {order.order_id} was confirmed {mails} times")

@@ -1,0 +1,257 @@
+"""Stripe, AvaTax and SendGrid outside the crash domain: what they did stays done, and they watch what they are asked.
+
+The fakes are those of the services' own tests, which pass the contract suites of the real adapters.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from chassis.breaker import Breaker
+from kernel.outcome import Done, NotDone, Unknown
+from notify_svc.adapters.sendgrid import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
+from notify_svc.app.ports import Postponed, Refused
+from notify_svc.domain.notification import Notification
+from payment_svc.domain.intent import IntentStatus
+from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault
+from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.simulation.chaos import PROVIDER
+from tests.simulation.process import Process
+from tests.simulation.world import SimClock, World
+
+T = TypeVar("T")
+
+# How long our adapters wait for an answer.
+_PATIENCE_SECONDS = 8.0
+
+# Stripe may forget an idempotency key from this age on.
+_KEYS_SECONDS = 86_400.0
+
+_MENU = tuple(kind for kind in PROVIDER if not kind.startswith("error"))
+
+
+class Line:
+    """The way from one process to one provider."""
+
+    def __init__(self, world: World, process: Process, provider: str) -> None:
+        self._world = world
+        self._process = process
+        self._provider = provider
+
+    async def call(
+        self,
+        operation: str,
+        act: Callable[[], Awaitable[T]],
+        stored_error: Callable[[bool], None] | None = None,
+    ) -> T | Unknown:
+        """Have the provider act, as far as the next fault allows.
+
+        Args:
+            operation: Its name.
+            act: What the provider does.
+            stored_error: Makes the provider answer this call, and every repetition, with an error; True: after acting.
+        """
+        world, place = self._world, f"{self._provider}.{operation}"
+        await world.point(self._process, f"{place}:before")
+        fault = world.chaos.draw(_MENU if stored_error is None else PROVIDER, place)
+        if world.chaos.away(self._provider, world.now()):
+            fault = "not_sent"
+        elif fault:
+            world.note(f"{place}: {fault}")
+        await asyncio.sleep(0.05)
+        self._process.check()
+        match fault:
+            case "not_sent":
+                return Unknown("not sent")
+            case "lost_request":
+                await asyncio.sleep(_PATIENCE_SECONDS)
+                return Unknown("timeout")
+            case "late":
+                world.later(_PATIENCE_SECONDS + world.chaos.pick(0.1, 30.0, 600.0), _begin, act)
+                await asyncio.sleep(_PATIENCE_SECONDS)
+                return Unknown("timeout")
+            case "busy":
+                return Unknown("http 429", retry_after=world.chaos.pick(0.2, 2.0, 20.0))
+            case "error_before" | "error_after" if stored_error is not None:
+                stored_error(fault == "error_after")
+        result = await act()
+        await asyncio.sleep(0.05)
+        await world.point(self._process, f"{place}:after")
+        if fault == "lost_answer":
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            return Unknown("timeout")
+        return result
+
+
+def _begin(act: Callable[[], Awaitable[object]]) -> None:
+    asyncio.ensure_future(act())  # noqa: RUF006  (it ends within the same moment)
+
+
+class Stripe(FakeGateway):
+    """The fake, with customers and banks that answer by themselves, keys that expire, and a look at every charge.
+
+    Attributes:
+        captured: Minor units taken, by order.
+    """
+
+    def __init__(self, world: World, may_charge: Callable[[str, str], str]) -> None:
+        super().__init__()
+        self.captured: Counter[str] = Counter()
+        self._world = world
+        self._may_charge = may_charge
+        self._key_ages: dict[str, float] = {}
+
+    async def _call(self, operation: str, effect: Callable[[], T], key: str = "", said: object = None) -> T | Unknown:
+        if key:
+            for old in [old for old, at in self._key_ages.items() if self._world.now() - at >= _KEYS_SECONDS]:
+                del self._key_ages[old]
+                self._kept.pop(old, None)
+            self._key_ages.setdefault(key, self._world.now())
+        return await super()._call(operation, effect, key, said)
+
+    def _take(self, intent_id: str) -> None:
+        intent = self.intents[intent_id]
+        self._world.note(f"stripe takes {intent.amount} for {intent.order_id} on {intent_id}")
+        if wrong := self._may_charge(intent.order_id, intent_id):
+            self._world.violated(wrong)
+        self.captured[intent.order_id] += intent.amount.minor_units
+        if self.captured[intent.order_id] - self.given_back(intent.order_id) > intent.amount.minor_units:
+            self._world.violated(f"P-10: order {intent.order_id} is charged twice")
+        super()._take(intent_id)
+
+    def given_back(self, order_id: str) -> int:
+        """Return the minor units of an order that were refunded."""
+        return sum(self.refunded(each.intent_id) for each in self.intents.values() if each.order_id == order_id)
+
+    def _confirm(self, intent_id: str, payment_method: str) -> Any:  # noqa: ANN401  (as the fake says)
+        world, luck = self._world, self._world.luck
+        if payment_method == THREE_D_SECURE and luck.random() < 0.8:
+            seconds, success = luck.choice((3.0, 40.0, 1_790.0, 1_900.0)), luck.random() < 0.7
+            world.later(seconds, self._acts, intent_id, success)
+        if payment_method == SLOW_BANK:
+            world.later(luck.choice((2.0, 60.0, 900.0)), self._decides, intent_id)
+        return super()._confirm(intent_id, payment_method)
+
+    def _acts(self, intent_id: str, success: bool) -> None:  # noqa: FBT001  (a callback)
+        if self.intents[intent_id].status is IntentStatus.ACTION_REQUIRED:
+            self.authenticate(intent_id, success=success)
+
+    def _decides(self, intent_id: str) -> None:
+        if self.intents[intent_id].status is IntentStatus.PROCESSING:
+            self.decide(intent_id)
+
+
+class StripeLine:
+    """The port PaymentGateway of one process."""
+
+    _SHORT = {  # noqa: RUF012  (never changed)
+        "create_intent": "create",
+        "confirm_intent": "confirm",
+        "read_intent": "read",
+        "cancel_intent": "cancel",
+        "create_refund": "refund",
+        "find_refund": "find",
+    }
+
+    def __init__(self, line: Line, stripe: Stripe) -> None:
+        self._line = line
+        self._stripe = stripe
+
+    def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
+        short = self._SHORT[operation]
+
+        def stored_error(executed: bool) -> None:  # noqa: FBT001  (one of two)
+            self._stripe.fail(short, Fault.ERROR_EXECUTED if executed else Fault.ERROR)
+
+        async def call(*arguments: object) -> Any:  # noqa: ANN401  (as the port says)
+            keeps = stored_error if short in {"create", "confirm", "cancel", "refund"} else None
+            return await self._line.call(short, lambda: getattr(self._stripe, operation)(*arguments), keeps)
+
+        return call
+
+
+class AvaTaxLine:
+    """The port TaxAuthority of one process."""
+
+    def __init__(self, line: Line, authority: FakeTaxAuthority) -> None:
+        self._line = line
+        self._authority = authority
+
+    async def quote(self, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("quote", lambda: self._authority.quote(basis))
+
+    async def record(self, order_id: str, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("record", lambda: self._authority.record(order_id, basis))
+
+
+def avatax() -> FakeTaxAuthority:
+    """Return an AvaTax whose rate is not the fallback's."""
+    authority = FakeTaxAuthority()
+    authority.rate = Decimal("0.08625")
+    return authority
+
+
+class SendGrid:
+    """Counts mails.
+
+    Attributes:
+        mails: How many went out, by order.
+    """
+
+    def __init__(self, world: World, may_mail: Callable[[str], str]) -> None:
+        self.mails: Counter[str] = Counter()
+        self._world = world
+        self._may_mail = may_mail
+
+    async def send(self, notification: Notification) -> Done[str]:
+        order_id = notification.summary.order_id
+        self._world.note(f"sendgrid mails {order_id}")
+        if wrong := self._may_mail(order_id):
+            self._world.violated(wrong)
+        self.mails[order_id] += 1
+        return Done(f"message-{self.mails.total()}")
+
+
+class SendGridLine:
+    """The port Mailer of one process, with the product's breaker."""
+
+    def __init__(self, line: Line, sendgrid: SendGrid, world: World, process: Process) -> None:
+        self._line = line
+        self._sendgrid = sendgrid
+        self._breaker = Breaker(
+            SimClock(world, process),
+            failures=BREAKER_FAILURES,
+            first_seconds=BREAKER_FIRST_SECONDS,
+            longest_seconds=BREAKER_LONGEST_SECONDS,
+        )
+
+    @property
+    def is_up(self) -> bool:
+        return self._breaker.is_closed
+
+    def pause_seconds(self) -> float:
+        return self._breaker.wait_seconds()
+
+    async def probe(self) -> None:
+        if self._breaker.admit():
+            answer = await self._line.call("probe", _nothing)
+            if isinstance(answer, Unknown):
+                self._breaker.failed()
+            else:
+                self._breaker.succeeded()
+
+    async def send(self, notification: Notification) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
+        if not self._breaker.is_closed:
+            return NotDone(Postponed("SendGrid was away a moment ago"))
+        outcome = await self._line.call("send", lambda: self._sendgrid.send(notification))
+        if not isinstance(outcome, Unknown):
+            return outcome
+        self._breaker.failed()
+        certain = outcome.cause == "not sent" or outcome.retry_after is not None
+        return NotDone(Postponed(outcome.cause, outcome.retry_after)) if certain else outcome
+
+
+async def _nothing() -> None:
+    """Send no mail."""

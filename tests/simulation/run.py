@@ -1,0 +1,208 @@
+"""Running one world from its seed to its end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, cast
+
+from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
+from order_svc.adapters.tables import METADATA as ORDER_TABLES
+from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
+from tax_svc.adapters.tables import METADATA as TAX_TABLES
+from tests.fakes.virtual_time import VirtualLoop
+from tests.simulation.chaos import Fired
+from tests.simulation.process import Crash, Process, make_task
+from tests.simulation.promises import Promises, check_end, quiet
+from tests.simulation.providers import SendGrid, Stripe, avatax
+from tests.simulation.services import START, Classes, Surroundings
+from tests.simulation.shelf import shelf
+from tests.simulation.shops import Shops
+from tests.simulation.wire import Stub
+from tests.simulation.world import World
+
+# How long a replica is down after it died.
+_DOWN_SECONDS = (0.1, 5.0, 90.0)
+
+# By then, after the last fault, everything must have settled: the longest wait there is, an hour of the payment
+# worker, and the half hour that a customer may take.
+_SETTLE_SECONDS = 3 * 3_600.0
+_LOOK_SECONDS = 5.0
+
+# Logged as an error, and no defect: the database was away for as long as an attempt may last.
+_EXPECTED_ERRORS = {"mail.outcome_lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a world.
+
+    Attributes:
+        seed: Its seed.
+        violations: Promises that were broken.
+        fired: The faults that happened.
+        log: Everything that happened, with the second at which it did.
+        digest: Of the log.
+        kills: How many processes died.
+        simulated_seconds: How long it lasted.
+        seconds: How long that took us.
+    """
+
+    seed: int
+    violations: list[str]
+    fired: list[Fired]
+    log: list[tuple[float, str]]
+    digest: str
+    kills: int
+    simulated_seconds: float
+    seconds: float
+
+
+class Mesh:
+    """The replicas that run, and who starts them again."""
+
+    def __init__(self, world: World, classes: Classes) -> None:
+        self._world = world
+        self._promises = Promises(world)
+        self.stripe = Stripe(world, self._promises.may_charge)
+        self.authority = avatax()
+        self.sendgrid = SendGrid(world, self._promises.may_mail)
+        self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid, classes)
+        self.shops = Shops(world, Stub(world, "order", self.pick))
+        self._living: dict[str, Process] = {}
+        self._supervising: list[asyncio.Task[None]] = []
+        for kept in (ORDER_TABLES, PAYMENT_TABLES, TAX_TABLES, NOTIFY_TABLES):
+            shelf(kept).clear(world.now_ms, self._promises.moved)
+
+    def begin(self) -> None:
+        """Start everything."""
+        replicas = {"order": self._world.luck.randint(1, 3), "payment": self._world.luck.randint(1, 2)}
+        for service in START:
+            for number in range(1, replicas.get(service, 1) + 1):
+                supervisor = self._supervise(service, f"{service}/{number}")
+                self._supervising.append(asyncio.create_task(supervisor))
+
+    def pick(self, service: str) -> Process | None:
+        """Return a replica that answers."""
+        ready = [each for each in self._living.values() if each.alive and each.service == service and each.servicer]
+        return self._world.luck.choice(ready) if ready else None
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self._world.chaos.over = True
+        self._world.healed_at = self._world.now()
+        self._world.note("all faults end")
+        for process in self._living.values():
+            process.paused_until = 0.0
+
+    def end(self) -> None:
+        """Stop everything."""
+        for task in self._supervising:
+            task.cancel()
+        for process in self._living.values():
+            process.kill()
+        self._promises.readable(self.shops.told)
+
+    async def _supervise(self, service: str, replica: str) -> None:
+        life = 0
+        while True:
+            life += 1
+            process = self._living[replica] = Process(service, f"{replica}#{life}")
+            self._world.note(f"{process.name} starts")
+            await self._begun(process)
+            await process.died.wait()
+            self._promises.readable(self.shops.told)
+            down = self._world.chaos.pick(*_DOWN_SECONDS)
+            await asyncio.sleep(0.1 if self._world.chaos.over else down)
+
+    async def _begun(self, process: Process) -> None:
+        starting = process.spawn(START[process.service](process, self._around))
+        await asyncio.wait({starting})
+        failed = starting.cancelled() or starting.exception() is not None
+        if failed:
+            error = None if starting.cancelled() else starting.exception()
+            self._world.note(f"{process.name} does not start: {error!r}")
+            process.kill()
+
+
+async def _live(world: World, classes: Classes) -> None:
+    mesh = Mesh(world, classes)
+    with _errors_are_violations(world):
+        mesh.begin()
+        await asyncio.sleep(0.5)
+        await mesh.shops.shop()
+        ends = [each.begins + each.seconds for each in world.chaos.outages]
+        if world.now() < max(ends, default=0.0):
+            await asyncio.sleep(max(ends) - world.now())
+        mesh.heal()
+        until = world.now() + _SETTLE_SECONDS
+        # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
+        while not _settled(world) and world.now() < until:  # noqa: ASYNC110  (an observer from outside is told nothing)
+            await asyncio.sleep(_LOOK_SECONDS)
+        mesh.end()
+    check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+
+
+def _settled(world: World) -> bool:
+    return quiet() and world.now() > world.late_until + 2 * _LOOK_SECONDS
+
+
+def run(seed: int, only: frozenset[int] | None = None, classes: Classes | None = None) -> Result:
+    """Return what becomes of the world of a seed.
+
+    Args:
+        seed: The seed.
+        only: The draws that may become faults; None for all.
+        classes: The product's classes, or worse ones.
+    """
+    world = World(seed, only)
+    classes = classes or Classes()
+    began = perf_counter()
+    ended = 0.0
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        try:
+            runner.run(_live(world, classes))
+        except RuntimeError as error:
+            world.log.append((0.0, f"{error!r}"))
+            world.violations.append(f"the world stopped: {error!r}")
+        ended = runner.get_loop().time()
+    chaos = world.chaos
+    return Result(
+        seed, world.violations, chaos.fired, world.log, world.digest(), world.kills, ended, perf_counter() - began
+    )
+
+
+def _loop() -> VirtualLoop:
+    loop = VirtualLoop()
+    loop.set_task_factory(cast("Any", make_task))  # typeshed's protocol for it is private
+    # What a dead process leaves behind is nobody's business.
+    loop.set_exception_handler(lambda *_: None)
+    return loop
+
+
+class _Errors(logging.Handler):
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.getMessage() not in _EXPECTED_ERRORS and not isinstance(error, Crash):
+            told = record.__dict__.get("contradiction", "")
+            self._tell(f"logged: {record.getMessage()} {told} {error!r:.300}")
+
+
+@contextmanager
+def _errors_are_violations(world: World) -> Iterator[None]:
+    """Take everything that the product logs as a defect for one."""
+    root = logging.getLogger()
+    handler, level, handlers = _Errors(world.violated), root.level, root.handlers[:]
+    root.handlers[:] = [handler]
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

@@ -1,0 +1,187 @@
+"""The four services, put together as their __main__ modules do, on the ports of the simulated world."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from chassis import deadline
+from chassis.service import Tasks
+from notify_svc.adapters.notifications_store import NotificationsStore
+from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
+from notify_svc.app.accept import SendNotification
+from notify_svc.app.bell import Bell
+from notify_svc.app.dispatch import Dispatch, Slots
+from notify_svc.app.read import ReadNotifications
+from notify_svc.app.worker import Worker
+from notify_svc.servicer import NotifyServicer
+from order_svc.adapters.notify_grpc import GrpcMails
+from order_svc.adapters.orders_store import OrdersStore
+from order_svc.adapters.payment_grpc import GrpcPayments
+from order_svc.adapters.tables import METADATA as ORDER_TABLES
+from order_svc.adapters.tax_grpc import GrpcTaxes
+from order_svc.app.changes import Changes
+from order_svc.app.driver import Driver
+from order_svc.app.outbox import Outbox
+from order_svc.app.place import PlaceOrder
+from order_svc.app.quote import QuoteOrder
+from order_svc.app.read import ReadOrders
+from order_svc.app.sweeper import FirstTry, Sweeper
+from order_svc.servicer import OrderServicer
+from payment_svc.adapters.payments_store import StoredPayments
+from payment_svc.adapters.stripe_amounts import StripeAmounts
+from payment_svc.adapters.stripe_events import StripeEvents
+from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
+from payment_svc.app.cases import Ports, cases
+from payment_svc.app.schedule import Schedule
+from payment_svc.servicer import PaymentServicer
+from tax_svc.adapters.documents import StoredDocuments
+from tax_svc.adapters.tables import METADATA as TAX_TABLES
+from tax_svc.app import CommitTax, QuoteTax
+from tax_svc.domain import FallbackRates
+from tax_svc.servicer import TaxServicer
+from tests.fakes import notify_telling, order_telling
+from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.simulation.process import Process
+from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine, Stripe, StripeLine
+from tests.simulation.shelf import open_store
+from tests.simulation.wire import Pick, Stub
+from tests.simulation.world import SeededIds, SimClock, World
+
+T = TypeVar("T")
+
+LEASE_SECONDS = 30.0
+_ACTION_SECONDS = 1_800.0
+_PATIENCE_SECONDS = 10.0
+_SETTLE_AFTER = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(hours=1)
+_RESUME_SECONDS = 5.0
+_MAILS_AT_A_TIME = 64
+
+
+@dataclass
+class Classes:
+    """The classes that the world is built of; a mutant replaces some by worse ones."""
+
+    driver: type[Driver] = Driver
+    outbox: type[Outbox] = Outbox
+    place: type[PlaceOrder] = PlaceOrder
+    orders: type[OrdersStore] = OrdersStore
+    payments: type[StoredPayments] = StoredPayments
+    stripe_line: type[StripeLine] = StripeLine
+    grpc_payments: type[GrpcPayments] = GrpcPayments
+    patches: list[tuple[Any, str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Surroundings:
+    """What every process meets: the world, the way to the other services, and the providers."""
+
+    world: World
+    pick: Pick
+    stripe: Stripe
+    authority: FakeTaxAuthority
+    sendgrid: SendGrid
+    classes: Classes
+
+
+class _Background:
+    """The payment service's port of that name, without spans."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    def start(self, work: Coroutine[object, object, T], name: str, cause: str = "") -> asyncio.Task[T]:
+        return self._tasks.start(work, name)
+
+
+async def start_order(process: Process, around: Surroundings) -> None:
+    """Start a replica of order_svc; done when it takes calls."""
+    world, classes = around.world, around.classes
+    clock, ids, work, changes = SimClock(world, process), SeededIds(world), Tasks(), Changes()
+    telling = order_telling.FakeTelling()
+    store = open_store(ORDER_TABLES, process, world)
+    taxes = GrpcTaxes(cast("Any", Stub(world, "tax", around.pick)))
+    payments = classes.grpc_payments(cast("Any", Stub(world, "payment", around.pick)))
+    mails = GrpcMails(cast("Any", Stub(world, "notify", around.pick)))
+    replica, _, life = process.name.partition("#")
+    orders = classes.orders(store, clock, replica, life)
+    outbox = classes.outbox(orders, taxes, mails, clock, telling)
+    driver = classes.driver(
+        orders,
+        taxes,
+        payments,
+        clock,
+        changes,
+        telling,
+        FirstTry(outbox, work),
+        lease_seconds=LEASE_SECONDS,
+        action_seconds=_ACTION_SECONDS,
+    )
+    place = classes.place(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
+    sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=LEASE_SECONDS)
+    read = ReadOrders(orders, changes)
+    process.servicer = OrderServicer(QuoteOrder(taxes), place, read, patience_seconds=_PATIENCE_SECONDS)
+    await orders.release_own()
+    work.start(sweeper.run(), "sweeper")
+
+
+async def start_payment(process: Process, around: Surroundings) -> None:
+    """Start payment_svc."""
+    world = around.world
+    clock, tasks = SimClock(world, process), Tasks()
+    payments = around.classes.payments(open_store(PAYMENT_TABLES, process, world), clock)
+    gateway = around.classes.stripe_line(Line(world, process, "stripe"), around.stripe)
+    ports = Ports(
+        gateway=cast("Any", gateway),
+        amounts=StripeAmounts(),
+        reader=StripeEvents([], live=False),
+        payments=payments,
+        events=payments,
+        tasks=tasks,
+        background=_Background(tasks),
+        clock=clock,
+        ids=SeededIds(world),
+        remaining=deadline.remaining,
+    )
+    does = cases(ports, Schedule(_SETTLE_AFTER, _LONGEST_WAIT), _RESUME_SECONDS)
+    tasks.start(does.resume.run(), "resume")
+    process.servicer = PaymentServicer(does)
+
+
+async def start_tax(process: Process, around: Surroundings) -> None:
+    """Start tax_svc."""
+    world = around.world
+    authority = AvaTaxLine(Line(world, process, "avatax"), around.authority)
+    documents = StoredDocuments(open_store(TAX_TABLES, process, world), SimClock(world, process))
+    quote = QuoteTax(authority, FallbackRates(Decimal("0.08")))
+    process.servicer = TaxServicer(quote, CommitTax(authority, documents))
+
+
+async def start_notify(process: Process, around: Surroundings) -> None:
+    """Start notify_svc."""
+    world = around.world
+    clock, work, slots, telling = (
+        SimClock(world, process),
+        Tasks(),
+        Slots(_MAILS_AT_A_TIME),
+        notify_telling.FakeTelling(),
+    )
+    mailer = SendGridLine(Line(world, process, "sendgrid"), around.sendgrid, world, process)
+    notifications = NotificationsStore(open_store(NOTIFY_TABLES, process, world), clock)
+    bell = Bell(clock)
+    dispatch = Dispatch(mailer, notifications, slots, bell, clock, world.luck.random, telling)
+    worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
+    send = SendNotification(notifications, dispatch, bell, work, clock, SeededIds(world))
+    work.start(worker.run(), "worker")
+    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None))
+
+
+START: dict[str, Callable[[Process, Surroundings], Coroutine[Any, Any, None]]] = {
+    "order": start_order,
+    "payment": start_payment,
+    "tax": start_tax,
+    "notify": start_notify,
+}

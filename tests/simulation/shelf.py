@@ -1,0 +1,163 @@
+"""Databases of the simulated world: the product's own storage on SQLite in memory, run inside the loop.
+
+They outlive processes. A transaction runs in one piece, so that the points before and after it are all the points at
+which a process can die.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, MetaData, StaticPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+from chassis.storage import transaction
+from chassis.storage.batch import BatchWriter
+from chassis.storage.changes import CommitUnknown, StorageUnavailable
+from chassis.storage.committer import Committer
+from chassis.storage.sqlite import SqliteDatabase
+from chassis.storage.store import Store
+from tests.simulation.chaos import COMMIT, READ
+from tests.simulation.process import Process
+from tests.simulation.world import SimClock, World
+
+T = TypeVar("T")
+
+_JULIAN_DAY_1970 = 2440587.5
+_MS_PER_DAY = 86_400_000.0
+
+_WATCH_ORDERS = """
+CREATE TRIGGER watch_orders AFTER UPDATE ON orders
+WHEN NEW.revision <> OLD.revision OR NEW.state <> OLD.state OR NEW.version <= OLD.version AND NEW.state <> OLD.state
+BEGIN
+  SELECT seen(NEW.order_id, OLD.state, NEW.state, OLD.revision, NEW.revision, OLD.version, NEW.version);
+END
+"""
+
+
+class Shelf:
+    """One service's database, kept between worlds because opening it costs more than a world does.
+
+    Attributes:
+        connection: The one connection there is.
+        writer: Writes batches to it.
+        now_ms: Tells the database's own time.
+        seen: Is told of each change of an order.
+    """
+
+    def __init__(self, metadata: MetaData) -> None:
+        self.now_ms: Callable[[], int] = lambda: 0
+        self.seen: Callable[..., None] = lambda *_: None
+        self.engine = create_engine(
+            "sqlite://",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False, "isolation_level": None},
+        )
+        event.listen(self.engine, "connect", self._configure)
+        event.listen(self.engine, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
+        metadata.create_all(self.engine)
+        self.connection: Connection = self.engine.connect()
+        self.writer = BatchWriter(metadata, self.engine.dialect)
+        self._tables = list(reversed(metadata.sorted_tables))
+        if "orders" in metadata.tables:
+            with self.connection.begin():
+                self.connection.execute(text(_WATCH_ORDERS))
+
+    def clear(self, now_ms: Callable[[], int], seen: Callable[..., None]) -> None:
+        """Begin anew, for another world."""
+        self.now_ms, self.seen = now_ms, seen
+        with self.connection.begin():
+            for table in self._tables:
+                self.connection.execute(table.delete())
+
+    def ask(self, query: Any) -> list[Any]:  # noqa: ANN401  (any statement, rows of any shape)
+        """Return what a query finds; for the world's own checks, which nothing ever fails."""
+        with self.connection.begin():
+            return list(self.connection.execute(query).all())
+
+    def _saw(self, *change: object) -> None:
+        self.seen(*change)
+
+    def _configure(self, connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # What the product asks for the database's time with: chassis/storage/clock.py.
+        connection.create_function("julianday", 1, lambda _: _JULIAN_DAY_1970 + self.now_ms() / _MS_PER_DAY)
+        connection.create_function("seen", 7, self._saw)
+
+
+@cache
+def shelf(metadata: MetaData) -> Shelf:
+    """Return the database of a service's tables."""
+    return Shelf(metadata)
+
+
+class SimDatabase(SqliteDatabase):
+    """The Database port of one process."""
+
+    def __init__(self, kept: Shelf, process: Process, world: World) -> None:
+        # Everything else that the base sets up belongs to files and threads, which there are none of here.
+        self.failed = asyncio.Event()
+        self._engine = kept.engine
+        self._shelf = kept
+        self._process = process
+        self._world = world
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """Run the body in a write transaction and commit it, or meet a fault."""
+        place = f"{self._process.service}.commit"
+        await self._world.point(self._process, f"{place}:before")
+        await asyncio.sleep(0.002)
+        self._process.check()
+        match self._world.chaos.draw(COMMIT, place):
+            case "away":
+                raise StorageUnavailable("away")
+            case "cut_before":
+                raise CommitUnknown("cut before COMMIT")
+            case "cut_late":
+                # The connection is gone, and the server is still at it.
+                self._world.later(self._world.chaos.pick(0.005, 0.1, 5.0), self._late, body)
+                raise CommitUnknown("cut while COMMIT was under way")
+            case "cut_after":
+                self._written(body)
+                raise CommitUnknown("cut after COMMIT")
+            case _:
+                pass
+        result: T = self._written(body)
+        await self._world.point(self._process, f"{place}:after")
+        return result
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """Run the body and write nothing."""
+        await self._process.gate()
+        await asyncio.sleep(0)
+        self._process.check()
+        if self._world.chaos.draw(READ, f"{self._process.service}.read"):
+            raise StorageUnavailable("away")
+        with self._shelf.connection.begin() as began:
+            result = body(self._shelf.connection)
+            began.rollback()
+        return result
+
+    async def close(self) -> None:
+        """Leave it open: it belongs to the world."""
+
+    def _written(self, body: Callable[[Connection], T]) -> T:
+        try:
+            return transaction.run(self._shelf.connection, body)
+        except (DBAPIError, sqlite3.Error) as error:
+            raise self._failure(error, StorageUnavailable) from error
+
+    def _late(self, body: Callable[[Connection], object]) -> None:
+        with suppress(Exception):  # nobody is there any more who could be told
+            self._written(body)
+
+
+def open_store(metadata: MetaData, process: Process, world: World) -> Store:
+    """Return a process's store."""
+    kept = shelf(metadata)
+    database = SimDatabase(kept, process, world)
+    clock = SimClock(world, process)
+    return Store(database, Committer(database, kept.writer, clock, None, world.luck.random))

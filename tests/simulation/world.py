@@ -1,0 +1,134 @@
+"""What all of one simulated world shares: time, luck, the log of what happened, and what never should have."""
+
+import asyncio
+import hashlib
+import random
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from tests.fakes.virtual_time import BEGIN
+from tests.simulation.chaos import KILL, Chaos
+from tests.simulation.process import Crash, Process, outside
+
+# How many looks a periodic worker takes during an outage of hours. Each sleep may last longer than asked for, as on a
+# machine that is busy or suspended, and thirty hours of looking every second would take a minute of ours.
+_LOOKS_IN_AN_OUTAGE = 60
+
+# Periodic workers look more rarely once faults are over for that long and little is left to wait for.
+_PATIENT_AFTER_SECONDS = 20.0
+_PATIENT_SLEEP_SECONDS = 60.0
+
+# Held for longer than a lease of 30 s, or for less.
+_PAUSES = (2.0, 35.0, 100.0)
+_PAUSE_RATE = 0.002
+
+
+class World:
+    """One world.
+
+    Args:
+        seed: What it draws everything from.
+        only: The draws that may become faults; None for all.
+
+    Attributes:
+        chaos: What goes wrong.
+        luck: Everything else that is drawn: ids, jitter, waits.
+        log: What happened, when, in order.
+        violations: What must never happen and did.
+        kills: How many processes died.
+        healed_at: Since when nothing goes wrong any more; None before.
+        late_until: When the last call arrives that its caller has given up.
+    """
+
+    def __init__(self, seed: int, only: frozenset[int] | None = None) -> None:
+        self.seed = seed
+        self.chaos = Chaos(seed, only)
+        self.luck = random.Random(f"luck {seed}")
+        self.log: list[tuple[float, str]] = []
+        self.violations: list[str] = []
+        self.kills = 0
+        self.healed_at: float | None = None
+        self.late_until = 0.0
+        self._pauses = self.luck.random() < 0.3
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def now_ms(self) -> int:
+        return int(BEGIN.timestamp() * 1000) + int(self.now() * 1000)
+
+    def note(self, what: str) -> None:
+        """Write something into the log."""
+        self.log.append((self.now(), what))
+
+    def violated(self, what: str) -> None:
+        """Write down that a promise was broken."""
+        self.note(f"VIOLATION: {what}")
+        self.violations.append(what)
+
+    def digest(self) -> str:
+        """Return what tells this run from one in which anything happened otherwise."""
+        lines = "\n".join(f"{at:.6f} {what}" for at, what in self.log)
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+    def later(self, seconds: float, act: Callable[..., object], *arguments: object) -> None:
+        """Have something happen later, whoever lives then."""
+        loop = asyncio.get_running_loop()
+        self.late_until = max(self.late_until, loop.time() + seconds)
+        loop.call_later(seconds, act, *arguments, context=outside())
+
+    async def point(self, process: Process, place: str) -> None:
+        """Pass a point at which a process can be held, or die."""
+        await process.gate()
+        if self._pauses and not self.chaos.over and self.luck.random() < _PAUSE_RATE:
+            seconds = self.luck.choice(_PAUSES)
+            self.note(f"{process.name} is held for {seconds:.0f} s at {place}")
+            process.paused_until = self.now() + seconds
+            await process.gate()
+        if self.chaos.draw((KILL,), place):
+            self.note(f"{process.name} is killed at {place}")
+            self.kills += 1
+            process.kill()
+            raise Crash(place)
+
+    def stretched(self, seconds: float) -> float:
+        """Return how long a sleep really takes."""
+        if self.healed_at is not None:
+            patient = self.now() - self.healed_at > _PATIENT_AFTER_SECONDS
+            return max(seconds, _PATIENT_SLEEP_SECONDS) if patient else seconds
+        outage = self.chaos.longest_outage(self.now())
+        if outage is None:
+            return seconds
+        return max(seconds, min(outage.seconds / _LOOKS_IN_AN_OUTAGE, outage.begins + outage.seconds - self.now()))
+
+
+class SimClock:
+    """The kernel's Clock for the code of one process, or of the world."""
+
+    def __init__(self, world: World, process: Process | None = None) -> None:
+        self._world = world
+        self._process = process
+
+    def now(self) -> datetime:
+        now = BEGIN + timedelta(seconds=self._world.now())
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def monotonic(self) -> float:
+        return self._world.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(self._world.stretched(seconds))
+        if self._process is not None:
+            await self._process.gate()
+
+
+class SeededIds:
+    """UUIDs of version 7 from the world's luck."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def new(self) -> str:
+        a, b = self._world.luck.getrandbits(12), self._world.luck.getrandbits(60)
+        return str(uuid.UUID(hex=f"{self._world.now_ms():012x}7{a:03x}8{b:015x}"))
