@@ -97,20 +97,22 @@ class EventStream:
         finally:
             await _close(following, self._messages)
         if not started:
-            raise Refusal(Reason.UNAVAILABLE, "The gateway is stopping; ask again.", retry_after=1.0)
+            raise _stopping()
         await exchange.send({"type": "http.response.body", "body": b""})
 
-    def _ask(self) -> asyncio.Task[Any]:
-        return asyncio.create_task(_next(self._messages), name="sse.next")
+    def _ask(self) -> asyncio.Task[bytes]:
+        return asyncio.create_task(self._next(), name="sse.next")
 
-    def _event(self, following: asyncio.Task[Any], *, started: bool) -> tuple[bytes, bool]:
+    async def _next(self) -> bytes:
+        message = await anext(self._messages, None)
+        return _END if message is None else b"data: " + orjson.dumps(self._write(message)) + b"\n\n"
+
+    def _event(self, following: asyncio.Task[bytes], *, started: bool) -> tuple[bytes, bool]:
         """Return the event of what came, and whether it is the last one."""
-        error = following.exception()
+        error = _stopping() if following.cancelled() else following.exception()
         if error is None:
-            message = following.result()
-            return (
-                (_END, True) if message is None else (b"data: " + orjson.dumps(self._write(message)) + b"\n\n", False)
-            )
+            event = following.result()
+            return event, event is _END
         if not started:
             raise error
         if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -119,8 +121,8 @@ class EventStream:
         return b"event: error\ndata: " + self._tell(error).body() + b"\n\n", True
 
 
-async def _next(messages: AsyncIterator[Any]) -> Any:  # noqa: ANN401  (a message; None at the end)
-    return await anext(messages, None)
+def _stopping() -> Refusal:
+    return Refusal(Reason.UNAVAILABLE, "The gateway is stopping; ask again.", retry_after=1.0)
 
 
 async def _disconnected(exchange: Exchange) -> None:
@@ -128,7 +130,7 @@ async def _disconnected(exchange: Exchange) -> None:
         pass
 
 
-async def _close(following: asyncio.Task[Any], messages: AsyncIterator[Any]) -> None:
+async def _close(following: asyncio.Task[bytes], messages: AsyncIterator[Any]) -> None:
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     close = getattr(messages, "aclose", None)

@@ -135,6 +135,7 @@ def test_a_wrong_variable_is_named(path: str, field: str) -> None:
 
 def test_a_variable_cannot_be_given_in_the_query_too() -> None:
     assert wrong("Get", "/v1/things/7/a?part.count=8") == ["part.count"]
+    assert wrong("Get", "/v1/things/7/a?part.count=7") == ["part.count"]
 
 
 def test_the_key_becomes_the_request_id() -> None:

@@ -20,6 +20,7 @@ message Ask {
   string request_id = 1; string name = 2; Part part = 3; string rest = 4; Thing thing = 5; repeated string tags = 6;
 }
 message Reply { Thing thing = 1; repeated Thing things = 2; }
+message Receipt { string name = 1; }
 service Shop {
   rpc Get(Ask) returns (Reply) {
     option idempotency_level = NO_SIDE_EFFECTS;
@@ -43,6 +44,18 @@ service Shop {
   rpc Import(Ask) returns (Reply) { option (google.api.http) = { post: "/v1/things:import" body: "*" }; }
   rpc Put(Ask) returns (Reply) { option (google.api.http) = { put: "/v1/things/{name}" body: "thing" }; }
   rpc Close(Ask) returns (Reply) { option (google.api.http) = { post: "/v1/things/{name}:close" body: "*" }; }
+  rpc Look(Ask) returns (Reply) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (google.api.http) = {
+      post: "/v1/looks" body: "*" response_body: "thing"
+      additional_bindings { get: "/v1/looks/{name}" response_body: "thing" }
+    };
+  }
+  rpc Deposit(Ask) returns (Receipt) { option (google.api.http) = { post: "/v1/deposits" body: "*" }; }
+  rpc GetDeposit(Ask) returns (Reply) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (google.api.http) = { get: "/v1/deposits/{name}" response_body: "thing" };
+  }
   rpc Search(Ask) returns (Reply) {
     option idempotency_level = NO_SIDE_EFFECTS;
     option (google.api.http) = { custom { kind: "SEARCH" path: "/v1/things" } body: "*" };
@@ -177,7 +190,7 @@ def test_our_own_contract_creates_orders_and_nothing_else() -> None:
 def test_a_key_is_needed_where_something_changes() -> None:
     needed = {route.method.name for route in table().routes if route.needs_key}
 
-    assert needed == {"Make", "Import", "Put", "Close"}
+    assert needed == {"Make", "Import", "Put", "Close", "Deposit"}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Source:
     async def messages(self) -> AsyncIterator[object]:
         try:
             while (item := await self.items.get()) is not None:
-                if isinstance(item, Exception):
+                if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
@@ -174,7 +174,7 @@ async def test_a_stream_that_never_opened_is_told_that_the_server_stops() -> Non
         await events(source, stopping).run(client.exchange)
 
 
-async def test_a_message_that_cannot_be_written_ends_the_stream_and_closes_the_source() -> None:
+async def test_a_message_that_cannot_be_written_ends_the_stream_with_an_error_event() -> None:
     client, source = Client(), Source()
     for item in ({"a": 1}, {"a": 2}):
         source.items.put_nowait(item)
@@ -184,7 +184,15 @@ async def test_a_message_that_cannot_be_written_ends_the_stream_and_closes_the_s
             raise ValueError("cannot be written")
         return message
 
-    with pytest.raises(ValueError, match="cannot be written"):
-        await events(source, write=write).run(client.exchange)
+    await events(source, write=write).run(client.exchange)
 
+    assert client.everything().split("\n\n")[1].startswith("event: error\ndata: ")
     assert source.closed.is_set()
+
+
+async def test_a_stream_that_is_cancelled_from_within_is_told_as_a_stopping_server() -> None:
+    client, source = Client(), Source()
+    source.items.put_nowait(asyncio.CancelledError())
+
+    with pytest.raises(Refusal, match="stopping"):
+        await events(source).run(client.exchange)
