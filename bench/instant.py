@@ -3,16 +3,15 @@
 `python -m bench.instant tax|payment|notify` runs one service like this; order_svc calls no provider and runs as it is.
 """
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import sys
 import uuid
 from collections.abc import Callable
 
 from bench.config import environment
-from chassis.logs import configure
-from chassis.service import Running, until_stopped
-from chassis.telemetry.setup import Telemetry, start_telemetry
+from chassis.service import Running, run_alone
+from chassis.telemetry.setup import Telemetry
 from kernel.money import Money
 from kernel.outcome import Done, NotDone
 from notify_svc.__main__ import running as notify
@@ -114,13 +113,8 @@ _PARTS: dict[str, Callable[[Telemetry], Running]] = {"tax": _tax, "payment": _pa
 def main() -> None:
     """Run the service that the command line names."""
     part = sys.argv[1]
-    configure(part)
-    config = TaxConfig.from_env(environment())
-    telemetry = start_telemetry(part, config.data_dir, None)
-    try:
-        chassis.process.run(until_stopped(_PARTS[part](telemetry)))
-    finally:
-        telemetry.shutdown()
+    data_dir = TaxConfig.from_env(environment()).data_dir  # the same for every service
+    run_alone(part, data_dir, "", _PARTS[part])
 
 
 if __name__ == "__main__":

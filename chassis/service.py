@@ -4,12 +4,15 @@ import asyncio
 import contextvars
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
+import chassis.process
 from chassis import deadline
-from chassis.logs import log_defect
+from chassis.logs import configure, log_defect
+from chassis.telemetry.setup import Telemetry, start_telemetry
 
 T = TypeVar("T")
 
@@ -38,6 +41,23 @@ async def until_stopped(*services: Running) -> None:
     for name in _STOPPING:
         loop.add_signal_handler(name, begin_to_stop)
     await _nested(list(services), stop)
+
+
+def run_alone(name: str, data_dir: Path, otlp_endpoint: str, running: Callable[[Telemetry], Running]) -> None:
+    """Run one service in a process of its own until it is told to stop.
+
+    Args:
+        name: Of the service, in logs, spans and metrics.
+        data_dir: Where the span store lies.
+        otlp_endpoint: The collector; empty exports nothing.
+        running: The service, given what it records with.
+    """
+    configure(name)
+    telemetry = start_telemetry(name, data_dir, otlp_endpoint)
+    try:
+        chassis.process.run(until_stopped(running(telemetry)))
+    finally:
+        telemetry.shutdown()
 
 
 async def _nested(services: list[Running], stop: asyncio.Event) -> None:

@@ -1,25 +1,25 @@
 """The notify service, put together and run."""
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from ordermesh.notify.v1 import notify_service_pb2_grpc
 
 from chassis.breaker import Breaker
 from chassis.http import create_client
-from chassis.logs import configure
 from chassis.server import Server
-from chassis.service import Tasks, until_stopped
+from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.store import open_store
-from chassis.telemetry.setup import Telemetry, start_telemetry
+from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from notify_svc.adapters import sendgrid
@@ -116,12 +116,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = NotifyConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    configure("notify")
-    telemetry = start_telemetry("notify", config.data_dir, config.otlp_endpoint)
-    try:
-        chassis.process.run(until_stopped(running(config, telemetry)))
-    finally:
-        telemetry.shutdown()
+    run_alone("notify", config.data_dir, config.otlp_endpoint, partial(running, config))
 
 
 if __name__ == "__main__":

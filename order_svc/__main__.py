@@ -1,12 +1,13 @@
 """The order service, put together and run."""
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -16,13 +17,12 @@ from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 
 from chassis.channel import Channel
-from chassis.logs import configure
 from chassis.server import Server
-from chassis.service import Tasks, until_stopped
+from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.store import open_store
-from chassis.telemetry.setup import Telemetry, start_telemetry
+from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from order_svc.adapters.notify_grpc import GrpcMails
@@ -111,12 +111,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = OrderConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    configure("order")
-    telemetry = start_telemetry("order", config.data_dir, config.otlp_endpoint)
-    try:
-        chassis.process.run(until_stopped(running(config, telemetry)))
-    finally:
-        telemetry.shutdown()
+    run_alone("order", config.data_dir, config.otlp_endpoint, partial(running, config))
 
 
 if __name__ == "__main__":

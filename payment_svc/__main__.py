@@ -1,25 +1,25 @@
 """The payment service, put together and run."""
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ordermesh.payment.v1 import payment_service_pb2_grpc
 
 from chassis import deadline
 from chassis.http import HttpTransport
-from chassis.logs import configure
 from chassis.server import Server
-from chassis.service import Tasks, until_stopped
+from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.store import open_store
-from chassis.telemetry.setup import Telemetry, start_telemetry
+from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from payment_svc.adapters.background import Background
@@ -100,12 +100,7 @@ async def running(
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = PaymentConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    configure("payment")
-    telemetry = start_telemetry("payment", config.data_dir, config.otlp_endpoint)
-    try:
-        chassis.process.run(until_stopped(running(config, telemetry)))
-    finally:
-        telemetry.shutdown()
+    run_alone("payment", config.data_dir, config.otlp_endpoint, partial(running, config))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
 """The tax service, put together and run."""
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from ordermesh.tax.v1 import tax_service_pb2_grpc
 
 from chassis.breaker import Breaker
 from chassis.http import create_client
-from chassis.logs import configure
 from chassis.server import serving
-from chassis.service import until_stopped
+from chassis.service import run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.store import open_store
-from chassis.telemetry.setup import Telemetry, start_telemetry
+from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from tax_svc.adapters.avatax import (
@@ -41,9 +41,7 @@ MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 
 @asynccontextmanager
-async def running(
-    config: TaxConfig, telemetry: Telemetry, authority: TaxAuthority | None = None
-) -> AsyncIterator[str]:
+async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthority | None = None) -> AsyncIterator[str]:
     """Run the service while the context is open; yields the address that it listens on.
 
     Args:
@@ -88,12 +86,7 @@ async def running(
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = TaxConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    configure("tax")
-    telemetry = start_telemetry("tax", config.data_dir, config.otlp_endpoint)
-    try:
-        chassis.process.run(until_stopped(running(config, telemetry)))
-    finally:
-        telemetry.shutdown()
+    run_alone("tax", config.data_dir, config.otlp_endpoint, partial(running, config))
 
 
 if __name__ == "__main__":
