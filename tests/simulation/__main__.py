@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from tests.simulation.mutants import MUTANTS, caught
 from tests.simulation.run import Result, run
 from tests.simulation.shrink import shrunk
 
@@ -23,9 +24,12 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="how many processes share the work")
     parser.add_argument("--table", action="store_true", help="print how often each fault hit each place")
+    parser.add_argument("--mutants", action="store_true", help="try how many seeds it takes to catch each bad variant")
     parser.add_argument("--timeline", action="store_true", help="print everything that happened in each world")
     wanted = parser.parse_args()
     seeds = range(wanted.start, wanted.start + wanted.seeds)
+    if wanted.mutants:
+        return _try_mutants(seeds)
     failed, totals, hits = 0, Totals(), Counter[tuple[str, str]]()
     for result in _results(seeds, wanted.jobs):
         totals.add(result)
@@ -39,6 +43,19 @@ def main() -> int:
         sys.stdout.writelines(f"{count:8} {kind:14} {place}\n" for (kind, place), count in sorted(hits.items()))
     sys.stdout.write(totals.line() + f", {failed} worlds with violations\n")
     return 1 if failed else 0
+
+
+def _try_mutants(seeds: range) -> int:
+    """Print after how many of the seeds each variant is caught, and by what."""
+    missed = 0
+    for mutant in MUTANTS:
+        result = caught(mutant, seeds)
+        missed += result is None
+        seen = f"{result.seed - seeds.start + 1:6}" if result else "     -"
+        sys.stdout.write(f"{seen}  {mutant.name:62} {result.violations[0] if result else 'NOT CAUGHT':.90}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(MUTANTS) - missed} of {len(MUTANTS)} caught within {len(seeds)} seeds\n")
+    return 1 if missed else 0
 
 
 class Totals:

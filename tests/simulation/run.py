@@ -17,7 +17,7 @@ from tests.simulation.chaos import Fired
 from tests.simulation.process import Crash, Process, make_task
 from tests.simulation.promises import Promises, check_end, quiet
 from tests.simulation.providers import SendGrid, Stripe, avatax
-from tests.simulation.services import START, Classes, Surroundings
+from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Shops
 from tests.simulation.wire import Stub
@@ -63,13 +63,13 @@ class Result:
 class Mesh:
     """The replicas that run, and who starts them again."""
 
-    def __init__(self, world: World, classes: Classes) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._promises = Promises(world)
         self.stripe = Stripe(world, self._promises.may_charge)
         self.authority = avatax()
         self.sendgrid = SendGrid(world, self._promises.may_mail)
-        self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid, classes)
+        self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
         self.shops = Shops(world, Stub(world, "order", self.pick))
         self._living: dict[str, Process] = {}
         self._supervising: list[asyncio.Task[None]] = []
@@ -127,8 +127,8 @@ class Mesh:
             process.kill()
 
 
-async def _live(world: World, classes: Classes) -> None:
-    mesh = Mesh(world, classes)
+async def _live(world: World) -> None:
+    mesh = Mesh(world)
     with _errors_are_violations(world):
         mesh.begin()
         await asyncio.sleep(0.5)
@@ -149,21 +149,19 @@ def _settled(world: World) -> bool:
     return quiet() and world.now() > world.late_until + 2 * _LOOK_SECONDS
 
 
-def run(seed: int, only: frozenset[int] | None = None, classes: Classes | None = None) -> Result:
+def run(seed: int, only: frozenset[int] | None = None) -> Result:
     """Return what becomes of the world of a seed.
 
     Args:
         seed: The seed.
         only: The draws that may become faults; None for all.
-        classes: The product's classes, or worse ones.
     """
     world = World(seed, only)
-    classes = classes or Classes()
     began = perf_counter()
     ended = 0.0
     with asyncio.Runner(loop_factory=_loop) as runner:
         try:
-            runner.run(_live(world, classes))
+            runner.run(_live(world))
         except RuntimeError as error:
             world.log.append((0.0, f"{error!r}"))
             world.violations.append(f"the world stopped: {error!r}")

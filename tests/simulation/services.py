@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -62,20 +62,6 @@ _MAILS_AT_A_TIME = 64
 
 
 @dataclass
-class Classes:
-    """The classes that the world is built of; a mutant replaces some by worse ones."""
-
-    driver: type[Driver] = Driver
-    outbox: type[Outbox] = Outbox
-    place: type[PlaceOrder] = PlaceOrder
-    orders: type[OrdersStore] = OrdersStore
-    payments: type[StoredPayments] = StoredPayments
-    stripe_line: type[StripeLine] = StripeLine
-    grpc_payments: type[GrpcPayments] = GrpcPayments
-    patches: list[tuple[Any, str, Any]] = field(default_factory=list)
-
-
-@dataclass
 class Surroundings:
     """What every process meets: the world, the way to the other services, and the providers."""
 
@@ -84,7 +70,6 @@ class Surroundings:
     stripe: Stripe
     authority: FakeTaxAuthority
     sendgrid: SendGrid
-    classes: Classes
 
 
 class _Background:
@@ -99,17 +84,17 @@ class _Background:
 
 async def start_order(process: Process, around: Surroundings) -> None:
     """Start a replica of order_svc; done when it takes calls."""
-    world, classes = around.world, around.classes
+    world = around.world
     clock, ids, work, changes = SimClock(world, process), SeededIds(world), Tasks(), Changes()
     telling = order_telling.FakeTelling()
     store = open_store(ORDER_TABLES, process, world)
     taxes = GrpcTaxes(cast("Any", Stub(world, "tax", around.pick)))
-    payments = classes.grpc_payments(cast("Any", Stub(world, "payment", around.pick)))
+    payments = GrpcPayments(cast("Any", Stub(world, "payment", around.pick)))
     mails = GrpcMails(cast("Any", Stub(world, "notify", around.pick)))
     replica, _, life = process.name.partition("#")
-    orders = classes.orders(store, clock, replica, life)
-    outbox = classes.outbox(orders, taxes, mails, clock, telling)
-    driver = classes.driver(
+    orders = OrdersStore(store, clock, replica, life)
+    outbox = Outbox(orders, taxes, mails, clock, telling)
+    driver = Driver(
         orders,
         taxes,
         payments,
@@ -120,7 +105,7 @@ async def start_order(process: Process, around: Surroundings) -> None:
         lease_seconds=LEASE_SECONDS,
         action_seconds=_ACTION_SECONDS,
     )
-    place = classes.place(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
+    place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
     sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=LEASE_SECONDS)
     read = ReadOrders(orders, changes)
     process.servicer = OrderServicer(QuoteOrder(taxes), place, read, patience_seconds=_PATIENCE_SECONDS)
@@ -132,8 +117,8 @@ async def start_payment(process: Process, around: Surroundings) -> None:
     """Start payment_svc."""
     world = around.world
     clock, tasks = SimClock(world, process), Tasks()
-    payments = around.classes.payments(open_store(PAYMENT_TABLES, process, world), clock)
-    gateway = around.classes.stripe_line(Line(world, process, "stripe"), around.stripe)
+    payments = StoredPayments(open_store(PAYMENT_TABLES, process, world), clock)
+    gateway = StripeLine(Line(world, process, "stripe"), around.stripe)
     ports = Ports(
         gateway=cast("Any", gateway),
         amounts=StripeAmounts(),

@@ -1,13 +1,12 @@
 """From a world in which a promise was broken to the least that breaks one."""
 
 from tests.simulation.run import Result, run
-from tests.simulation.services import Classes
 
 # Enough for some twenty faults; each run takes a second at most, unless a provider is away for long.
 _MOST_RUNS = 60
 
 
-def shrunk(result: Result, classes: Classes | None = None) -> Result:
+def shrunk(result: Result) -> Result:
     """Return a run of the same seed that breaks a promise with as few faults as could be found.
 
     Leaving a fault out changes what comes after it, so this tries, and keeps what still breaks something.
@@ -21,7 +20,7 @@ def shrunk(result: Result, classes: Classes | None = None) -> Result:
                 break
             runs += 1
             kept = frozenset(draws[:begin] + draws[begin + size :])
-            again = run(result.seed, kept, classes)
+            again = run(result.seed, kept)
             if again.violations and len(again.fired) < len(best.fired):
                 smaller = again
                 break
