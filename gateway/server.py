@@ -83,20 +83,12 @@ class Gateway:
         """
         host, _, port = self._config.address.rpartition(":")
         listener = _listen(host.strip("[]"), int(port))
-        backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
-        self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
-        self._readiness.start()
-        endpoints = Endpoints(self._tracer, self._metrics, self._ids)
-        app = create_app(
-            self._contract, backends, self._readiness, endpoints, self._ids, self._stopping, self._webhooks
-        )
-        self._server = _Server(_uvicorn_config(app))
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.http")
-        started = asyncio.create_task(self._server.listening.wait())
-        await asyncio.wait({self._serving, started}, return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
-            started.cancel()
-            await self._serving
+        try:
+            await self._serve(listener)
+        except BaseException:
+            listener.close()
+            await self.stop()
+            raise
         address = listener.getsockname()
         return address[0], address[1]
 
@@ -110,6 +102,22 @@ class Gateway:
             await self._readiness.stop()
         for channel in self._channels.values():
             await channel.close()
+
+    async def _serve(self, listener: socket.socket) -> None:
+        backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
+        self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
+        endpoints = Endpoints(self._tracer, self._metrics, self._ids)
+        app = create_app(
+            self._contract, backends, self._readiness, endpoints, self._ids, self._stopping, self._webhooks
+        )
+        self._readiness.start()
+        self._server = _Server(_uvicorn_config(app))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.http")
+        listening = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({self._serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        if self._serving.done():
+            await self._serving
 
     def _channel(self, service: str) -> Channel:
         """Return the channel to the service; services of one area share it."""

@@ -14,7 +14,7 @@ _CONTRACT = Path(__file__).parents[2] / "stubs" / "ordermesh" / "contract.binpb"
 
 _HEAD = """
 syntax = "proto3";
-package test.shop.v1;
+package {package};
 import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
 import "google/protobuf/duration.proto";
@@ -25,13 +25,13 @@ import "google/protobuf/wrappers.proto";
 """
 
 
-def compile_contract(text: str) -> Contract:
-    """Return the contract that the text describes, in package test.shop.v1, with its comments.
+def compile_contract(text: str, package: str = "test.shop.v1") -> Contract:
+    """Return the contract that the text describes, with its comments.
 
     The imports above are there already; buf.validate and google.api come from our own contract's descriptor set.
     """
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "shop.proto").write_text(_HEAD + text)
+        Path(folder, "shop.proto").write_text(_HEAD.format(package=package) + text)
         protoc = [sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", f"-I{folder}"]
         options = [f"--descriptor_set_in={_CONTRACT}", "--include_source_info", "--include_imports"]
         output = Path(folder, "out.binpb")

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf import message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from chassis.errors import to_grpc_status
-from gateway.contract import Contract
+from gateway.contract import Contract, ContractError
 from kernel.errors import Refusal
 from tests.fakes.contracts import compile_contract
 from tests.fakes.gateway import World, gateway_before
@@ -106,3 +107,20 @@ async def test_an_rpc_that_is_only_annotated_is_served_and_documented() -> None:
         assert document["paths"]["/v1/lamps"]["post"]["summary"] == "Lights a lamp"
         assert document["tags"][0] == {"name": "LampService", "description": "Keeps lamps."}
         assert document["components"]["schemas"]["Lamp"]["properties"]["made"]["format"] == "date-time"
+
+
+@pytest.mark.parametrize(
+    ("path", "package", "complaint"),
+    [
+        ("/v1/lamps/{lamp}:follow", "test.shop.v1", "lamp in its path"),
+        ("/v1/lamps/{lamp_id}:follow", "test.unknown.v1", "no address is configured"),
+    ],
+)
+async def test_a_contract_that_cannot_be_served_keeps_the_gateway_from_starting(
+    path: str, package: str, complaint: str
+) -> None:
+    contract = compile_contract(SHOP.replace("/v1/lamps/{lamp_id}:follow", path), package)
+
+    with pytest.raises(ContractError, match=complaint):
+        async with gateway_before("127.0.0.1:1", contract=contract, webhooks=()):
+            pass

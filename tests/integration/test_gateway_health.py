@@ -37,7 +37,7 @@ async def test_without_services_the_gateway_is_alive_and_not_ready_and_says_503(
         assert order.headers["retry-after"] == "1"
 
 
-async def test_a_service_that_comes_back_is_noticed() -> None:
+async def test_a_service_that_comes_and_goes_is_noticed() -> None:
     async with running_backend() as first:
         address = first.address
     async with gateway_before(address) as world:
@@ -45,6 +45,8 @@ async def test_a_service_that_comes_back_is_noticed() -> None:
         async with running_backend(address):
             await world.gateway.readiness.until(ready=True)
             assert (await world.http.get("/api/v1/orders/x")).status_code == 200
+        await world.gateway.readiness.until(ready=False)
+        assert "unreachable" in (await world.http.get("/readyz")).json()["services"].values()
 
 
 async def test_a_service_without_health_is_not_ready() -> None:
