@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from google.protobuf import json_format, message_factory
+from google.protobuf import json_format, message_factory, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import given
@@ -161,6 +161,14 @@ def test_what_has_presence_is_left_out_until_it_is_set() -> None:
     assert WRITERS.write(new(maybe=""))["maybe"] == ""
     assert "leaf" not in WRITERS.write(new())
     assert WRITERS.write(new(leaf={}))["leaf"] == {"name": "", "minor_units": 0}
+
+
+@pytest.mark.parametrize("nanos", [0, 1, 100, 1_000, 1_500, 100_000, 1_000_000, 120_000_000, 123_400_000, 999_999_999])
+@pytest.mark.parametrize("seconds", [-62_135_596_800, -1, 0, 1_800_000_000, 253_402_300_799])
+def test_times_have_as_many_digits_as_they_need_in_threes(seconds: int, nanos: int) -> None:
+    time = timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)
+
+    assert WRITERS.write(time) == time.ToJsonString()
 
 
 def test_an_empty_object_is_present() -> None:
