@@ -53,7 +53,6 @@ from tests.simulation.world import SeededIds, SimClock, World
 T = TypeVar("T")
 
 LEASE_SECONDS = 30.0
-_ACTION_SECONDS = 1_800.0
 _PATIENCE_SECONDS = 10.0
 _SETTLE_AFTER = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
@@ -103,7 +102,7 @@ async def start_order(process: Process, around: Surroundings) -> None:
         telling,
         FirstTry(outbox, work),
         lease_seconds=LEASE_SECONDS,
-        action_seconds=_ACTION_SECONDS,
+        action_seconds=world.action_seconds,
     )
     place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
     sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=LEASE_SECONDS)

@@ -19,6 +19,9 @@ _LOOKS_IN_AN_OUTAGE = 60
 _PATIENT_AFTER_SECONDS = 20.0
 _PATIENT_SLEEP_SECONDS = 60.0
 
+# The product's own half hour, and one that ends while everything still goes wrong.
+_ACTION_SECONDS = (20.0, 1_800.0)
+
 # Held for longer than a lease of 30 s, or for less.
 _PAUSES = (2.0, 35.0, 100.0)
 _PAUSE_RATE = 0.002
@@ -38,6 +41,7 @@ class World:
         violations: What must never happen and did.
         kills: How many processes died.
         healed_at: Since when nothing goes wrong any more; None before.
+        action_seconds: How long customers may take for 3-D Secure.
         late_until: When the last call arrives that its caller has given up.
     """
 
@@ -51,6 +55,7 @@ class World:
         self.healed_at: float | None = None
         self.late_until = 0.0
         self._pauses = self.luck.random() < 0.3
+        self.action_seconds = self.luck.choice(_ACTION_SECONDS)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
