@@ -25,7 +25,6 @@ MAXIMUM_MESSAGE_BYTES = 262_144
 SERVER_OPTIONS: tuple[Option, ...] = (
     # With port reuse a second server binds a taken port silently and gets half of the calls.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAXIMUM_MESSAGE_BYTES),
     # Connections are renewed, so that clients find new replicas and a removed certificate stops working; the grace
     # exceeds the longest deadline, with which no call was lost in 8,685.
     ("grpc.max_connection_age_ms", 300_000),
@@ -51,8 +50,11 @@ GRACE_SECONDS = 20.0
 class Server:
     """One gRPC server."""
 
-    def __init__(self, chain: Chain, *, with_reflection: bool = True) -> None:
-        self._server = grpc.aio.server(options=list(SERVER_OPTIONS))
+    def __init__(
+        self, chain: Chain, *, with_reflection: bool = True, maximum_message_bytes: int = MAXIMUM_MESSAGE_BYTES
+    ) -> None:
+        size: Option = ("grpc.max_receive_message_length", maximum_message_bytes)
+        self._server = grpc.aio.server(options=[*SERVER_OPTIONS, size])
         self._chain = chain
         self._with_reflection = with_reflection
         self._names: list[str] = []

@@ -43,6 +43,9 @@ MIGRATIONS = str(Path(__file__).with_name("migrations"))
 # SendGrid answers in some 50 ms: enough for a thousand mails a second.
 _MAILS_AT_A_TIME = 64
 
+# A batch of SendGrid's events may have a megabyte, as the contract says, and a little around it.
+_MAXIMUM_MESSAGE_BYTES = 1_100_000
+
 # Mails under way may finish when the service stops; what does not is tried again after its lease.
 _FINISH_SECONDS = sendgrid.SEND_SECONDS
 
@@ -98,7 +101,9 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         IngestEvents(SendgridEvents(key, clock), notifications),
     )
 
-    server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+    server = Server(
+        standard_chain(telemetry.tracer, telemetry.metrics, ids), maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES
+    )
     server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
     address = await server.start(config.address)
     working = asyncio.create_task(worker.run(), name="worker")

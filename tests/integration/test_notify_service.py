@@ -329,3 +329,12 @@ async def test_no_log_line_and_no_span_holds_the_recipient(
     for secret in (EMAIL, "1 Main St", "Blue mug", "SG.sandbox"):
         assert secret not in caplog.text
         assert secret.encode() not in spans
+
+
+async def test_the_largest_batch_that_the_contract_allows_is_judged_and_not_cut_off(
+    world: World, tmp_path: Path
+) -> None:
+    async with notify_service(world, tmp_path) as service:
+        refusal = await refused(service.ingest(b" " * 1_048_576, "AAAA", "1"))
+
+    assert refusal.reason is Reason.SIGNATURE_INVALID
