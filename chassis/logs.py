@@ -22,7 +22,17 @@ _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 _WITHHELD = re.compile(r"authori|passw|secret|api_?key|cookie|email|card_number", re.IGNORECASE)
 
 # Libraries that say on INFO what our spans say better, some of them with whole URLs.
-_TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "stripe", "uvicorn.access", "uvicorn.error")
+_TALKATIVE: Final = (
+    "alembic",
+    "asyncio",
+    "grpc",
+    "httpcore",
+    "httpx",
+    "stripe",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+)
 
 # What could end a line early, or steer a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -44,7 +54,11 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        library = logging.getLogger(name)
+        library.setLevel(logging.WARNING)
+        # Some libraries bring handlers of their own, which know nothing of our redactor.
+        library.handlers.clear()
+        library.propagate = True
 
 
 def log_defect(logger: logging.Logger, event: str, error: BaseException, **fields: str | int | bool) -> None:

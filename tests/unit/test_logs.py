@@ -174,3 +174,16 @@ def test_the_level_is_the_least_that_is_written() -> None:
     logger.error("y")
 
     assert only(stream)["event"] == "y"
+
+
+def test_a_library_that_set_up_its_own_handlers_is_heard_through_ours() -> None:
+    stream, own = io.StringIO(), io.StringIO()
+    library = logging.getLogger("uvicorn.access")
+    library.addHandler(logging.StreamHandler(own))
+    library.propagate = False
+
+    configure("order", stream=stream)
+    library.warning("trouble")
+
+    assert only(stream)["event"] == "trouble"
+    assert own.getvalue() == ""
