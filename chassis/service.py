@@ -72,14 +72,15 @@ class Tasks:
     """Work that outlives the call that began it: kept alive, logged when it fails, waited for at the end."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # A dict for its order: what began first is ended first, in every run of a simulated world.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
 
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Begin the work and return its task. It goes on in the caller's trace, but not under the caller's deadline."""
         context = contextvars.copy_context()
         context.run(deadline.detach)
         task = asyncio.create_task(work, name=name, context=context)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
@@ -92,6 +93,6 @@ class Tasks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log_defect(_logger, "task.defect", error, task=task.get_name())

@@ -40,7 +40,8 @@ class Changes:
     """Who waits for which order."""
 
     def __init__(self) -> None:
-        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
+        # A dict for its order: whoever began to wait first is told first, in every run of a simulated world.
+        self._watches: defaultdict[str, dict[Watch, None]] = defaultdict(dict)
 
     def publish(self, order: Order) -> None:
         """Hand the order as it is now to all who wait for it."""
@@ -52,10 +53,10 @@ class Changes:
         """Collect the moves of an order for as long as the context is open."""
         watch = Watch()
         watches = self._watches[order_id]
-        watches.add(watch)
+        watches[watch] = None
         try:
             yield watch
         finally:
-            watches.discard(watch)
+            del watches[watch]
             if not watches:
                 self._watches.pop(order_id, None)
