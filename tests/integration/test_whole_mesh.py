@@ -36,6 +36,14 @@ class Mesh:
             self.parts[name] = MeshProcess(["serve", name], self.values, self._folder / f"{name}.log")
         for name in names:
             self.parts[name].wait_until("listens on")
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        """Wait until the gateway sees every service serving; a part that was restarted is found within a second."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while httpx.get(f"http://{self.values['ORDERMESH_GATEWAY_ADDR']}/readyz").status_code != httpx.codes.OK:
+            assert time.monotonic() < end, "the gateway did not see every service serving"
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """End all of them at once."""
@@ -73,7 +81,13 @@ async def sandbox(mesh: Mesh) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def place(rest: httpx.AsyncClient, key: str, **changes: object) -> httpx.Response:
-    return await rest.post("/orders", json={**EXAMPLE, **changes}, headers={"Idempotency-Key": key})
+    """Place an order as a shop does: while a service cannot be reached, again with the same key."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = await rest.post("/orders", json={**EXAMPLE, **changes}, headers={"Idempotency-Key": key})
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
+            return answer
+        await asyncio.sleep(0.2)
 
 
 async def ledger(sandbox: httpx.AsyncClient, order_id: str) -> Json:
