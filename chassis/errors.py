@@ -39,6 +39,7 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.REQUEST_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.ROUTE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.PROVIDER_CONTRADICTS: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 # Our own reasons that are no answer to the request: after the first three the effect may have happened or may still be

@@ -38,8 +38,9 @@ PROMISED = {
         "StartProcessing",
         "ShipOrder",
         "DeliverOrder",
+        "RetryOrder",
     },
-    "TaxService": {"QuoteTax", "CommitTax", "RefundTax", "VoidTax"},
+    "TaxService": {"QuoteTax", "CommitTax", "RefundTax", "VoidTax", "ListProviderDocuments"},
     "PaymentService": {
         "ChargePayment",
         "ConfirmPayment",
@@ -49,8 +50,19 @@ PROMISED = {
         "GetPayment",
         "ListPayments",
         "IngestStripeEvent",
+        "ListPaymentNews",
+        "AcknowledgePaymentNews",
+        "ListProviderPayments",
+        "ListProviderRefunds",
+        "ReleaseProviderPayment",
     },
-    "NotifyService": {"SendNotification", "GetNotification", "ListNotifications", "IngestSendgridEvents"},
+    "NotifyService": {
+        "SendNotification",
+        "GetNotification",
+        "ListNotifications",
+        "IngestSendgridEvents",
+        "ListProviderMails",
+    },
 }
 
 VARIABLE = re.compile(r"\{([a-z_.]+)\}")

@@ -88,6 +88,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The request is larger than the service takes. Metadata: {"maximumBytes": "…"}. Code: RESOURCE_EXHAUSTED, over REST 413."""
     ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 23
     """No such route, or not with this HTTP method. Code: NOT_FOUND, over REST 404 or 405."""
+    ERROR_REASON_PROVIDER_CONTRADICTS: _ErrorReason.ValueType  # 24
+    """What a provider has on record contradicts what we have: another amount, another order. Nothing is done about it by itself, because
+    whatever was done might be wrong; the order is marked `needs_review`. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused or failed. The name of a value is the `reason` of the google.rpc.ErrorInfo that every error of
@@ -162,4 +166,8 @@ ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 22
 """The request is larger than the service takes. Metadata: {"maximumBytes": "…"}. Code: RESOURCE_EXHAUSTED, over REST 413."""
 ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 23
 """No such route, or not with this HTTP method. Code: NOT_FOUND, over REST 404 or 405."""
+ERROR_REASON_PROVIDER_CONTRADICTS: ErrorReason.ValueType  # 24
+"""What a provider has on record contradicts what we have: another amount, another order. Nothing is done about it by itself, because
+whatever was done might be wrong; the order is marked `needs_review`. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

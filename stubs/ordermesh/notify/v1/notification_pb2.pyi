@@ -225,3 +225,39 @@ class OrderSummaryLine(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderSummaryLine: _TypeAlias = OrderSummaryLine  # noqa: Y015
+
+@_typing.final
+class ProviderMail(_message.Message):
+    """A mail as SendGrid lists it, without the personal data in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_TIME_FIELD_NUMBER: _builtins.int
+    provider_message_id: _builtins.str
+    """SendGrid's id of the message, as it was told when the mail was taken."""
+    notification_id: _builtins.str
+    """Our id, as we wrote it into its custom arguments. Empty where the list does not tell it."""
+    status: _builtins.str
+    """SendGrid's word for where it stands: "delivered", "processed", "not_delivered"."""
+    @_builtins.property
+    def last_event_time(self) -> _timestamp_pb2.Timestamp:
+        """When something last happened to it."""
+
+    def __init__(
+        self,
+        *,
+        provider_message_id: _builtins.str = ...,
+        notification_id: _builtins.str = ...,
+        status: _builtins.str = ...,
+        last_event_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_event_time", b"last_event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_event_time", b"last_event_time", "notification_id", b"notification_id", "provider_message_id", b"provider_message_id", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderMail: _TypeAlias = ProviderMail  # noqa: Y015

@@ -55,6 +55,11 @@ class NotifyServiceStub:
                 request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.FromString,
                 _registered_method=True)
+        self.ListProviderMails = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/ListProviderMails',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.FromString,
+                _registered_method=True)
 
 
 class NotifyServiceServicer:
@@ -91,6 +96,14 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProviderMails(self, request, context):
+        """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
+        audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +126,11 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.IngestSendgridEvents,
                     request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.FromString,
                     response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.SerializeToString,
+            ),
+            'ListProviderMails': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProviderMails,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +242,33 @@ class NotifyService:
             '/ordermesh.notify.v1.NotifyService/IngestSendgridEvents',
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.SerializeToString,
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProviderMails(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/ListProviderMails',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.FromString,
             options,
             channel_credentials,
             insecure,

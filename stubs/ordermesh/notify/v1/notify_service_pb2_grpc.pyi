@@ -45,6 +45,10 @@ class NotifyServiceStub:
     """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
     that were seen before change nothing; their own ids are the idempotency keys.
     """
+    ListProviderMails: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListProviderMailsRequest, _notify_service_pb2.ListProviderMailsResponse]
+    """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
+    audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
+    """
 
 @_typing.type_check_only
 class NotifyServiceAsyncStub(NotifyServiceStub):
@@ -62,6 +66,10 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     IngestSendgridEvents: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.IngestSendgridEventsRequest, _notify_service_pb2.IngestSendgridEventsResponse]  # type: ignore[assignment]
     """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
     that were seen before change nothing; their own ids are the idempotency keys.
+    """
+    ListProviderMails: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListProviderMailsRequest, _notify_service_pb2.ListProviderMailsResponse]  # type: ignore[assignment]
+    """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
+    audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
     """
 
 class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -101,6 +109,16 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_notify_service_pb2.IngestSendgridEventsResponse, _abc.Awaitable[_notify_service_pb2.IngestSendgridEventsResponse]]:
         """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
         that were seen before change nothing; their own ids are the idempotency keys.
+        """
+
+    @_abc_1.abstractmethod
+    def ListProviderMails(
+        self,
+        request: _notify_service_pb2.ListProviderMailsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.ListProviderMailsResponse, _abc.Awaitable[_notify_service_pb2.ListProviderMailsResponse]]:
+        """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
+        audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
         """
 
 def add_NotifyServiceServicer_to_server(servicer: NotifyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

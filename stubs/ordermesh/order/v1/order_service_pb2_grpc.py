@@ -95,6 +95,11 @@ class OrderServiceStub:
                 request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderResponse.FromString,
                 _registered_method=True)
+        self.RetryOrder = channel.unary_unary(
+                '/ordermesh.order.v1.OrderService/RetryOrder',
+                request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrderServiceServicer:
@@ -190,6 +195,14 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryOrder(self, request, context):
+        """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
+        (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -252,6 +265,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.DeliverOrder,
                     request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderRequest.FromString,
                     response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderResponse.SerializeToString,
+            ),
+            'RetryOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryOrder,
+                    request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -579,6 +597,33 @@ class OrderService:
             '/ordermesh.order.v1.OrderService/DeliverOrder',
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderRequest.SerializeToString,
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.DeliverOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.order.v1.OrderService/RetryOrder',
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.SerializeToString,
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

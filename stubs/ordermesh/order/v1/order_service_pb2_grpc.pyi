@@ -63,6 +63,10 @@ class OrderServiceStub:
     """Notes that the goods are on their way."""
     DeliverOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.DeliverOrderRequest, _order_service_pb2.DeliverOrderResponse]
     """Notes that the goods have arrived."""
+    RetryOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]
+    """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
+    (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+    """
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -99,6 +103,10 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Notes that the goods are on their way."""
     DeliverOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.DeliverOrderRequest, _order_service_pb2.DeliverOrderResponse]  # type: ignore[assignment]
     """Notes that the goods have arrived."""
+    RetryOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]  # type: ignore[assignment]
+    """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
+    (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+    """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes orders and sees them through: tax, charge, confirmation, and all that follows."""
@@ -204,5 +212,15 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.DeliverOrderResponse, _abc.Awaitable[_order_service_pb2.DeliverOrderResponse]]:
         """Notes that the goods have arrived."""
+
+    @_abc_1.abstractmethod
+    def RetryOrder(
+        self,
+        request: _order_service_pb2.RetryOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.RetryOrderResponse, _abc.Awaitable[_order_service_pb2.RetryOrderResponse]]:
+        """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
+        (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+        """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -108,6 +108,7 @@ class Payment(_message.Message):
     REFUNDS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     payment_id: _builtins.str
     """Our id of the payment."""
     order_id: _builtins.str
@@ -120,6 +121,8 @@ class Payment(_message.Message):
     """The payment method of the latest attempt, Stripe's id: "pm_…"."""
     client_secret: _builtins.str
     """What the customer's browser needs to finish 3-D Secure. Only while the state is ACTION_REQUIRED."""
+    version: _builtins.int
+    """+1 with each change."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What is to be paid."""
@@ -164,10 +167,11 @@ class Payment(_message.Message):
         refunds: _abc.Iterable[Global___Refund] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "create_time", b"create_time", "decline", b"decline", "refunded", b"refunded", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "client_secret", b"client_secret", "create_time", b"create_time", "decline", b"decline", "order_id", b"order_id", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "refunds", b"refunds", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "client_secret", b"client_secret", "create_time", b"create_time", "decline", b"decline", "order_id", b"order_id", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "refunds", b"refunds", "state", b"state", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,3 +248,107 @@ class Refund(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refund: _TypeAlias = Refund  # noqa: Y015
+
+@_typing.final
+class ProviderPayment(_message.Message):
+    """A PaymentIntent as Stripe lists it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    provider_payment_id: _builtins.str
+    """Stripe's id: "pi_…"."""
+    payment_id: _builtins.str
+    """Our ids, as we wrote them into its metadata. Empty when it is none of ours."""
+    order_id: _builtins.str
+    """The order that it is to pay."""
+    state: Global___PaymentState.ValueType
+    """Where it stands. PENDING when no attempt was made, or one is under way."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What is to be paid."""
+
+    @_builtins.property
+    def captured(self) -> _money_pb2.Money:
+        """What was taken."""
+
+    @_builtins.property
+    def refunded(self) -> _money_pb2.Money:
+        """What was given back; refunds that failed do not count."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        provider_payment_id: _builtins.str = ...,
+        payment_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        state: Global___PaymentState.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        captured: _money_pb2.Money | None = ...,
+        refunded: _money_pb2.Money | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "create_time", b"create_time", "refunded", b"refunded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "create_time", b"create_time", "order_id", b"order_id", "payment_id", b"payment_id", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderPayment: _TypeAlias = ProviderPayment  # noqa: Y015
+
+@_typing.final
+class ProviderRefund(_message.Message):
+    """A refund as Stripe lists it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_REFUND_ID_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    provider_refund_id: _builtins.str
+    """Stripe's id: "re_…"."""
+    refund_id: _builtins.str
+    """Our id, as we wrote it into its metadata. Empty when it was not we who made it."""
+    provider_payment_id: _builtins.str
+    """The PaymentIntent whose money it gives back."""
+    state: Global___RefundState.ValueType
+    """Where it stands."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What it gives back."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        provider_refund_id: _builtins.str = ...,
+        refund_id: _builtins.str = ...,
+        provider_payment_id: _builtins.str = ...,
+        state: Global___RefundState.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "provider_payment_id", b"provider_payment_id", "provider_refund_id", b"provider_refund_id", "refund_id", b"refund_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderRefund: _TypeAlias = ProviderRefund  # noqa: Y015

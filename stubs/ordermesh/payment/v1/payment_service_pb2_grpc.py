@@ -75,6 +75,31 @@ class PaymentServiceStub:
                 request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventResponse.FromString,
                 _registered_method=True)
+        self.ListPaymentNews = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/ListPaymentNews',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgePaymentNews = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/AcknowledgePaymentNews',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsResponse.FromString,
+                _registered_method=True)
+        self.ListProviderPayments = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/ListProviderPayments',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsResponse.FromString,
+                _registered_method=True)
+        self.ListProviderRefunds = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/ListProviderRefunds',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsResponse.FromString,
+                _registered_method=True)
+        self.ReleaseProviderPayment = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/ReleaseProviderPayment',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentServiceServicer:
@@ -92,7 +117,8 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmPayment(self, request, context):
-        """Reads a payment's state afresh from Stripe, after the customer has finished 3-D Secure.
+        """Reads a payment's state afresh from Stripe, its refunds included: after the customer has finished 3-D Secure, or to mend a
+        ledger that has fallen behind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +168,43 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPaymentNews(self, request, context):
+        """Lists payments that changed without their order's asking, the longest unheard first: a webhook or the service's own look at
+        Stripe found that money moved, came back or will not come back. Each stays listed until it is acknowledged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgePaymentNews(self, request, context):
+        """Says that the news of a payment was taken in, up to a version of it. What changed since then stays news.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProviderPayments(self, request, context):
+        """Lists what Stripe has, newest first, read from Stripe and not from our ledger: what an audit compares with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProviderRefunds(self, request, context):
+        """Lists the refunds that Stripe has, newest first, read from Stripe and not from our ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseProviderPayment(self, request, context):
+        """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
+        and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -184,6 +247,31 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.IngestStripeEvent,
                     request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventRequest.FromString,
                     response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventResponse.SerializeToString,
+            ),
+            'ListPaymentNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPaymentNews,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsResponse.SerializeToString,
+            ),
+            'AcknowledgePaymentNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgePaymentNews,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsResponse.SerializeToString,
+            ),
+            'ListProviderPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProviderPayments,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsResponse.SerializeToString,
+            ),
+            'ListProviderRefunds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProviderRefunds,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsResponse.SerializeToString,
+            ),
+            'ReleaseProviderPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseProviderPayment,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -403,6 +491,141 @@ class PaymentService:
             '/ordermesh.payment.v1.PaymentService/IngestStripeEvent',
             ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventRequest.SerializeToString,
             ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.IngestStripeEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPaymentNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/ListPaymentNews',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListPaymentNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgePaymentNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/AcknowledgePaymentNews',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.AcknowledgePaymentNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProviderPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/ListProviderPayments',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderPaymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProviderRefunds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/ListProviderRefunds',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ListProviderRefundsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseProviderPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/ReleaseProviderPayment',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,7 +40,9 @@ class PaymentServiceStub:
     charge twice. Fails with UNAVAILABLE while the outcome is not known: repeat with the same request_id to learn it.
     """
     ConfirmPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ConfirmPaymentRequest, _payment_service_pb2.ConfirmPaymentResponse]
-    """Reads a payment's state afresh from Stripe, after the customer has finished 3-D Secure."""
+    """Reads a payment's state afresh from Stripe, its refunds included: after the customer has finished 3-D Secure, or to mend a
+    ledger that has fallen behind.
+    """
     CapturePayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_service_pb2.CapturePaymentResponse]
     """Takes money that is held, whole or in part."""
     CancelPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CancelPaymentRequest, _payment_service_pb2.CancelPaymentResponse]
@@ -57,6 +59,20 @@ class PaymentServiceStub:
     """Takes in one Stripe webhook: checks its signature, stores the event by its id, then applies it. An event that was seen before
     changes nothing; the event's own id is the idempotency key.
     """
+    ListPaymentNews: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentNewsRequest, _payment_service_pb2.ListPaymentNewsResponse]
+    """Lists payments that changed without their order's asking, the longest unheard first: a webhook or the service's own look at
+    Stripe found that money moved, came back or will not come back. Each stays listed until it is acknowledged.
+    """
+    AcknowledgePaymentNews: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.AcknowledgePaymentNewsRequest, _payment_service_pb2.AcknowledgePaymentNewsResponse]
+    """Says that the news of a payment was taken in, up to a version of it. What changed since then stays news."""
+    ListProviderPayments: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListProviderPaymentsRequest, _payment_service_pb2.ListProviderPaymentsResponse]
+    """Lists what Stripe has, newest first, read from Stripe and not from our ledger: what an audit compares with it."""
+    ListProviderRefunds: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListProviderRefundsRequest, _payment_service_pb2.ListProviderRefundsResponse]
+    """Lists the refunds that Stripe has, newest first, read from Stripe and not from our ledger."""
+    ReleaseProviderPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ReleaseProviderPaymentRequest, _payment_service_pb2.ReleaseProviderPaymentResponse]
+    """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
+    and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
+    """
 
 @_typing.type_check_only
 class PaymentServiceAsyncStub(PaymentServiceStub):
@@ -70,7 +86,9 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     charge twice. Fails with UNAVAILABLE while the outcome is not known: repeat with the same request_id to learn it.
     """
     ConfirmPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ConfirmPaymentRequest, _payment_service_pb2.ConfirmPaymentResponse]  # type: ignore[assignment]
-    """Reads a payment's state afresh from Stripe, after the customer has finished 3-D Secure."""
+    """Reads a payment's state afresh from Stripe, its refunds included: after the customer has finished 3-D Secure, or to mend a
+    ledger that has fallen behind.
+    """
     CapturePayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_service_pb2.CapturePaymentResponse]  # type: ignore[assignment]
     """Takes money that is held, whole or in part."""
     CancelPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CancelPaymentRequest, _payment_service_pb2.CancelPaymentResponse]  # type: ignore[assignment]
@@ -86,6 +104,20 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     IngestStripeEvent: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.IngestStripeEventRequest, _payment_service_pb2.IngestStripeEventResponse]  # type: ignore[assignment]
     """Takes in one Stripe webhook: checks its signature, stores the event by its id, then applies it. An event that was seen before
     changes nothing; the event's own id is the idempotency key.
+    """
+    ListPaymentNews: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentNewsRequest, _payment_service_pb2.ListPaymentNewsResponse]  # type: ignore[assignment]
+    """Lists payments that changed without their order's asking, the longest unheard first: a webhook or the service's own look at
+    Stripe found that money moved, came back or will not come back. Each stays listed until it is acknowledged.
+    """
+    AcknowledgePaymentNews: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.AcknowledgePaymentNewsRequest, _payment_service_pb2.AcknowledgePaymentNewsResponse]  # type: ignore[assignment]
+    """Says that the news of a payment was taken in, up to a version of it. What changed since then stays news."""
+    ListProviderPayments: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListProviderPaymentsRequest, _payment_service_pb2.ListProviderPaymentsResponse]  # type: ignore[assignment]
+    """Lists what Stripe has, newest first, read from Stripe and not from our ledger: what an audit compares with it."""
+    ListProviderRefunds: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListProviderRefundsRequest, _payment_service_pb2.ListProviderRefundsResponse]  # type: ignore[assignment]
+    """Lists the refunds that Stripe has, newest first, read from Stripe and not from our ledger."""
+    ReleaseProviderPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ReleaseProviderPaymentRequest, _payment_service_pb2.ReleaseProviderPaymentResponse]  # type: ignore[assignment]
+    """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
+    and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
     """
 
 class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -109,7 +141,9 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_service_pb2.ConfirmPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.ConfirmPaymentResponse, _abc.Awaitable[_payment_service_pb2.ConfirmPaymentResponse]]:
-        """Reads a payment's state afresh from Stripe, after the customer has finished 3-D Secure."""
+        """Reads a payment's state afresh from Stripe, its refunds included: after the customer has finished 3-D Secure, or to mend a
+        ledger that has fallen behind.
+        """
 
     @_abc_1.abstractmethod
     def CapturePayment(
@@ -161,6 +195,50 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_payment_service_pb2.IngestStripeEventResponse, _abc.Awaitable[_payment_service_pb2.IngestStripeEventResponse]]:
         """Takes in one Stripe webhook: checks its signature, stores the event by its id, then applies it. An event that was seen before
         changes nothing; the event's own id is the idempotency key.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPaymentNews(
+        self,
+        request: _payment_service_pb2.ListPaymentNewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.ListPaymentNewsResponse, _abc.Awaitable[_payment_service_pb2.ListPaymentNewsResponse]]:
+        """Lists payments that changed without their order's asking, the longest unheard first: a webhook or the service's own look at
+        Stripe found that money moved, came back or will not come back. Each stays listed until it is acknowledged.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgePaymentNews(
+        self,
+        request: _payment_service_pb2.AcknowledgePaymentNewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.AcknowledgePaymentNewsResponse, _abc.Awaitable[_payment_service_pb2.AcknowledgePaymentNewsResponse]]:
+        """Says that the news of a payment was taken in, up to a version of it. What changed since then stays news."""
+
+    @_abc_1.abstractmethod
+    def ListProviderPayments(
+        self,
+        request: _payment_service_pb2.ListProviderPaymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.ListProviderPaymentsResponse, _abc.Awaitable[_payment_service_pb2.ListProviderPaymentsResponse]]:
+        """Lists what Stripe has, newest first, read from Stripe and not from our ledger: what an audit compares with it."""
+
+    @_abc_1.abstractmethod
+    def ListProviderRefunds(
+        self,
+        request: _payment_service_pb2.ListProviderRefundsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.ListProviderRefundsResponse, _abc.Awaitable[_payment_service_pb2.ListProviderRefundsResponse]]:
+        """Lists the refunds that Stripe has, newest first, read from Stripe and not from our ledger."""
+
+    @_abc_1.abstractmethod
+    def ReleaseProviderPayment(
+        self,
+        request: _payment_service_pb2.ReleaseProviderPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.ReleaseProviderPaymentResponse, _abc.Awaitable[_payment_service_pb2.ReleaseProviderPaymentResponse]]:
+        """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
+        and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
         """
 
 def add_PaymentServiceServicer_to_server(servicer: PaymentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.type.v1 import address_pb2 as ordermesh_dot_type_dot_v1_dot_address__pb2
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aordermesh/tax/v1/tax.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\x83\x02\n\x08TaxBasis\x12?\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\ncustomerId\x12\x36\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$R\x0c\x63urrencyCode\x12\x41\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.tax.v1.TaxBasisLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12;\n\x07ship_to\x18\x04 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\"\xcc\x02\n\x0cTaxBasisLine\x12\x37\n\x07line_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x06lineId\x12.\n\x03sku\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x03sku\x12?\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12\'\n\x08quantity\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12/\n\x08tax_code\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\x19\x32\x0b^[A-Z0-9]*$R\x07taxCode\"\xa7\x01\n\x08TaxQuote\x12\x35\n\ttotal_tax\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x33\n\x06source\x18\x02 \x01(\x0e\x32\x1b.ordermesh.tax.v1.TaxSourceR\x06source\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.ordermesh.tax.v1.TaxLineR\x05lines\"\x97\x01\n\x07TaxLine\x12\x17\n\x07line_id\x18\x01 \x01(\tR\x06lineId\x12*\n\x03tax\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12G\n\rjurisdictions\x18\x03 \x03(\x0b\x32!.ordermesh.tax.v1.TaxJurisdictionR\rjurisdictions\"y\n\x0fTaxJurisdiction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04rate\x18\x03 \x01(\tR\x04rate\x12*\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\"\xcc\x01\n\x0bTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".ordermesh.tax.v1.TaxDocumentStateR\x05state\x12\x35\n\ttotal_tax\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x38\n\ndifference\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\ndifference*W\n\tTaxSource\x12\x1a\n\x16TAX_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAX_SOURCE_AVATAX\x10\x01\x12\x17\n\x13TAX_SOURCE_FALLBACK\x10\x02*w\n\x10TaxDocumentState\x12\"\n\x1eTAX_DOCUMENT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cTAX_DOCUMENT_STATE_COMMITTED\x10\x01\x12\x1d\n\x19TAX_DOCUMENT_STATE_VOIDED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aordermesh/tax/v1/tax.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\x83\x02\n\x08TaxBasis\x12?\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\ncustomerId\x12\x36\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$R\x0c\x63urrencyCode\x12\x41\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.tax.v1.TaxBasisLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12;\n\x07ship_to\x18\x04 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\"\xcc\x02\n\x0cTaxBasisLine\x12\x37\n\x07line_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x06lineId\x12.\n\x03sku\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x03sku\x12?\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12\'\n\x08quantity\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12/\n\x08tax_code\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\x19\x32\x0b^[A-Z0-9]*$R\x07taxCode\"\xa7\x01\n\x08TaxQuote\x12\x35\n\ttotal_tax\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x33\n\x06source\x18\x02 \x01(\x0e\x32\x1b.ordermesh.tax.v1.TaxSourceR\x06source\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.ordermesh.tax.v1.TaxLineR\x05lines\"\x97\x01\n\x07TaxLine\x12\x17\n\x07line_id\x18\x01 \x01(\tR\x06lineId\x12*\n\x03tax\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12G\n\rjurisdictions\x18\x03 \x03(\x0b\x32!.ordermesh.tax.v1.TaxJurisdictionR\rjurisdictions\"y\n\x0fTaxJurisdiction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04rate\x18\x03 \x01(\tR\x04rate\x12*\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\"\xcc\x01\n\x0bTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".ordermesh.tax.v1.TaxDocumentStateR\x05state\x12\x35\n\ttotal_tax\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x38\n\ndifference\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\ndifference\"\xe3\x01\n\x13ProviderTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\x12*\n\x03tax\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12.\n\x04\x64\x61te\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04\x64\x61te*W\n\tTaxSource\x12\x1a\n\x16TAX_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAX_SOURCE_AVATAX\x10\x01\x12\x17\n\x13TAX_SOURCE_FALLBACK\x10\x02*w\n\x10TaxDocumentState\x12\"\n\x1eTAX_DOCUMENT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cTAX_DOCUMENT_STATE_COMMITTED\x10\x01\x12\x1d\n\x19TAX_DOCUMENT_STATE_VOIDED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,20 +55,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAXBASISLINE'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
   _globals['_TAXBASISLINE'].fields_by_name['tax_code']._loaded_options = None
   _globals['_TAXBASISLINE'].fields_by_name['tax_code']._serialized_options = b'\272H\021r\017\030\0312\013^[A-Z0-9]*$'
-  _globals['_TAXSOURCE']._serialized_start=1392
-  _globals['_TAXSOURCE']._serialized_end=1479
-  _globals['_TAXDOCUMENTSTATE']._serialized_start=1481
-  _globals['_TAXDOCUMENTSTATE']._serialized_end=1600
-  _globals['_TAXBASIS']._serialized_start=142
-  _globals['_TAXBASIS']._serialized_end=401
-  _globals['_TAXBASISLINE']._serialized_start=404
-  _globals['_TAXBASISLINE']._serialized_end=736
-  _globals['_TAXQUOTE']._serialized_start=739
-  _globals['_TAXQUOTE']._serialized_end=906
-  _globals['_TAXLINE']._serialized_start=909
-  _globals['_TAXLINE']._serialized_end=1060
-  _globals['_TAXJURISDICTION']._serialized_start=1062
-  _globals['_TAXJURISDICTION']._serialized_end=1183
-  _globals['_TAXDOCUMENT']._serialized_start=1186
-  _globals['_TAXDOCUMENT']._serialized_end=1390
+  _globals['_TAXSOURCE']._serialized_start=1655
+  _globals['_TAXSOURCE']._serialized_end=1742
+  _globals['_TAXDOCUMENTSTATE']._serialized_start=1744
+  _globals['_TAXDOCUMENTSTATE']._serialized_end=1863
+  _globals['_TAXBASIS']._serialized_start=175
+  _globals['_TAXBASIS']._serialized_end=434
+  _globals['_TAXBASISLINE']._serialized_start=437
+  _globals['_TAXBASISLINE']._serialized_end=769
+  _globals['_TAXQUOTE']._serialized_start=772
+  _globals['_TAXQUOTE']._serialized_end=939
+  _globals['_TAXLINE']._serialized_start=942
+  _globals['_TAXLINE']._serialized_end=1093
+  _globals['_TAXJURISDICTION']._serialized_start=1095
+  _globals['_TAXJURISDICTION']._serialized_end=1216
+  _globals['_TAXDOCUMENT']._serialized_start=1219
+  _globals['_TAXDOCUMENT']._serialized_end=1423
+  _globals['_PROVIDERTAXDOCUMENT']._serialized_start=1426
+  _globals['_PROVIDERTAXDOCUMENT']._serialized_end=1653
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from ordermesh.type.v1 import address_pb2 as _address_pb2
@@ -292,3 +293,51 @@ class TaxDocument(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaxDocument: _TypeAlias = TaxDocument  # noqa: Y015
+
+@_typing.final
+class ProviderTaxDocument(_message.Message):
+    """A document as AvaTax lists it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Its code: the order's id, for documents that we made."""
+    kind: _builtins.str
+    """AvaTax's word for its kind: "SalesInvoice", "ReturnInvoice"."""
+    status: _builtins.str
+    """AvaTax's word for where it stands: "Committed", "Saved", "Cancelled"."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What was sold, before tax; negative for a return."""
+
+    @_builtins.property
+    def tax(self) -> _money_pb2.Money:
+        """The tax that it records."""
+
+    @_builtins.property
+    def date(self) -> _timestamp_pb2.Timestamp:
+        """The date that it is booked on, midnight UTC."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        status: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        tax: _money_pb2.Money | None = ...,
+        date: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "date", b"date", "tax", b"tax"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "date", b"date", "kind", b"kind", "status", b"status", "tax", b"tax"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderTaxDocument: _TypeAlias = ProviderTaxDocument  # noqa: Y015

@@ -27,7 +27,7 @@ from ordermesh.tax.v1 import tax_pb2 as ordermesh_dot_tax_dot_v1_dot_tax__pb2
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1dordermesh/type/v1/money.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xef\x01\n\x10\x43ommitTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xe7\x01\n\x10RefundTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x41\n\x08line_ids\x18\x03 \x03(\tB&\xbaH#\x92\x01 \x10\xc8\x01\"\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x07lineIds\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"p\n\x0eVoidTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument2\xef\x02\n\nTaxService\x12V\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x03\x90\x02\x01\x12Y\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x03\x90\x02\x02\x12Y\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x03\x90\x02\x02\x12S\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1dordermesh/type/v1/money.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xef\x01\n\x10\x43ommitTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xe7\x01\n\x10RefundTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x41\n\x08line_ids\x18\x03 \x03(\tB&\xbaH#\x92\x01 \x10\xc8\x01\"\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x07lineIds\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"p\n\x0eVoidTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"m\n\x1cListProviderDocumentsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8c\x01\n\x1dListProviderDocumentsResponse\x12\x43\n\tdocuments\x18\x01 \x03(\x0b\x32%.ordermesh.tax.v1.ProviderTaxDocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xee\x03\n\nTaxService\x12V\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x03\x90\x02\x01\x12Y\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x03\x90\x02\x02\x12Y\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x03\x90\x02\x02\x12S\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x03\x90\x02\x02\x12}\n\x15ListProviderDocuments\x12..ordermesh.tax.v1.ListProviderDocumentsRequest\x1a/.ordermesh.tax.v1.ListProviderDocumentsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VOIDTAXREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
   _globals['_VOIDTAXREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_VOIDTAXREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_TAXSERVICE'].methods_by_name['QuoteTax']._loaded_options = None
   _globals['_TAXSERVICE'].methods_by_name['QuoteTax']._serialized_options = b'\220\002\001'
   _globals['_TAXSERVICE'].methods_by_name['CommitTax']._loaded_options = None
@@ -62,6 +66,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAXSERVICE'].methods_by_name['RefundTax']._serialized_options = b'\220\002\002'
   _globals['_TAXSERVICE'].methods_by_name['VoidTax']._loaded_options = None
   _globals['_TAXSERVICE'].methods_by_name['VoidTax']._serialized_options = b'\220\002\002'
+  _globals['_TAXSERVICE'].methods_by_name['ListProviderDocuments']._loaded_options = None
+  _globals['_TAXSERVICE'].methods_by_name['ListProviderDocuments']._serialized_options = b'\220\002\001'
   _globals['_QUOTETAXREQUEST']._serialized_start=144
   _globals['_QUOTETAXREQUEST']._serialized_end=219
   _globals['_QUOTETAXRESPONSE']._serialized_start=221
@@ -78,6 +84,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VOIDTAXREQUEST']._serialized_end=1039
   _globals['_VOIDTAXRESPONSE']._serialized_start=1041
   _globals['_VOIDTAXRESPONSE']._serialized_end=1117
-  _globals['_TAXSERVICE']._serialized_start=1120
-  _globals['_TAXSERVICE']._serialized_end=1487
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_start=1119
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_end=1228
+  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_start=1231
+  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_end=1371
+  _globals['_TAXSERVICE']._serialized_start=1374
+  _globals['_TAXSERVICE']._serialized_end=1868
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class TaxServiceStub:
                 request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.FromString,
                 _registered_method=True)
+        self.ListProviderDocuments = channel.unary_unary(
+                '/ordermesh.tax.v1.TaxService/ListProviderDocuments',
+                request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.FromString,
+                _registered_method=True)
 
 
 class TaxServiceServicer:
@@ -92,6 +97,13 @@ class TaxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProviderDocuments(self, request, context):
+        """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +126,11 @@ def add_TaxServiceServicer_to_server(servicer, server):
                     servicer.VoidTax,
                     request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.FromString,
                     response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.SerializeToString,
+            ),
+            'ListProviderDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProviderDocuments,
+                    request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.FromString,
+                    response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +242,33 @@ class TaxService:
             '/ordermesh.tax.v1.TaxService/VoidTax',
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.SerializeToString,
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProviderDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.tax.v1.TaxService/ListProviderDocuments',
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.SerializeToString,
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

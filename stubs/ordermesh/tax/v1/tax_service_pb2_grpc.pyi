@@ -45,6 +45,8 @@ class TaxServiceStub:
     """Records a refund as a return invoice against the order's committed document."""
     VoidTax: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.VoidTaxRequest, _tax_service_pb2.VoidTaxResponse]
     """Takes the order's document back, for an order that never was."""
+    ListProviderDocuments: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]
+    """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
 
 @_typing.type_check_only
 class TaxServiceAsyncStub(TaxServiceStub):
@@ -63,6 +65,8 @@ class TaxServiceAsyncStub(TaxServiceStub):
     """Records a refund as a return invoice against the order's committed document."""
     VoidTax: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.VoidTaxRequest, _tax_service_pb2.VoidTaxResponse]  # type: ignore[assignment]
     """Takes the order's document back, for an order that never was."""
+    ListProviderDocuments: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]  # type: ignore[assignment]
+    """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
 
 class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
     """Works out taxes and keeps their documents, on Avalara AvaTax."""
@@ -102,5 +106,13 @@ class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tax_service_pb2.VoidTaxResponse, _abc.Awaitable[_tax_service_pb2.VoidTaxResponse]]:
         """Takes the order's document back, for an order that never was."""
+
+    @_abc_1.abstractmethod
+    def ListProviderDocuments(
+        self,
+        request: _tax_service_pb2.ListProviderDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tax_service_pb2.ListProviderDocumentsResponse, _abc.Awaitable[_tax_service_pb2.ListProviderDocumentsResponse]]:
+        """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
 
 def add_TaxServiceServicer_to_server(servicer: TaxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
