@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 _RATES = (0.0, 0.03, 0.25)
 _KILL_RATES = (0.0, 0.01, 0.04)
+_HOLD_RATES = (0.0, 0.0, 0.002)
 
 # Outages in seconds: a hiccup, one in the middle of a lunch, and one that outlasts Stripe's idempotency keys (24 h).
 _OUTAGES = (60.0, 7_200.0, 108_000.0)
 
+# What can happen to a process at one of its points: it dies, or it is held (SIGSTOP, a virtual machine that moves).
 KILL = "kill"
+HOLD = "hold"
+POINT = (KILL, HOLD)
 
 # What can happen to one call of a provider, of another service, and to one commit.
 PROVIDER = ("not_sent", "lost_request", "lost_answer", "late", "busy", "error_before", "error_after")
@@ -68,6 +72,7 @@ class Chaos:
         kinds = sorted({*PROVIDER, *SERVICE, *COMMIT})
         self._rates = {kind: self.random.choice(_RATES) / 4 for kind in kinds}
         self._rates[KILL] = self.random.choice(_KILL_RATES)
+        self._rates[HOLD] = self.random.choice(_HOLD_RATES)
         self.outages = [
             outage
             for number, name in enumerate(("stripe", "avatax", "sendgrid"), start=1)

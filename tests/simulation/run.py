@@ -34,6 +34,9 @@ _LOOK_SECONDS = 5.0
 # Logged as an error, and no defect: the database was away for as long as an attempt may last.
 _EXPECTED_ERRORS = {"mail.outcome_lost"}
 
+Clients = Callable[[World, Stub], Shops]
+Bank = Callable[[World, Callable[[str, str], str]], Stripe]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -61,16 +64,22 @@ class Result:
 
 
 class Mesh:
-    """The replicas that run, and who starts them again."""
+    """The replicas that run, and who starts them again.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: Where they run.
+        shops: Makes the clients.
+        stripe: Makes the payment provider, with its customers and banks.
+    """
+
+    def __init__(self, world: World, shops: Clients, stripe: Bank) -> None:
         self._world = world
         self._promises = Promises(world)
-        self.stripe = Stripe(world, self._promises.may_charge)
+        self.stripe = stripe(world, self._promises.may_charge)
         self.authority = avatax()
         self.sendgrid = SendGrid(world, self._promises.may_mail)
         self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
-        self.shops = Shops(world, Stub(world, "order", self.pick))
+        self.shops = shops(world, Stub(world, "order", self.pick))
         self._living: dict[str, Process] = {}
         self._supervising: list[asyncio.Task[None]] = []
         for kept in (ORDER_TABLES, PAYMENT_TABLES, TAX_TABLES, NOTIFY_TABLES):
@@ -127,8 +136,7 @@ class Mesh:
             process.kill()
 
 
-async def _live(world: World) -> None:
-    mesh = Mesh(world)
+async def _live(world: World, mesh: Mesh) -> None:
     with _errors_are_violations(world):
         mesh.begin()
         await asyncio.sleep(0.5)
@@ -156,19 +164,23 @@ def run(seed: int, only: frozenset[int] | None = None) -> Result:
         seed: The seed.
         only: The draws that may become faults; None for all.
     """
-    world = World(seed, only)
+    return played(World(seed, only))
+
+
+def played(world: World, shops: Clients = Shops, stripe: Bank = Stripe) -> Result:
+    """Return what becomes of a world whose clients, customers and banks may follow a script."""
     began = perf_counter()
     ended = 0.0
     with asyncio.Runner(loop_factory=_loop) as runner:
         try:
-            runner.run(_live(world))
+            runner.run(_live(world, Mesh(world, shops, stripe)))
         except RuntimeError as error:
             world.log.append((0.0, f"{error!r}"))
             world.violations.append(f"the world stopped: {error!r}")
         ended = runner.get_loop().time()
     chaos = world.chaos
     return Result(
-        seed, world.violations, chaos.fired, world.log, world.digest(), world.kills, ended, perf_counter() - began
+        world.seed, world.violations, chaos.fired, world.log, world.digest(), world.kills, ended, perf_counter() - began
     )
 
 

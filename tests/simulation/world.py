@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tests.fakes.virtual_time import BEGIN
-from tests.simulation.chaos import KILL, Chaos
+from tests.simulation.chaos import HOLD, KILL, POINT, Chaos
 from tests.simulation.process import Crash, Process, outside
 
 # How many looks a periodic worker takes during an outage of hours. Each sleep may last longer than asked for, as on a
@@ -24,7 +24,6 @@ _ACTION_SECONDS = (20.0, 1_800.0)
 
 # Held for longer than a lease of 30 s, or for less.
 _PAUSES = (2.0, 35.0, 100.0)
-_PAUSE_RATE = 0.002
 
 
 class World:
@@ -33,6 +32,7 @@ class World:
     Args:
         seed: What it draws everything from.
         only: The draws that may become faults; None for all.
+        chaos: What goes wrong; None for what the seed draws.
 
     Attributes:
         chaos: What goes wrong.
@@ -45,16 +45,15 @@ class World:
         late_until: When the last call arrives that its caller has given up.
     """
 
-    def __init__(self, seed: int, only: frozenset[int] | None = None) -> None:
+    def __init__(self, seed: int, only: frozenset[int] | None = None, chaos: Chaos | None = None) -> None:
         self.seed = seed
-        self.chaos = Chaos(seed, only)
+        self.chaos = chaos or Chaos(seed, only)
         self.luck = random.Random(f"luck {seed}")
         self.log: list[tuple[float, str]] = []
         self.violations: list[str] = []
         self.kills = 0
         self.healed_at: float | None = None
         self.late_until = 0.0
-        self._pauses = self.luck.random() < 0.3
         self.action_seconds = self.luck.choice(_ACTION_SECONDS)
 
     def now(self) -> float:
@@ -86,12 +85,13 @@ class World:
     async def point(self, process: Process, place: str) -> None:
         """Pass a point at which a process can be held, or die."""
         await process.gate()
-        if self._pauses and not self.chaos.over and self.luck.random() < _PAUSE_RATE:
-            seconds = self.luck.choice(_PAUSES)
+        fault = self.chaos.draw(POINT, place)
+        if fault == HOLD:
+            seconds = self.chaos.pick(*_PAUSES)
             self.note(f"{process.name} is held for {seconds:.0f} s at {place}")
             process.paused_until = self.now() + seconds
             await process.gate()
-        if self.chaos.draw((KILL,), place):
+        if fault == KILL:
             self.note(f"{process.name} is killed at {place}")
             self.kills += 1
             process.kill()
