@@ -58,10 +58,9 @@ class Line:
         """
         world, place = self._world, f"{self._provider}.{operation}"
         await world.point(self._process, f"{place}:before")
-        fault = world.chaos.draw(_MENU if stored_error is None else PROVIDER, place)
-        if world.chaos.away(self._provider, world.now()):
-            fault = "not_sent"
-        elif fault:
+        away = world.chaos.away(self._provider, world.now())
+        fault = "not_sent" if away else world.chaos.draw(_MENU if stored_error is None else PROVIDER, place)
+        if fault and not away:
             world.note(f"{place}: {fault}")
         await asyncio.sleep(0.05)
         self._process.check()
