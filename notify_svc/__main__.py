@@ -20,6 +20,7 @@ from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.store import open_store
 from chassis.telemetry.setup import Telemetry
+from kernel.bell import Bell
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from notify_svc.adapters import sendgrid
@@ -29,7 +30,6 @@ from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
 from notify_svc.adapters.tables import METADATA
 from notify_svc.adapters.telling import TelemetryTelling
 from notify_svc.app.accept import SendNotification
-from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.events import IngestEvents
 from notify_svc.app.ports import Mailer

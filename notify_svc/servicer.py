@@ -6,10 +6,10 @@ from chassis import caller
 from chassis.layers import Context
 from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
+from kernel.request import Request
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.events import IngestEvents
-from notify_svc.app.ports import Request
 from notify_svc.app.read import ReadNotifications
 from notify_svc.domain.notification import one_line
 

@@ -11,9 +11,10 @@ from chassis.storage.request_keys import RequestKey, find_request
 from chassis.storage.store import Store, database_now
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
+from kernel.request import Request
 from notify_svc.adapters import rows
 from notify_svc.adapters.tables import NOTIFICATIONS, REQUEST_KEYS, SENDGRID_EVENTS
-from notify_svc.app.ports import Backlog, Request
+from notify_svc.app.ports import Backlog
 from notify_svc.domain import sending
 from notify_svc.domain.event import DeliveryEvent
 from notify_svc.domain.notification import Notification

@@ -2,12 +2,13 @@
 
 import asyncio
 
+from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
-from notify_svc.app.bell import Bell
+from kernel.request import Request
 from notify_svc.app.dispatch import Dispatch
-from notify_svc.app.ports import Notifications, Request, Work
+from notify_svc.app.ports import Notifications, Work
 from notify_svc.domain import sending
 from notify_svc.domain.notification import Kind, Notification, OrderSummary
 

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from notify_svc.app.bell import Bell
 from notify_svc.app.ports import Mailer, Notifications, Postponed, Refused, Telling
 from notify_svc.domain import sending
 from notify_svc.domain.notification import Notification

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from kernel.outcome import Done, NotDone, Unknown
+from kernel.request import Request
 from notify_svc.domain.event import DeliveryEvent
 from notify_svc.domain.notification import Notification
 
@@ -56,21 +57,6 @@ class Mailer(Protocol):
     async def send(self, notification: Notification) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
         """Send the mail and return the provider's id of it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The idempotency key of a command, and what was asked under it.
-
-    Attributes:
-        caller: Who asks; keys of two callers never meet.
-        request_id: The key.
-        fingerprint: SHA-256 of the request.
-    """
-
-    caller: str
-    request_id: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

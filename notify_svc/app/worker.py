@@ -3,9 +3,9 @@
 import asyncio
 import logging
 
+from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.ports import Mailer, Notifications, Telling, Work
 from notify_svc.domain import sending

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
-from notify_svc.app.ports import Backlog, Request
+from kernel.request import Request
+from notify_svc.app.ports import Backlog
 from notify_svc.domain import sending
 from notify_svc.domain.event import DeliveryEvent
 from notify_svc.domain.notification import Notification

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from chassis.service import Tasks
+from kernel.bell import Bell
 from notify_svc.app.accept import SendNotification
-from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.worker import Worker
 from notify_svc.domain.notification import Kind, Notification

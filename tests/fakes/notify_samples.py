@@ -10,7 +10,7 @@ from ordermesh.type.v1 import address_pb2, money_pb2
 
 from kernel.address import Address
 from kernel.money import Money
-from notify_svc.app.ports import Request
+from kernel.request import Request
 from notify_svc.domain.event import DeliveryEvent
 from notify_svc.domain.notification import Kind, Notification, OrderSummary, SummaryLine
 

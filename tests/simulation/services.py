@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 
 from chassis import deadline
 from chassis.service import Tasks
+from kernel.bell import Bell
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.app.accept import SendNotification
-from notify_svc.app.bell import Bell
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker

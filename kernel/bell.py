@@ -1,4 +1,4 @@
-"""How whoever leaves work for the worker tells it to look."""
+"""How whoever leaves work for a worker tells it to look."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from kernel.clock import Clock
 
 
 class Bell:
-    """Wakes the worker, also when it is rung before anybody listens.
+    """Wakes a worker, also when it is rung before anybody listens.
 
     Args:
         clock: For waits that end without a ring.
