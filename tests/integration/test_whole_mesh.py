@@ -1,69 +1,21 @@
 """What a shop is promised, tried on the whole mesh over real sockets, each part a process of its own."""
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
 
-from tests.fakes.mesh_process import MeshProcess, environment
-
-Json = dict[str, Any]
-T = TypeVar("T")
-
-EXAMPLE: Json = json.loads((Path(__file__).parents[2] / "examples" / "order.json").read_text())
-PARTS = ("sandbox", "tax", "payment", "notify", "order", "gateway")
-
-# What has to happen by itself is waited for this long: it takes about a second on an idle machine.
-PATIENCE_SECONDS = 40.0
-
-
-class Mesh:
-    """Six processes."""
-
-    def __init__(self, values: dict[str, str], folder: Path) -> None:
-        self.values = values
-        self._folder = folder
-        self.parts: dict[str, MeshProcess] = {}
-
-    def start(self, *names: str) -> None:
-        """Start parts and wait until each listens."""
-        for name in names:
-            self.parts[name] = MeshProcess(["serve", name], self.values, self._folder / f"{name}.log")
-        for name in names:
-            self.parts[name].wait_until("listens on")
-        self._wait_until_ready()
-
-    def _wait_until_ready(self) -> None:
-        """Wait until the gateway sees every service serving; a part that was restarted is found within a second."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while httpx.get(f"http://{self.values['ORDERMESH_GATEWAY_ADDR']}/readyz").status_code != httpx.codes.OK:
-            assert time.monotonic() < end, "the gateway did not see every service serving"
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """End all of them at once."""
-        for part in self.parts.values():
-            part.kill()
+from tests.fakes.whole_mesh import EXAMPLE, Json, Mesh, ledger, place, running_mesh, until
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    folder = tmp_path_factory.mktemp("mesh")
-    values = environment(folder / "data")
+    settings = {}
     if request.param == "postgres":
-        server = request.getfixturevalue("postgres_server")
-        values["ORDERMESH_DATABASE_URL"] = server.create_database()
-    running = Mesh(values, folder)
-    try:
-        running.start(*PARTS)
+        settings["ORDERMESH_DATABASE_URL"] = request.getfixturevalue("postgres_server").create_database()
+    with running_mesh(tmp_path_factory.mktemp("mesh"), **settings) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -80,34 +32,10 @@ async def sandbox(mesh: Mesh) -> AsyncIterator[httpx.AsyncClient]:
         await client.delete("/faults")
 
 
-async def place(rest: httpx.AsyncClient, key: str, **changes: object) -> httpx.Response:
-    """Place an order as a shop does: while a service cannot be reached, again with the same key."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        answer = await rest.post("/orders", json={**EXAMPLE, **changes}, headers={"Idempotency-Key": key})
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
-            return answer
-        await asyncio.sleep(0.2)
-
-
-async def ledger(sandbox: httpx.AsyncClient, order_id: str) -> Json:
-    answer: Json = (await sandbox.get("/ledger", params={"order_id": order_id})).json()
-    return answer
-
-
 async def known(rest: httpx.AsyncClient) -> list[tuple[str, str, int]]:
     """Return every order's id, state and version."""
     orders: list[Json] = (await rest.get("/orders", params={"page_size": 200})).json()["orders"]
     return [(order["order_id"], order["state"], order["version"]) for order in orders]
-
-
-async def until(look: Callable[[], Awaitable[T]]) -> T:
-    """Return the first thing that `look` finds; it is what happens by itself, in another process."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (found := await look()):
-        assert time.monotonic() < end, f"it did not happen within {PATIENCE_SECONDS:.0f} s"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def mails_of(sandbox: httpx.AsyncClient, order_id: str) -> list[Json]:
@@ -143,16 +71,6 @@ async def test_an_order_is_taxed_charged_mailed_and_recorded(
 async def _documents(sandbox: httpx.AsyncClient, order_id: str) -> list[Json]:
     documents: list[Json] = (await ledger(sandbox, order_id))["documents"]
     return documents
-
-
-async def test_twenty_equal_calls_at_once_make_one_order_and_one_charge(
-    rest: httpx.AsyncClient, sandbox: httpx.AsyncClient
-) -> None:
-    answers = await asyncio.gather(*(place(rest, "whole-20") for _ in range(20)))
-
-    assert {answer.status_code for answer in answers} == {201}
-    (order_id,) = {answer.json()["order_id"] for answer in answers}
-    assert len((await ledger(sandbox, order_id))["charges"]) == 1
 
 
 async def test_a_key_that_stood_for_another_order_is_refused_and_changes_nothing(
@@ -223,41 +141,6 @@ async def test_an_order_is_paid_at_once_while_sendgrid_is_away_and_one_mail_foll
     assert await _mails(sandbox, order["order_id"]) == []
     await sandbox.delete("/faults")
     assert len(await mails_of(sandbox, order["order_id"])) == 1
-
-
-async def test_an_order_killed_between_charge_and_record_is_paid_once_when_it_starts_again(
-    mesh: Mesh, rest: httpx.AsyncClient, sandbox: httpx.AsyncClient
-) -> None:
-    slow = {"mode": "latency", "operation": "payment_intents.confirm", "latency_ms": 1500}
-    await sandbox.put("/faults/stripe", json=slow)
-    calling = asyncio.create_task(place(rest, "whole-killed"))
-    (order,) = await until(lambda: _charging(rest))
-
-    mesh.parts["order"].kill()
-    await asyncio.gather(calling, return_exceptions=True)
-    await until(lambda: _charges(sandbox, order["order_id"]))
-    mesh.start("order")
-
-    async def paid() -> bool:
-        answer = await rest.get(f"/orders/{order['order_id']}")
-        return answer.status_code == 200 and bool(answer.json()["state"] == "PAID")
-
-    await until(paid)
-    assert len(await mails_of(sandbox, order["order_id"])) == 1
-    assert len(await _charges(sandbox, order["order_id"])) == 1
-    again = await place(rest, "whole-killed")
-    assert again.json()["order_id"] == order["order_id"]
-
-
-async def _charging(rest: httpx.AsyncClient) -> list[Json]:
-    """Return the order that is being charged: its tax is known and it is not paid yet."""
-    orders: list[Json] = (await rest.get("/orders", params={"state": "PENDING"})).json()["orders"]
-    return [order for order in orders if "tax" in order]
-
-
-async def _charges(sandbox: httpx.AsyncClient, order_id: str) -> list[Json]:
-    charges: list[Json] = (await ledger(sandbox, order_id))["charges"]
-    return charges
 
 
 MUTILATIONS: dict[str, Callable[[Json], None]] = {
