@@ -18,7 +18,7 @@ from chassis.server import Server
 from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
-from chassis.storage.store import open_store
+from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from kernel.bell import Bell
 from kernel.clock import SystemClock
@@ -27,11 +27,13 @@ from notify_svc.adapters import sendgrid
 from notify_svc.adapters.letters import Letters
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
+from notify_svc.adapters.sendgrid_feed import SendGridFeed
 from notify_svc.adapters.tables import METADATA
 from notify_svc.adapters.telling import TelemetryTelling
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.events import IngestEvents
+from notify_svc.app.feed import ListFeed
 from notify_svc.app.ports import Mailer
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
@@ -62,60 +64,61 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
     clock = SystemClock()
     ids = Uuid7Ids(clock)
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
-    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
-    client = create_client(
-        "sendgrid",
-        config.sendgrid_url,
-        tracer=telemetry.tracer,
-        metrics=telemetry.metrics,
-        timeout_seconds=sendgrid.SEND_SECONDS,
-        max_connections=_MAILS_AT_A_TIME + 1,  # and a probe
-        headers=sendgrid.headers(config.sendgrid_api_key),
-    )
-    breaker = Breaker(
-        clock,
-        failures=sendgrid.BREAKER_FAILURES,
-        first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
-        longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
-    )
-    mailer = mailer or sendgrid.SendGrid(
-        client,
-        config.mail_from,
-        Letters(config.mail_from),
-        breaker,
-        clock,
-    )
-    key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
+    observer = telemetry.metrics.batch_committed
+    async with running_store(config.database_url, metadata=METADATA, observer=observer) as store:
+        client = create_client(
+            "sendgrid",
+            config.sendgrid_url,
+            tracer=telemetry.tracer,
+            metrics=telemetry.metrics,
+            timeout_seconds=sendgrid.SEND_SECONDS,
+            max_connections=_MAILS_AT_A_TIME + 2,  # and a probe, and a look at the feed
+            headers=sendgrid.headers(config.sendgrid_api_key),
+        )
+        breaker = Breaker(
+            clock,
+            failures=sendgrid.BREAKER_FAILURES,
+            first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
+            longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+        )
+        mailer = mailer or sendgrid.SendGrid(
+            client,
+            config.mail_from,
+            Letters(config.mail_from),
+            breaker,
+            clock,
+        )
+        key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
 
-    work = Tasks()
-    slots = Slots(_MAILS_AT_A_TIME)
-    notifications = NotificationsStore(store, clock)
-    telling = TelemetryTelling(telemetry)
-    spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
-    bell = Bell(clock)
-    dispatch = Dispatch(mailer, notifications, slots, bell, clock, spread, telling)
-    worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
-    servicer = NotifyServicer(
-        SendNotification(notifications, dispatch, bell, work, clock, ids),
-        ReadNotifications(notifications),
-        IngestEvents(SendgridEvents(key, clock), notifications),
-    )
+        work = Tasks()
+        slots = Slots(_MAILS_AT_A_TIME)
+        notifications = NotificationsStore(store, clock)
+        telling = TelemetryTelling(telemetry)
+        spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
+        bell = Bell(clock)
+        dispatch = Dispatch(mailer, notifications, slots, bell, clock, spread, telling)
+        worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
+        servicer = NotifyServicer(
+            SendNotification(notifications, dispatch, bell, work, clock, ids),
+            ReadNotifications(notifications),
+            IngestEvents(SendgridEvents(key, clock), notifications),
+            ListFeed(SendGridFeed(client, clock)),
+        )
 
-    server = Server(
-        standard_chain(telemetry.tracer, telemetry.metrics, ids), maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES
-    )
-    server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
-    address = await server.start(config.address)
-    working = asyncio.create_task(worker.run(), name="worker")
-    await server.serving(ready=True)
-    try:
-        yield address
-    finally:
-        await server.stop()
-        working.cancel()
-        await work.close(_FINISH_SECONDS)
-        await client.aclose()
-        await store.close()
+        server = Server(
+            standard_chain(telemetry.tracer, telemetry.metrics, ids), maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES
+        )
+        server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
+        address = await server.start(config.address)
+        working = asyncio.create_task(worker.run(), name="worker")
+        await server.serving(ready=True)
+        try:
+            yield address
+        finally:
+            await server.stop()
+            working.cancel()
+            await work.close(_FINISH_SECONDS)
+            await client.aclose()
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from kernel.request import Request
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.events import IngestEvents
+from notify_svc.app.feed import ListFeed
 from notify_svc.app.read import ReadNotifications
 from notify_svc.domain.notification import one_line
 
@@ -18,11 +19,16 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
     """The RPCs of ordermesh.notify.v1.NotifyService."""
 
     def __init__(
-        self, send_notification: SendNotification, read_notifications: ReadNotifications, ingest_events: IngestEvents
+        self,
+        send_notification: SendNotification,
+        read_notifications: ReadNotifications,
+        ingest_events: IngestEvents,
+        list_feed: ListFeed,
     ) -> None:
         self._send_notification = send_notification
         self._read_notifications = read_notifications
         self._ingest_events = ingest_events
+        self._list_feed = list_feed
 
     async def SendNotification(
         self, request: notify_service_pb2.SendNotificationRequest, context: Context
@@ -62,3 +68,12 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
     ) -> notify_service_pb2.IngestSendgridEventsResponse:
         accepted, duplicates = await self._ingest_events(request.payload, request.signature, request.timestamp)
         return notify_service_pb2.IngestSendgridEventsResponse(accepted=accepted, duplicates=duplicates)
+
+    async def ListProviderMails(
+        self, request: notify_service_pb2.ListProviderMailsRequest, context: Context
+    ) -> notify_service_pb2.ListProviderMailsResponse:
+        page = await self._list_feed(wire.feed_place_from_wire(request.page_token), wire.feed_size_from_wire(request))
+        return notify_service_pb2.ListProviderMailsResponse(
+            mails=[wire.listed_mail_to_wire(each) for each in page.mails],
+            next_page_token=wire.feed_place_to_wire(page.end()) if page.has_more else "",
+        )

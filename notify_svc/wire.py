@@ -1,15 +1,19 @@
 """ordermesh.notify.v1 ⇄ domain. Total functions: what the rules of the protos cannot state is refused by field."""
 
+import base64
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
 
 from chassis import wire
 from kernel.errors import Refusal
+from notify_svc.domain.feed import FeedPlace, ListedMail
 from notify_svc.domain.notification import Kind, Notification, OrderSummary, State, SummaryLine
 
 _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 200
+_LARGEST_FEED_PAGE = 100
 
 _KINDS = {notification_pb2.NOTIFICATION_KIND_ORDER_CONFIRMATION: Kind.ORDER_CONFIRMATION}
 _KINDS_OUT = {kind: value for value, kind in _KINDS.items()}
@@ -87,12 +91,50 @@ def page_token_from_wire(request: notify_service_pb2.ListNotificationsRequest) -
     try:
         return str(UUID(hex=request.page_token))
     except ValueError:
-        raise Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given") from None
+        raise _not_a_token() from None
 
 
 def page_token_to_wire(last: Notification) -> str:
     """Return the token of the page that follows this notification."""
     return last.notification_id.replace("-", "")
+
+
+def listed_mail_to_wire(mail: ListedMail) -> notification_pb2.ProviderMail:
+    """Return a mail of SendGrid's list as a message. The list does not tell our own id of it."""
+    return notification_pb2.ProviderMail(
+        provider_message_id=mail.message_id,
+        status=mail.status,
+        last_event_time=wire.time_to_wire(mail.last_event_at),
+    )
+
+
+def feed_size_from_wire(request: notify_service_pb2.ListProviderMailsRequest) -> int:
+    """Return how many mails of SendGrid's a page holds."""
+    return min(request.page_size or _LARGEST_FEED_PAGE, _LARGEST_FEED_PAGE)
+
+
+def feed_place_from_wire(token: str) -> FeedPlace | None:
+    """Return the place that a page begins after; None for the first page.
+
+    Raises:
+        Refusal: The token is none of ours.
+    """
+    if not token:
+        return None
+    try:
+        seconds, _, list_id = base64.b64decode(token, altchars=b"-_", validate=True).decode().partition("|")
+        return FeedPlace(datetime.fromtimestamp(int(seconds), UTC), list_id)
+    except (ValueError, OverflowError, OSError):
+        raise _not_a_token() from None
+
+
+def feed_place_to_wire(place: FeedPlace) -> str:
+    """Return the token of the page that begins after the place; SendGrid's times are whole seconds."""
+    return base64.urlsafe_b64encode(f"{int(place.at.timestamp())}|{place.list_id}".encode()).decode()
+
+
+def _not_a_token() -> Refusal:
+    return Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given")
 
 
 def _check_sums(summary: OrderSummary) -> None:

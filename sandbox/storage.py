@@ -158,10 +158,16 @@ class Storage:
         if batch is not None:
             await asyncio.shield(batch.done)
 
-    def select(self, where: str, args: Sequence[object], *, limit: int = -1) -> list[Json]:
+    def select(self, where: str, args: Sequence[object], *, limit: int = -1, skip: int = 0) -> list[Json]:
         """Return objects matching `where` (SQL over the columns). Call `committed` first to see the latest writes."""
-        sql = f"SELECT body FROM objects WHERE {where} LIMIT ?"  # noqa: S608  (`where` is written in this package)
-        return [orjson.loads(body) for (body,) in self._reader.execute(sql, (*args, limit))]
+        sql = f"SELECT body FROM objects WHERE {where} LIMIT ? OFFSET ?"  # noqa: S608  (`where` is written in this package)
+        return [orjson.loads(body) for (body,) in self._reader.execute(sql, (*args, limit, skip))]
+
+    def count(self, where: str, args: Sequence[object]) -> int:
+        """Return how many objects match `where`. Call `committed` first to see the latest writes."""
+        sql = f"SELECT count(*) FROM objects WHERE {where}"  # noqa: S608  (`where` is written in this package)
+        (found,) = self._reader.execute(sql, args).fetchone()
+        return int(found)
 
     def pending_ids(self, kind: str, before: int = _FOREVER) -> list[str]:
         """Return the ids of objects with something still to do that were created until `before`, oldest first."""

@@ -20,10 +20,6 @@ class Tokens:
         """Return an id such as `pi_0c5f31e8a4b27d9603f1e2aa`."""
         return f"{prefix}_{self.text(_STRIPE_TAIL)}"
 
-    def number(self, digits: int) -> int:
-        """Return a number of exactly that many digits."""
-        return self._rng.randrange(10 ** (digits - 1), 10**digits)
-
     def uuid(self) -> str:
         """Return a random UUID."""
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))

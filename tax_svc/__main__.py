@@ -17,7 +17,7 @@ from chassis.server import serving
 from chassis.service import run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
-from chassis.storage.store import open_store
+from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
@@ -32,7 +32,7 @@ from tax_svc.adapters.avatax import (
 )
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA
-from tax_svc.app import CommitTax, QuoteTax, TaxAuthority
+from tax_svc.app import CommitTax, ListRecorded, QuoteTax, TaxAuthority
 from tax_svc.config import TaxConfig
 from tax_svc.domain import FallbackRates
 from tax_svc.servicer import TaxServicer
@@ -51,36 +51,38 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
     """
     clock = SystemClock()
     await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
-    store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
-    account = Account(config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from)
-    client = create_client(
-        "avatax",
-        config.avatax_url,
-        tracer=telemetry.tracer,
-        metrics=telemetry.metrics,
-        timeout_seconds=QUOTE_SECONDS,
-        max_connections=MOST_CONNECTIONS,
-        headers=account.headers(),
-    )
-    breaker = Breaker(
-        clock,
-        failures=BREAKER_FAILURES,
-        first_seconds=BREAKER_FIRST_SECONDS,
-        longest_seconds=BREAKER_LONGEST_SECONDS,
-    )
-    authority = authority or AvaTax(client, account, breaker, clock)
-    quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
-    commit_tax = CommitTax(authority, StoredDocuments(store, clock))
-    servicer = TaxServicer(quote_tax, commit_tax)
+    observer = telemetry.metrics.batch_committed
+    async with running_store(config.database_url, metadata=METADATA, observer=observer) as store:
+        account = Account(
+            config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from
+        )
+        client = create_client(
+            "avatax",
+            config.avatax_url,
+            tracer=telemetry.tracer,
+            metrics=telemetry.metrics,
+            timeout_seconds=QUOTE_SECONDS,
+            max_connections=MOST_CONNECTIONS,
+            headers=account.headers(),
+        )
+        breaker = Breaker(
+            clock,
+            failures=BREAKER_FAILURES,
+            first_seconds=BREAKER_FIRST_SECONDS,
+            longest_seconds=BREAKER_LONGEST_SECONDS,
+        )
+        authority = authority or AvaTax(client, account, breaker, clock)
+        quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
+        commit_tax = CommitTax(authority, StoredDocuments(store, clock))
+        servicer = TaxServicer(quote_tax, commit_tax, ListRecorded(authority))
 
-    chain = standard_chain(telemetry.tracer, telemetry.metrics, Uuid7Ids(clock))
-    register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
-    try:
-        async with serving(config.address, chain, [(register, servicer)]) as address:
-            yield address
-    finally:
-        await client.aclose()
-        await store.close()
+        chain = standard_chain(telemetry.tracer, telemetry.metrics, Uuid7Ids(clock))
+        register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
+        try:
+            async with serving(config.address, chain, [(register, servicer)]) as address:
+                yield address
+        finally:
+            await client.aclose()
 
 
 def main() -> None:

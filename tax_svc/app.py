@@ -7,7 +7,7 @@ from typing import Protocol
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from tax_svc.domain import Basis, Document, DocumentState, FallbackRates, Quote
+from tax_svc.domain import Basis, Document, DocumentState, FallbackRates, Quote, RecordedDocument
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +46,30 @@ class SaleRejected:
 Rejection = AddressRejected | SaleRejected
 
 
+@dataclass(frozen=True, slots=True)
+class ListDenied:
+    """The tax authority's service does not let us see what it keeps.
+
+    Attributes:
+        code: What it calls the reason.
+    """
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPage:
+    """Some of the documents that the tax authority's service keeps, in an order that stays.
+
+    Attributes:
+        documents: In its own order.
+        has_more: Whether others follow.
+    """
+
+    documents: tuple[RecordedDocument, ...]
+    has_more: bool
+
+
 class TaxAuthority(Protocol):
     """Who knows what is due, and keeps the record of what was sold."""
 
@@ -55,6 +79,10 @@ class TaxAuthority(Protocol):
 
     async def record(self, order_id: str, basis: Basis) -> Done[Money] | NotDone[Rejection] | Unknown:
         """Record the sale for good and return its tax. Recording it again returns what was recorded first."""
+        ...
+
+    async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage] | NotDone[ListDenied] | Unknown:
+        """Return at most `limit` of all documents, leaving out the first `skip`; new ones come after the others."""
         ...
 
 
@@ -174,6 +202,36 @@ class CommitTax:
                 raise Refusal(
                     Reason.UNAVAILABLE,
                     f"AvaTax did not say that the sale was recorded ({cause}); repeat this command.",
+                    metadata={"provider": "avatax"},
+                    retry_after=retry_after or _RETRY_SECONDS,
+                )
+
+
+class ListRecorded:
+    """Lists what the tax authority's service keeps, read from there and not from our own record."""
+
+    def __init__(self, authority: TaxAuthority) -> None:
+        self._authority = authority
+
+    async def __call__(self, skip: int, limit: int) -> RecordedPage:
+        """Return at most `limit` documents, leaving out the first `skip`.
+
+        Raises:
+            Refusal: UNAVAILABLE while it cannot be asked; PROVIDER_REFUSED when it does not let us see them.
+        """
+        match await self._authority.list_recorded(skip, limit):
+            case Done(page):
+                return page
+            case NotDone(ListDenied(code)):
+                raise Refusal(
+                    Reason.PROVIDER_REFUSED,
+                    f"AvaTax refuses to list its documents ({code}): check account, licence key and company code.",
+                    metadata={"provider": "avatax", "code": code},
+                )
+            case Unknown(cause, retry_after):
+                raise Refusal(
+                    Reason.UNAVAILABLE,
+                    f"AvaTax could not be asked for its documents ({cause}); repeat the request.",
                     metadata={"provider": "avatax"},
                     retry_after=retry_after or _RETRY_SECONDS,
                 )

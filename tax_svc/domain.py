@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import Enum
 
@@ -136,6 +137,27 @@ class Document:
     def difference(self) -> Money:
         """Return recorded less charged: other than zero when the charge was taken at the fallback rate."""
         return self.recorded_tax - self.charged_tax
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDocument:
+    """A document as the tax authority's service lists it: ours, or another system's of the same company.
+
+    Attributes:
+        code: The order's id when it is ours.
+        kind: Its word for the kind: "SalesInvoice", "ReturnInvoice".
+        status: Its word for where it stands: "Committed", "Saved", "Cancelled".
+        amount: What was sold, before tax; negative for a return.
+        tax: The tax that it records; negative for a return.
+        booked_on: The date that it counts for.
+    """
+
+    code: str
+    kind: str
+    status: str
+    amount: Money
+    tax: Money
+    booked_on: date
 
 
 @dataclass(frozen=True, slots=True)

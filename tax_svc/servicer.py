@@ -8,15 +8,16 @@ from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
 from kernel.errors import Reason, Refusal
 from tax_svc import wire
-from tax_svc.app import CommitTax, QuoteTax, Request
+from tax_svc.app import CommitTax, ListRecorded, QuoteTax, Request
 
 
 class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
     """The RPCs of ordermesh.tax.v1.TaxService."""
 
-    def __init__(self, quote_tax: QuoteTax, commit_tax: CommitTax) -> None:
+    def __init__(self, quote_tax: QuoteTax, commit_tax: CommitTax, list_recorded: ListRecorded) -> None:
         self._quote_tax = quote_tax
         self._commit_tax = commit_tax
+        self._list_recorded = list_recorded
 
     async def QuoteTax(
         self, request: tax_service_pb2.QuoteTaxRequest, context: Context
@@ -44,6 +45,16 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
         self, request: tax_service_pb2.VoidTaxRequest, context: Context
     ) -> tax_service_pb2.VoidTaxResponse:
         raise _not_built("VoidTax")
+
+    async def ListProviderDocuments(
+        self, request: tax_service_pb2.ListProviderDocumentsRequest, context: Context
+    ) -> tax_service_pb2.ListProviderDocumentsResponse:
+        skip = wire.skip_from_wire(request.page_token)
+        page = await self._list_recorded(skip, wire.page_size_from_wire(request))
+        return tax_service_pb2.ListProviderDocumentsResponse(
+            documents=[wire.recorded_to_wire(each) for each in page.documents],
+            next_page_token=wire.skip_to_wire(skip + len(page.documents)) if page.has_more else "",
+        )
 
 
 def _note(name: str, value: str) -> None:

@@ -1,12 +1,30 @@
 """ordermesh.tax.v1 ⇄ domain. Total functions: what the rules of the protos cannot state is refused by field."""
 
-from ordermesh.tax.v1 import tax_pb2
+import base64
+from datetime import UTC, datetime, time
+
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2
 from ordermesh.type.v1 import money_pb2
 
 from chassis import wire
 from kernel.errors import Refusal
 from kernel.money import Money
-from tax_svc.domain import Basis, BasisLine, Document, DocumentState, Jurisdiction, Quote, Source, TaxLine
+from tax_svc.domain import (
+    Basis,
+    BasisLine,
+    Document,
+    DocumentState,
+    Jurisdiction,
+    Quote,
+    RecordedDocument,
+    Source,
+    TaxLine,
+)
+
+_LARGEST_PAGE = 100
+
+# Beyond what any list has; what is read from a token is not trusted.
+_LARGEST_SKIP = 2**31 - 1
 
 _SOURCES = {
     Source.AVATAX: tax_pb2.TAX_SOURCE_AVATAX,
@@ -78,6 +96,45 @@ def document_to_wire(document: Document) -> tax_pb2.TaxDocument:
         total_tax=wire.money_to_wire(document.recorded_tax),
         difference=wire.money_to_wire(document.difference()),
     )
+
+
+def recorded_to_wire(document: RecordedDocument) -> tax_pb2.ProviderTaxDocument:
+    """Return a document of AvaTax's list as a message."""
+    return tax_pb2.ProviderTaxDocument(
+        code=document.code,
+        kind=document.kind,
+        status=document.status,
+        amount=wire.money_to_wire(document.amount),
+        tax=wire.money_to_wire(document.tax),
+        date=wire.time_to_wire(datetime.combine(document.booked_on, time.min, UTC)),
+    )
+
+
+def page_size_from_wire(request: tax_service_pb2.ListProviderDocumentsRequest) -> int:
+    """Return how many documents a page holds."""
+    return min(request.page_size or _LARGEST_PAGE, _LARGEST_PAGE)
+
+
+def skip_from_wire(token: str) -> int:
+    """Return how many documents come before the page; 0 for the first.
+
+    Raises:
+        Refusal: The token is none of ours.
+    """
+    if not token:
+        return 0
+    try:
+        text = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:  # binascii.Error and UnicodeDecodeError are
+        text = ""
+    if not text.isdecimal() or int(text) > _LARGEST_SKIP:
+        raise Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given")
+    return int(text)
+
+
+def skip_to_wire(skip: int) -> str:
+    """Return the token of the page that begins after so many documents."""
+    return base64.urlsafe_b64encode(str(skip).encode()).decode()
 
 
 def _line_to_wire(line: TaxLine) -> tax_pb2.TaxLine:

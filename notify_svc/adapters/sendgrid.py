@@ -170,14 +170,17 @@ class SendGrid:
 
     def _pause(self, answer: httpx.Response) -> float | None:
         """Return how long SendGrid wants to be left alone."""
-        if answer.status_code in _SETTING_FAULTS:
-            return _LONG_PAUSE_SECONDS
-        wait, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
-        if wait.isdecimal():
-            return min(float(wait), _LONG_PAUSE_SECONDS)
-        if answer.status_code == _TOO_MANY and reset.isdecimal():
-            return min(max(0.0, int(reset) - self._clock.now().timestamp()), _LONG_PAUSE_SECONDS)
-        return None
+        return _LONG_PAUSE_SECONDS if answer.status_code in _SETTING_FAULTS else asked_wait(answer, self._clock)
+
+
+def asked_wait(answer: httpx.Response, clock: Clock) -> float | None:
+    """Return the seconds that SendGrid asks to wait, when it does."""
+    wait, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
+    if wait.isdecimal():
+        return min(float(wait), _LONG_PAUSE_SECONDS)
+    if answer.status_code == _TOO_MANY and reset.isdecimal():
+        return min(max(0.0, int(reset) - clock.now().timestamp()), _LONG_PAUSE_SECONDS)
+    return None
 
 
 def _fields(answer: httpx.Response) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from kernel.outcome import Done, NotDone, Unknown
 from kernel.request import Request
 from notify_svc.domain.event import DeliveryEvent
+from notify_svc.domain.feed import FeedPage, FeedPlace
 from notify_svc.domain.notification import Notification
 
 T = TypeVar("T")
@@ -133,6 +134,25 @@ class EventDesk(Protocol):
         Raises:
             Refusal: SIGNATURE_INVALID, or VALIDATION_FAILED for a signed batch that is none.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDenied:
+    """The provider's list cannot be had, now or later.
+
+    Attributes:
+        why: In words for a person.
+    """
+
+    why: str
+
+
+class Feed(Protocol):
+    """The provider's own list of the mails that it took."""
+
+    async def page(self, after: FeedPlace | None, limit: int) -> Done[FeedPage] | NotDone[FeedDenied] | Unknown:
+        """Return at most `limit` mails that come after a place; None begins with the newest."""
         ...
 
 

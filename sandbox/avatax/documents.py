@@ -20,7 +20,7 @@ KIND = "document"
 _NON_TAXABLE = "NT"
 _DEFAULT_COMPANY = "DEFAULT"
 _DEFAULT_TYPE = "SalesOrder"
-_ID_DIGITS = 14
+_IDS_PER_MILLISECOND = 100  # 15 digits in all, and the lines of a document find room before the next
 _TOO_LARGE = 10**13  # with two decimals that is as many digits as a double holds exactly
 _REASONED = frozenset({"Exemption", "TaxDate", "AccruedTaxAmount"})  # overrides that must say why
 
@@ -32,6 +32,7 @@ class Documents:
         self._storage = storage
         self._clock = clock
         self._tokens = tokens
+        self._latest_id = 0
 
     def create(self, body: Json) -> Json:
         """Create a document, or replace one that is not committed; an estimate is calculated and forgotten.
@@ -103,8 +104,10 @@ class Documents:
         return self._save({**document, "_company": company})
 
     def new_id(self) -> int:
-        """Return a document id."""
-        return self._tokens.number(_ID_DIGITS)
+        """Return a document id; later ones are larger, so that a list by id grows at its end."""
+        now = int(self._clock.now().timestamp() * 1000) * _IDS_PER_MILLISECOND
+        self._latest_id = max(now, self._latest_id + _IDS_PER_MILLISECOND)
+        return self._latest_id
 
     def modified(self) -> str:
         """Return the time as documents write it."""

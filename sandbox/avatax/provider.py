@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from kernel.clock import Clock
 from sandbox.avatax.documents import Documents
 from sandbox.avatax.errors import AvataxError, injected, unauthenticated
+from sandbox.avatax.listing import Listing
 from sandbox.avatax.reading import Reader
 from sandbox.avatax.refunds import Refunds
 from sandbox.avatax.rendering import COMPANY_ID
@@ -45,14 +46,17 @@ class AvataxProvider:
         self._tokens = tokens
         self._documents = Documents(storage, clock, tokens)
         self._refunds = Refunds(self._documents, tokens)
+        self._listing = Listing(storage, clock)
         self._reader = Reader(SchemaBook("avatax"))
-        transaction = "/api/v2/companies/{company}/transactions/{code}"
+        transactions = "/api/v2/companies/{company}/transactions"
+        transaction = f"{transactions}/{{code}}"
         table: list[tuple[Operation, Handler]] = [
             (Operation("transactions.create", "POST", "/api/v2/transactions/create"), self._create),
             (
                 Operation("transactions.createoradjust", "POST", "/api/v2/transactions/createoradjust"),
                 self._create_or_adjust,
             ),
+            (Operation("transactions.list", "GET", transactions, lists=True), self._list),
             (Operation("transactions.get", "GET", transaction), self._get),
             (Operation("transactions.commit", "POST", f"{transaction}/commit"), self._commit),
             (Operation("transactions.void", "POST", f"{transaction}/void"), self._void),
@@ -121,6 +125,9 @@ class AvataxProvider:
 
     def _get(self, asked: _Asked) -> tuple[int, Json]:
         return 200, self._documents.find(asked.company, asked.code, asked.query.get("documenttype"))
+
+    def _list(self, asked: _Asked) -> tuple[int, Json]:
+        return 200, self._listing.page(asked.company, asked.query)
 
     def _commit(self, asked: _Asked) -> tuple[int, Json]:
         return 200, self._documents.commit(self._find(asked))

@@ -27,7 +27,7 @@ def events_of(copy: Json, timestamp: int, tokens: Tokens) -> list[Json]:
             "event": name,
             "category": copy["categories"],
             "sg_event_id": tokens.text(_EVENT_ID_LENGTH),
-            "sg_message_id": f"{copy['message_id']}.sandbox-{copy['id'].rpartition('.')[2]}",
+            "sg_message_id": message_id_of(copy),
             **more,
         }
 
@@ -35,6 +35,11 @@ def events_of(copy: Json, timestamp: int, tokens: Tokens) -> list[Json]:
         reason = "550 5.1.1 The email account that you tried to reach does not exist."
         return [event("processed"), event("bounce", type="bounce", status="5.1.1", reason=reason)]
     return [event("processed"), event("delivered", response="250 OK")]
+
+
+def message_id_of(copy: Json) -> str:
+    """Return SendGrid's id of one recipient's copy: it begins with the id that the sender was told."""
+    return f"{copy['message_id']}.sandbox-{copy['id'].rpartition('.')[2]}"
 
 
 class EventMail:

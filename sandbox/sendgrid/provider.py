@@ -1,12 +1,14 @@
-"""SendGrid's front desk: keys, mail/send, and a window into the mailbox."""
+"""SendGrid's front desk: keys, mail/send, the activity feed, and a window into the mailbox."""
 
 import html
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 from kernel.clock import Clock
 from sandbox.exchange import Answer, Call, Operation, Request, json_answer, parse_json
 from sandbox.schema import SchemaBook
+from sandbox.sendgrid.activity import Activity
 from sandbox.sendgrid.errors import SendgridError, injected, refusal
 from sandbox.sendgrid.events import KIND, events_of
 from sandbox.sendgrid.mailbox import Mailbox, copies
@@ -38,8 +40,10 @@ class SendgridProvider:
         self._courier = courier
         self._schemas = SchemaBook("sendgrid")
         self._mailbox = Mailbox(storage)
+        self._activity = Activity(storage)
         self.operations = (
             Operation("mail.send", "POST", "/v3/mail/send"),
+            Operation("messages.list", "GET", "/v3/messages", lists=True),
             Operation("sandbox.mailbox", "GET", "/_sandbox/mailbox", lists=True, lever=True),
             Operation("sandbox.mailbox_page", "GET", "/_sandbox/mailbox.html", lists=True, lever=True),
             Operation("sandbox.public_key", "GET", "/_sandbox/public_key", lever=True),
@@ -56,15 +60,18 @@ class SendgridProvider:
             case "sandbox.public_key":
                 return json_answer(200, {"public_key": self._key.public})
             case _:
-                return self._admit_mail(request)
+                return self._admit_call(operation, request)
 
-    def _admit_mail(self, request: Request) -> Answer | Call:
+    def _admit_call(self, operation: Operation, request: Request) -> Answer | Call:
         try:
             _authenticate(request)
+            if operation.name == "messages.list":
+                messages = self._activity.messages(request.query)
+                return _SendgridCall(lambda: json_answer(200, messages))
             mail = check(self._schemas, _document(request), int(self._clock.now().timestamp()))
         except SendgridError as error:
             return json_answer(error.status, error.document)
-        return _SendgridCall(self, mail, request)
+        return _SendgridCall(lambda: self.accept(mail, request))
 
     def unknown_route(self, request: Request, *, path_known: bool) -> Answer:
         """Answer an address that SendGrid does not have."""
@@ -110,16 +117,14 @@ class SendgridProvider:
 
 
 class _SendgridCall:
-    """A mail that was let in."""
+    """A mail or a question that was let in."""
 
-    def __init__(self, provider: SendgridProvider, mail: Json, request: Request) -> None:
-        self._provider = provider
-        self._mail = mail
-        self._request = request
+    def __init__(self, act: Callable[[], Answer]) -> None:
+        self._act = act
 
     def execute(self) -> Answer:
-        """Send it."""
-        return self._provider.accept(self._mail, self._request)
+        """Do it."""
+        return self._act()
 
     def fail(self, status: int, *, executed: bool) -> Answer:
         """Return an error of that status."""

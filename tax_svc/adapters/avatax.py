@@ -14,10 +14,10 @@ from kernel.address import Address
 from kernel.clock import Clock
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from tax_svc.adapters import avatax_json
+from tax_svc.adapters import avatax_json, avatax_list
 from tax_svc.adapters.avatax_faults import RECORDED_CODES, Failing, Misconfigured, fault
 from tax_svc.adapters.avatax_json import AnotherSale, Malformed
-from tax_svc.app import AddressRejected, Rejection, SaleRejected
+from tax_svc.app import AddressRejected, ListDenied, RecordedPage, Rejection, SaleRejected
 from tax_svc.domain import Basis, Quote
 
 _logger = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ MOST_CONNECTIONS = 64
 _QUOTE = "/api/v2/transactions/create?$include=Details"
 _RECORD = "/api/v2/transactions/create?$include=SummaryOnly"
 _READ = "/api/v2/companies/{}/transactions/{}?documentType=SalesInvoice&$include=SummaryOnly"
+# Without a date AvaTax lists the last 30 days alone. By id, so that new documents come after those that were read.
+_LIST = "/api/v2/companies/{}/transactions?$filter=date%20ge%20'1970-01-01'&$orderby=id%20asc&$top={}&$skip={}"
 
 _SUCCESS = range(200, 300)
 
@@ -146,17 +148,45 @@ class AvaTax:
         except Malformed as error:
             return _senseless(answer, error)
 
+    async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage] | NotDone[ListDenied] | Unknown:
+        """List what the company has at AvaTax, whoever recorded it, oldest first."""
+        path = _LIST.format(self._account.company_code, limit, skip)
+        answer = await self._send("GET", path, "list_transactions", _RECORD_SECONDS)
+        if isinstance(answer, Unknown):
+            return answer
+        match None if answer.status_code in _SUCCESS else fault(answer.status_code, answer.content):
+            case None:
+                self._breaker.succeeded()
+            case Failing():
+                return self._failing(answer)
+            case Misconfigured(code) | SaleRejected(code):
+                # Reading may be forbidden where selling is not: the breaker, which guards the sales, is told nothing.
+                return NotDone(ListDenied(code))
+            case AddressRejected():
+                return NotDone(ListDenied("AddressError"))
+        try:
+            return Done(avatax_list.page(answer.content))
+        except Malformed as error:
+            return _senseless(answer, error)
+
     async def _ask(
         self, method: str, path: str, operation: str, at_most: float, body: bytes = b""
     ) -> httpx.Response | NotDone[Rejection] | Unknown:
-        """Return a successful answer; nothing is sent while AvaTax is away or when the caller has no time left."""
+        """Return a successful answer, or what came of the call instead."""
+        answer = await self._send(method, path, operation, at_most, body)
+        return answer if isinstance(answer, Unknown) else self._judge(answer)
+
+    async def _send(
+        self, method: str, path: str, operation: str, at_most: float, body: bytes = b""
+    ) -> httpx.Response | Unknown:
+        """Return any answer; nothing is sent while AvaTax is away or when the caller has no time left."""
         if not self._breaker.admit():
             return Unknown("AvaTax was away a moment ago", self._breaker.wait_seconds())
         seconds = deadline.remaining(at_most + _KEPT_BACK_SECONDS) - _KEPT_BACK_SECONDS
         if seconds <= 0:
             return Unknown("no time was left to ask AvaTax")
         try:
-            answer = await self._client.request(
+            return await self._client.request(
                 method, path, content=body, timeout=seconds, extensions={"operation": operation}
             )
         except HttpError as error:
@@ -164,7 +194,6 @@ class AvaTax:
             if not isinstance(error, Lost) or seconds >= self._quote_seconds:
                 self._breaker.failed()
             return Unknown(str(error))
-        return self._judge(answer)
 
     def _judge(self, answer: httpx.Response) -> httpx.Response | NotDone[Rejection] | Unknown:
         """Tell the breaker how it went, and say what the answer means unless it is a success."""
@@ -180,6 +209,10 @@ class AvaTax:
                 _logger.error("avatax.misconfigured", extra={"code": code, **_context(answer)})
             case Failing():
                 pass
+        return self._failing(answer)
+
+    def _failing(self, answer: httpx.Response) -> Unknown:
+        """Tell the breaker that AvaTax is in trouble, or not to be used."""
         wait = _retry_after(answer)
         self._breaker.failed(wait)
         return Unknown(f"http {answer.status_code}", wait)

@@ -92,22 +92,22 @@ def quote(body: bytes, basis: Basis) -> Quote:
     for line in _list(answer, "lines"):
         number = line.get("lineNumber") if isinstance(line, dict) else None
         if number in found:
-            _refuse("lineNumber")
+            refuse("lineNumber")
         found[number] = line
     if len(found) != len(basis.lines):
-        _refuse("lines")
+        refuse("lines")
     exact = Decimal(0)
     lines = []
     for line in basis.lines:
         theirs = found.get(line.line_id)
         if theirs is None:
-            _refuse("lineNumber")
+            refuse("lineNumber")
         tax = _amount(theirs, "tax")
         exact += tax
         jurisdictions = _jurisdictions(theirs, basis.currency_code)
         lines.append(TaxLine(line.line_id, Money.from_decimal(tax, basis.currency_code), jurisdictions))
     if exact != _amount(answer, "totalTax"):
-        _refuse("totalTax")
+        refuse("totalTax")
     return Quote.of(Source.AVATAX, lines, basis.currency_code)
 
 
@@ -126,13 +126,23 @@ def recorded_tax(body: bytes, order_id: str, basis: Basis) -> Money:
     return Money.from_decimal(_amount(answer, "totalTax"), basis.currency_code)
 
 
-def _document(body: bytes, basis: Basis) -> Mapping[str, Any]:
+def read(body: bytes) -> dict[str, Any]:
+    """Return the object that an answer is, its fractions as decimals.
+
+    Raises:
+        Malformed: It is none.
+    """
     try:
-        answer = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        answer = json.loads(body, parse_float=Decimal, parse_constant=refuse)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError too
         raise Malformed("not JSON") from error
     if not isinstance(answer, dict):
-        _refuse("an object")
+        refuse("an object")
+    return answer
+
+
+def _document(body: bytes, basis: Basis) -> Mapping[str, Any]:
+    answer = read(body)
     if answer.get("currencyCode") != basis.currency_code:
         raise AnotherSale("another currencyCode")
     if _amount(answer, "totalAmount") != basis.subtotal().to_decimal():
@@ -144,7 +154,7 @@ def _jurisdictions(line: Mapping[str, Any], currency_code: str) -> tuple[Jurisdi
     shares = []
     for detail in line.get("details") or ():
         if not isinstance(detail, dict):
-            _refuse("details")
+            refuse("details")
         tax = _amount(detail, "tax")
         if tax:
             shares.append(
@@ -161,21 +171,36 @@ def _jurisdictions(line: Mapping[str, Any], currency_code: str) -> tuple[Jurisdi
 def _list(answer: Mapping[str, Any], name: str) -> list[Any]:
     value = answer.get(name)
     if not isinstance(value, list):
-        _refuse(name)
+        refuse(name)
     return value
 
 
 def _amount(answer: Mapping[str, Any], name: str) -> Decimal:
-    """Return a number that is not negative; whole ones arrive as int, which bool would pass for."""
+    """Return a number that is not negative."""
+    number = signed_amount(answer, name)
+    return number if number >= 0 else refuse(name)
+
+
+def signed_amount(answer: Mapping[str, Any], name: str) -> Decimal:
+    """Return a number; whole ones arrive as int, which bool would pass for.
+
+    Raises:
+        Malformed: It is none that could be meant.
+    """
     value = answer.get(name)
-    if isinstance(value, bool) or not isinstance(value, Decimal | int) or not 0 <= value < _LARGEST:
-        _refuse(name)
+    if isinstance(value, bool) or not isinstance(value, Decimal | int) or not -_LARGEST < value < _LARGEST:
+        refuse(name)
     number = Decimal(value)
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < _FINEST_EXPONENT:
-        _refuse(name)
+        refuse(name)
     return number
 
 
-def _refuse(what: str) -> NoReturn:
+def refuse(what: str) -> NoReturn:
+    """Say that a field is not what it has to be.
+
+    Raises:
+        Malformed: Always.
+    """
     raise Malformed(f"wrong or missing: {what}")

@@ -9,8 +9,8 @@ import pytest
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone
-from tax_svc.app import AddressRejected, SaleRejected, TaxAuthority
-from tax_svc.domain import Source
+from tax_svc.app import AddressRejected, RecordedPage, SaleRejected, TaxAuthority
+from tax_svc.domain import RecordedDocument, Source
 from tests.fakes.sandbox_world import sandbox_world
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.fakes.tax_samples import NOWHERE, basis, order_id
@@ -95,3 +95,45 @@ async def test_a_sale_without_article_numbers_and_words_is_taxed_too(authority: 
     bare = replace(sold, lines=(replace(sold.lines[0], sku="", description=""),))
 
     assert isinstance(await authority.quote(bare), Done)
+
+
+async def listed(authority: TaxAuthority, size: int) -> list[RecordedDocument]:
+    """Return all that it recorded, read in pages."""
+    found: list[RecordedDocument] = []
+    while True:
+        outcome = await authority.list_recorded(len(found), size)
+        assert isinstance(outcome, Done)
+        assert len(outcome.value.documents) <= size
+        found += outcome.value.documents
+        if not outcome.value.has_more:
+            return found
+
+
+async def test_where_nothing_was_recorded_nothing_is_listed(authority: TaxAuthority) -> None:
+    await authority.quote(basis(1999))
+
+    assert await authority.list_recorded(0, 100) == Done(RecordedPage((), has_more=False))
+
+
+async def test_what_was_recorded_is_listed_with_its_amounts(authority: TaxAuthority) -> None:
+    dollars, yen = order_id(), order_id()
+    taxes = {}
+    for order, sold in ((dollars, basis(1999, 501)), (yen, basis(1200, currency_code="JPY"))):
+        recorded = await authority.record(order, sold)
+        assert isinstance(recorded, Done)
+        taxes[order] = recorded.value
+
+    first, second = await listed(authority, 100)
+
+    assert (first.code, first.kind, first.status) == (dollars, "SalesInvoice", "Committed")
+    assert (first.amount, first.tax) == (Money("USD", 2500), taxes[dollars])
+    assert (second.code, second.amount, second.tax) == (yen, Money("JPY", 1200), taxes[yen])
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+async def test_pages_show_each_document_once(authority: TaxAuthority, size: int) -> None:
+    orders = [order_id() for _ in range(5)]
+    for order in orders:
+        await authority.record(order, basis(1999))
+
+    assert sorted(document.code for document in await listed(authority, size)) == sorted(orders)

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import create_client
+from chassis.http import HttpClient, create_client
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
 from notify_svc.adapters import sendgrid
 from notify_svc.adapters.letters import Letters
+from notify_svc.adapters.sendgrid_feed import SendGridFeed
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.telemetry_sink import recording_tracer
 
@@ -23,16 +24,7 @@ async def sendgrid_at(
 ) -> AsyncIterator[sendgrid.SendGrid]:
     """Yield the adapter, with the breaker that the service has, for a server at `url`."""
     clock = clock or ManualClock()
-    tracer, _ = recording_tracer("notify")
-    client = create_client(
-        "sendgrid",
-        url,
-        tracer=tracer,
-        metrics=Metrics("notify"),
-        timeout_seconds=timeout_seconds,
-        max_connections=8,
-        headers=sendgrid.headers(Secret(API_KEY)),
-    )
+    client = _client(url, timeout_seconds)
     breaker = Breaker(
         clock,
         failures=sendgrid.BREAKER_FAILURES,
@@ -43,3 +35,26 @@ async def sendgrid_at(
         yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
     finally:
         await client.aclose()
+
+
+@asynccontextmanager
+async def feed_at(url: str, clock: Clock | None = None) -> AsyncIterator[SendGridFeed]:
+    """Yield the adapter of the activity feed for a server at `url`."""
+    client = _client(url)
+    try:
+        yield SendGridFeed(client, clock or ManualClock())
+    finally:
+        await client.aclose()
+
+
+def _client(url: str, timeout_seconds: float = 10.0) -> HttpClient:
+    tracer, _ = recording_tracer("notify")
+    return create_client(
+        "sendgrid",
+        url,
+        tracer=tracer,
+        metrics=Metrics("notify"),
+        timeout_seconds=timeout_seconds,
+        max_connections=8,
+        headers=sendgrid.headers(Secret(API_KEY)),
+    )

@@ -1,11 +1,12 @@
 """A tax authority that knows one rate and forgets nothing until the test ends."""
 
+from datetime import date
 from decimal import Decimal
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from tax_svc.app import AddressRejected, Rejection, SaleRejected
-from tax_svc.domain import Basis, FallbackRates, Quote, Source
+from tax_svc.app import AddressRejected, ListDenied, RecordedPage, Rejection, SaleRejected
+from tax_svc.domain import Basis, FallbackRates, Quote, RecordedDocument, Source
 
 
 class FakeTaxAuthority:
@@ -15,6 +16,7 @@ class FakeTaxAuthority:
         rate: The one rate.
         away: Set to make every answer unknown.
         loses_answers: Set to make it do what it is asked, and say nothing.
+        denies_lists: Set to make it keep to itself what it recorded.
         recorded: What it recorded, by order id.
     """
 
@@ -22,6 +24,7 @@ class FakeTaxAuthority:
         self.rate = Decimal("0.08625")
         self.away: Unknown | None = None
         self.loses_answers = False
+        self.denies_lists = False
         self.recorded: dict[str, tuple[Basis, Money]] = {}
 
     async def quote(self, basis: Basis) -> Done[Quote] | NotDone[Rejection] | Unknown:
@@ -40,6 +43,17 @@ class FakeTaxAuthority:
         if sold.subtotal() != basis.subtotal():
             return NotDone(SaleRejected("DocumentDiffers"))
         return Unknown("no answer") if self.loses_answers else Done(tax)
+
+    async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage] | NotDone[ListDenied] | Unknown:
+        if self.away is not None:
+            return self.away
+        if self.denies_lists:
+            return NotDone(ListDenied("denied"))
+        documents = [
+            RecordedDocument(code, "SalesInvoice", "Committed", basis.subtotal(), tax, date(2026, 11, 23))
+            for code, (basis, tax) in self.recorded.items()
+        ]
+        return Done(RecordedPage(tuple(documents[skip : skip + limit]), skip + limit < len(documents)))
 
     def _rejection(self, basis: Basis) -> Rejection | None:
         if basis.ship_to.postal_code == "00000":

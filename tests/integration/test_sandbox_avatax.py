@@ -271,3 +271,49 @@ async def test_addresses_are_resolved(refusing: World) -> None:
     assert error_of(too_long) == (400, "StringLengthError", None)
     assert error_of(empty) == (400, "InvalidAddress", None)
     assert (await refusing.avatax_get("/nothing")).status_code == 404
+
+
+async def test_a_companys_documents_are_listed_page_by_page_without_their_lines(world: World) -> None:
+    for number in range(3):
+        await world.avatax_post(CREATE, document(code=f"order-{number}", commit=True))
+    await world.avatax_post(CREATE, document(code="elsewhere", companyCode="OTHER"))
+
+    first = (await world.avatax_get("/companies/default/transactions?$orderby=id%20asc&$top=2")).json()
+    rest = (await world.http.get(f"/avatax{first['@nextLink']}", auth=AVATAX_AUTH)).json()
+
+    assert first["@recordsetCount"] == rest["@recordsetCount"] == 3
+    assert [found["code"] for found in first["value"] + rest["value"]] == ["order-0", "order-1", "order-2"]
+    assert "@nextLink" not in rest
+    assert (first["value"][0]["totalAmount"], first["value"][0]["totalTax"]) == (15.0, 1.2)
+    assert not {"lines", "addresses", "summary", "_company"} & first["value"][0].keys()
+
+
+async def test_without_a_date_the_last_thirty_days_are_listed_and_with_one_what_it_says(world: World) -> None:
+    await world.avatax_post(CREATE, document(code="old", date="2020-05-05"))
+    await world.avatax_post(CREATE, document(code="older", date="2019-05-05", commit=True))
+
+    async def codes(condition: str) -> list[str]:
+        found = await world.http.get(
+            "/avatax/api/v2/companies/DEFAULT/transactions", params={"$filter": condition}, auth=AVATAX_AUTH
+        )
+        return [listed["code"] for listed in found.json()["value"]]
+
+    assert await codes("") == []
+    assert await codes("date ge '2020-01-01'") == ["old"]
+    assert await codes("status eq 'Committed' and date between '2019-01-01' and '2020-12-31'") == ["older"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"$filter": "date is nice"}, "ParserSyntaxError"),
+        ({"$filter": "colour eq 'red'"}, "ParserFieldNameError"),
+        ({"$orderby": "id sideways"}, "ParserSyntaxError"),
+        ({"$top": "1001"}, "RangeError"),
+        ({"$skip": "-1"}, "RangeError"),
+    ],
+)
+async def test_a_list_that_cannot_be_understood_is_refused(refusing: World, query: dict[str, str], code: str) -> None:
+    answer = await refusing.http.get("/avatax/api/v2/companies/DEFAULT/transactions", params=query, auth=AVATAX_AUTH)
+
+    assert error_of(answer) == (400, code, None)

@@ -208,3 +208,31 @@ async def test_a_huge_mail_is_refused(refusing: World) -> None:
     answer = await refusing.send_mail(mail(content=content))
 
     assert (answer.status_code, answer.json()["errors"][0]["message"]) == (413, "content too large")
+
+
+async def test_the_activity_feed_lists_mails_newest_first_and_by_time(world: World) -> None:
+    sent = (await world.send_mail(mail())).headers["x-message-id"]
+    await world.send_mail(mail("buyer@bounce.example"))
+
+    async def messages(**query: str) -> list[dict[str, Any]]:
+        answer = await world.http.get("/sendgrid/v3/messages", params=query, headers=SENDGRID_KEY)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["messages"]
+        return found
+
+    bounced, delivered = await messages(limit="10")
+    assert (delivered["to_email"], delivered["status"]) == ("buyer@shop.example", "delivered")
+    assert delivered["msg_id"].startswith(f"{sent}.")
+    assert bounced["status"] == "not_delivered"
+    assert len(await messages(limit="1")) == 1
+    moment = delivered["last_event_time"]
+    assert delivered in await messages(query=f'last_event_time BETWEEN TIMESTAMP "{moment}" AND TIMESTAMP "{moment}"')
+    assert await messages(query=f'last_event_time < TIMESTAMP "{moment}"') == []
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "1001"}, {"query": "colour=red"}])
+async def test_a_feed_query_that_cannot_be_understood_is_refused(world: World, query: dict[str, str]) -> None:
+    answer = await world.http.get("/sendgrid/v3/messages", params=query, headers=SENDGRID_KEY)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"]

@@ -187,6 +187,9 @@ class AvaTaxLine:
     async def record(self, order_id: str, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
         return await self._line.call("record", lambda: self._authority.record(order_id, basis))
 
+    async def list_recorded(self, skip: int, limit: int) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("list_recorded", lambda: self._authority.list_recorded(skip, limit))
+
 
 def avatax() -> FakeTaxAuthority:
     """Return an AvaTax whose rate is not the fallback's."""

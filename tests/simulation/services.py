@@ -39,7 +39,7 @@ from payment_svc.app.schedule import Schedule
 from payment_svc.servicer import PaymentServicer
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
-from tax_svc.app import CommitTax, QuoteTax
+from tax_svc.app import CommitTax, ListRecorded, QuoteTax
 from tax_svc.domain import FallbackRates
 from tax_svc.servicer import TaxServicer
 from tests.fakes import notify_telling, order_telling
@@ -141,7 +141,7 @@ async def start_tax(process: Process, around: Surroundings) -> None:
     authority = AvaTaxLine(Line(world, process, "avatax"), around.authority)
     documents = StoredDocuments(open_store(TAX_TABLES, process, world), SimClock(world, process))
     quote = QuoteTax(authority, FallbackRates(Decimal("0.08")))
-    process.servicer = TaxServicer(quote, CommitTax(authority, documents))
+    process.servicer = TaxServicer(quote, CommitTax(authority, documents), ListRecorded(authority))
 
 
 async def start_notify(process: Process, around: Surroundings) -> None:
@@ -160,7 +160,7 @@ async def start_notify(process: Process, around: Surroundings) -> None:
     worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
     send = SendNotification(notifications, dispatch, bell, work, clock, SeededIds(world))
     work.start(worker.run(), "worker")
-    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None))
+    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None), cast("Any", None))
 
 
 START: dict[str, Callable[[Process, Surroundings], Coroutine[Any, Any, None]]] = {
