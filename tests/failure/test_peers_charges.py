@@ -111,37 +111,29 @@ async def charges(shop: MeshShop, order_id: str) -> list[Json]:
     return found
 
 
-async def test_a_customer_cannot_pay_for_an_order_that_has_expired(shop: MeshShop) -> None:
-    """An intent that nobody gave up is paid days after its order was: Stripe expires none by itself.
+async def test_money_that_comes_after_an_order_has_expired_goes_back_and_none_comes_after_its_payment_was_given_up(
+    shop: MeshShop,
+) -> None:
+    """The order is given up, Stripe expires no intent by itself, and what the customer pays after all is kept.
 
-    https://github.com/getlago/lago-api/pull/6416
+    https://github.com/saleor/saleor/issues/14733, https://github.com/getlago/lago-api/pull/6416
     """
-    order = (await shop.place("peers-expired", payment_method=THREE_D_SECURE)).json()
-    assert order["state"] == "PAYMENT_ACTION_REQUIRED"
-    await shop.until_state(order["order_id"], "FAILED")
-
-    too_late = await shop.authenticate(order["payment"]["provider_payment_id"])
-
-    assert too_late.status_code == httpx.codes.BAD_REQUEST, too_late.text
-    assert await charges(shop, order["order_id"]) == []
-    assert (await shop.payment(order["order_id"]))["state"] == "CANCELLED"
-
-
-async def test_money_that_arrives_for_an_expired_order_goes_back(shop: MeshShop) -> None:
-    """The order is given up, the payment succeeds all the same, and the money is kept.
-
-    https://github.com/saleor/saleor/issues/14733
-    """
-    # Who gives the payment up is not heard, and so the customer comes just in time: after the order, before the intent.
+    # Who gives the payments up is not heard. So one customer comes just in time: after the order, before the intent.
     await shop.fail("stripe", "outage", operation="payment_intents.cancel")
-    order = (await shop.place("peers-late-money", payment_method=THREE_D_SECURE)).json()
-    order_id, intent_id = order["order_id"], order["payment"]["provider_payment_id"]
-    await shop.until_state(order_id, "PENDING")
-    assert (await shop.authenticate(intent_id)).status_code == httpx.codes.OK
+    calls = [shop.place(f"peers-expired-{n}", payment_method=THREE_D_SECURE) for n in range(2)]
+    late, too_late = [answer.json() for answer in await asyncio.gather(*calls)]
+    assert late["state"] == too_late["state"] == "PAYMENT_ACTION_REQUIRED"
+    await shop.until_state(late["order_id"], "PENDING")
+    assert (await shop.authenticate(late["payment"]["provider_payment_id"])).is_success
 
     await shop.heal()
 
-    failed = await shop.until_state(order_id, "FAILED")
-    (charge,) = await charges(shop, order_id)
+    failed = await shop.until_state(late["order_id"], "FAILED")
+    (charge,) = await charges(shop, late["order_id"])
     assert charge["amount_refunded"] == charge["amount"] == failed["refunded"]["minor_units"] > 0
-    assert (await shop.ledger(order_id))["mails"] == []
+    assert (await shop.ledger(late["order_id"]))["mails"] == []
+    await shop.until_state(too_late["order_id"], "FAILED")
+    refused = await shop.authenticate(too_late["payment"]["provider_payment_id"])
+    assert refused.status_code == httpx.codes.BAD_REQUEST, refused.text
+    assert await charges(shop, too_late["order_id"]) == []
+    assert (await shop.payment(too_late["order_id"]))["state"] == "CANCELLED"

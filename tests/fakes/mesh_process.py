@@ -59,10 +59,9 @@ class MeshProcess:
         return self._popen.wait(_STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it at once, when it still runs."""
-        if self._popen.poll() is None:
-            self._popen.kill()
-            self.wait()
+        """End it at once, unless it has ended by itself."""
+        self._popen.kill()
+        self.wait()
 
     def log(self) -> str:
         """Return what it wrote to standard error."""
