@@ -1,0 +1,218 @@
+"""`python -m tests.simulation.exhaustive`: everything that can go wrong, once, everywhere, on every way of an order.
+
+Each path is played undisturbed, which tells every point at which a process can die or be held, and every call and
+commit that can go wrong. Then it is played once for each of them. With `--pairs` something goes wrong twice: whoever
+was killed meets each fault when the call or commit comes again, and whatever went wrong is followed by a kill.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path as File
+
+from tests.simulation.chaos import KILL, READ
+from tests.simulation.paths import PATHS
+from tests.simulation.script import Chance, Cue, Path, Played, play
+from tests.simulation.table import Cell, tables
+
+# Workers who find nothing to do look again and again. So many looks of one kind in a row are told apart.
+_MOST_LOOKS = 3
+
+# What goes wrong later than that after the last event goes wrong with nothing.
+_QUIET_SECONDS = 1.0
+
+# How much of a broken case is shown.
+_SHOWN_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One path, and what goes wrong on it.
+
+    Attributes:
+        path: The way of the order.
+        cues: What goes wrong: nothing, one thing or two.
+        seed: Of ids, jitter and replicas, and of how long things last that last.
+    """
+
+    path: Path
+    cues: tuple[Cue, ...] = ()
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f'--path "{self.path.name}" --seed {self.seed}' + "".join(f' --cue "{cue}"' for cue in self.cues)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A case that broke a promise."""
+
+    case: str
+    violations: tuple[str, ...]
+    timeline: tuple[str, ...]
+
+    def __str__(self) -> str:
+        told = [f"  {each}" for each in self.timeline[-_SHOWN_LINES:]]
+        told += [f"  BROKEN: {each}" for each in self.violations]
+        return "\n".join([f"python -m tests.simulation.exhaustive {self.case}", *told]) + "\n"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a pass has found so far.
+
+    Attributes:
+        cases: How many were played.
+        simulated_seconds: How long they lasted.
+        kills: How many processes died.
+        cells: Every kind of fault that could have happened, with its place.
+        hits: How often it did.
+        broken: Cases in which a promise was broken.
+    """
+
+    cases: int = 0
+    simulated_seconds: float = 0.0
+    kills: int = 0
+    cells: set[Cell] = field(default_factory=set)
+    hits: Counter[Cell] = field(default_factory=Counter)
+    broken: list[Broken] = field(default_factory=list)
+
+    def saw(self, case: Case, played: Played) -> None:
+        """Count a case."""
+        result = played.result
+        self.cases += 1
+        self.simulated_seconds += result.simulated_seconds
+        self.kills += result.kills
+        self.cells.update((kind, each.place) for each in played.chances for kind in each.kinds)
+        self.hits.update((each.kind, each.place) for each in result.fired)
+        violations = tuple(result.violations)
+        if not case.cues and played.state != case.path.ends:
+            violations += (f"the path ends as {played.state}, not as {case.path.ends}",)
+        if violations:
+            timeline = tuple(f"{at:12.3f}  {what}" for at, what in result.log)
+            self.broken.append(Broken(str(case), violations, timeline))
+
+    def add(self, other: "Findings") -> None:
+        """Count what another process has found."""
+        self.cases += other.cases
+        self.simulated_seconds += other.simulated_seconds
+        self.kills += other.kills
+        self.cells |= other.cells
+        self.hits += other.hits
+        self.broken += other.broken
+
+
+def explore(path: Path, seed: int = 0, *, pairs: bool = False) -> Findings:
+    """Play a path undisturbed, and once for everything that can go wrong on it.
+
+    Args:
+        path: The way of the order.
+        seed: As in Case.
+        pairs: Whether a second thing goes wrong after each.
+    """
+    findings = Findings()
+    undisturbed = _played(findings, Case(path, seed=seed))
+    for cue in moments(undisturbed):
+        once = _played(findings, Case(path, (cue,), seed))
+        if pairs and not once.result.violations:
+            for second in _after(cue, once):
+                _played(findings, Case(path, (cue, second), seed))
+    return findings
+
+
+def _played(findings: Findings, case: Case) -> Played:
+    played = play(case.path, case.cues, case.seed)
+    findings.saw(case, played)
+    return played
+
+
+def moments(played: Played) -> Iterator[Cue]:
+    """Yield everything that could have gone wrong, once for each moment that differs from others.
+
+    Looks of workers who find nothing are all the same, until something happens.
+    """
+    last = max(at for at, what in played.result.log if what != "all faults end")
+    looks: Counter[str] = Counter()
+    for chance in played.chances:
+        if chance.at > last + _QUIET_SECONDS:
+            return
+        if chance.kinds == READ:
+            looks[chance.place] += 1
+            if looks[chance.place] > _MOST_LOOKS:
+                continue
+        else:
+            looks.clear()
+        for kind in chance.kinds:
+            yield Cue(kind, chance.place, chance.number)
+
+
+def _after(cue: Cue, played: Played) -> Iterator[Cue]:
+    """Yield what goes wrong next: after a kill, each fault of what was under way; after another fault, a kill."""
+    fired = played.result.fired
+    if not fired:
+        return
+    following = played.chances[fired[-1].draw :]
+    if cue.kind == KILL:
+        again = _first(each for each in following if each.place == cue.place.partition(":")[0])
+        kinds: tuple[str, ...] = again.kinds if again else ()
+    else:
+        again = _first(each for each in following if KILL in each.kinds)
+        kinds = (KILL,)
+    if again is not None:
+        yield from (Cue(kind, again.place, again.number) for kind in kinds)
+
+
+def _first(chances: Iterable[Chance]) -> Chance | None:
+    return next(iter(chances), None)
+
+
+def explore_all(paths: Iterable[Path], seeds: Iterable[int], jobs: int, *, pairs: bool) -> Iterator[Findings]:
+    """Explore paths, each with each seed, in so many processes."""
+    work = [(path, seed) for seed in seeds for path in paths]
+    if jobs == 1:
+        yield from (explore(path, seed, pairs=pairs) for path, seed in work)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
+        yield from processes.map(partial(explore, pairs=pairs), *zip(*work, strict=True))
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.exhaustive", description=__doc__)
+    parser.add_argument("--path", action="append", choices=[each.name for each in PATHS], help="only this path")
+    parser.add_argument("--seed", type=int, action="append", help="ids, jitter, replicas, durations (default 1)")
+    parser.add_argument(
+        "--cue", type=Cue.parsed, action="append", help="only this, as kind@place#number; two for a pair"
+    )
+    parser.add_argument("--pairs", action="store_true", help="let a second thing go wrong after each")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes share the work")
+    parser.add_argument("--markdown", type=File, help="write the table here")
+    wanted = parser.parse_args()
+    paths = [each for each in PATHS if not wanted.path or each.name in wanted.path]
+    seeds = wanted.seed or [1]
+    found = Findings()
+    if wanted.cue:
+        for path in paths:
+            played = _played(found, Case(path, tuple(wanted.cue), seeds[0]))
+            sys.stdout.writelines(f"{at:12.3f}  {what}\n" for at, what in played.result.log)
+    else:
+        for each in explore_all(paths, seeds, wanted.jobs, pairs=wanted.pairs):
+            found.add(each)
+            sys.stdout.writelines(f"{broken}\n" for broken in each.broken)
+    page = tables(found.cells, found.hits)
+    if wanted.markdown:
+        wanted.markdown.write_text(page)
+    sys.stdout.write(
+        f"{page}\n{found.cases} cases on {len(paths)} paths, {len(found.cells)} cells, {found.kills} kills, "
+        f"{len(found.broken)} cases with violations\n"
+    )
+    return 1 if found.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
