@@ -24,10 +24,17 @@ Running = AbstractAsyncContextManager[str]
 """A service while it runs: entering starts it and yields the address it listens on, leaving stops it in good order."""
 
 
+class MustRestart(Exception):
+    """The process cannot go on and must end, to be started again by whoever supervises it; the message says why."""
+
+
 async def until_stopped(*services: Running) -> None:
     """Start the services in order, wait for SIGTERM or SIGINT, stop them in reverse order.
 
     A second signal ends the process at once: whoever sends it does not want to wait for calls in flight.
+
+    Raises:
+        MustRestart: A service cannot go on; all of them have stopped.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -51,11 +58,16 @@ def run_alone(name: str, data_dir: Path, otlp_endpoint: str, running: Callable[[
         data_dir: Where the span store lies.
         otlp_endpoint: The collector; empty exports nothing.
         running: The service, given what it records with.
+
+    Raises:
+        SystemExit: It has to start again; with an exit code that a supervisor takes for failure.
     """
     configure(name)
     telemetry = start_telemetry(name, data_dir, otlp_endpoint)
     try:
         chassis.process.run(until_stopped(running(telemetry)))
+    except MustRestart as error:
+        raise SystemExit(str(error)) from None
     finally:
         telemetry.shutdown()
 

@@ -5,6 +5,7 @@ import chassis.process  # isort: skip  (settings that grpc reads when it is impo
 from collections.abc import Sequence
 
 from chassis import logs
+from chassis.service import MustRestart
 from chassis.telemetry.setup import start_telemetry
 from cli import mesh
 from cli.config import CliConfig
@@ -22,7 +23,7 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
         ready: Told where the parts listen, once all do.
 
     Raises:
-        Failure: One of them could not start.
+        Failure: One of them could not start, or cannot go on.
     """
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
     telemetry = start_telemetry(service, config.data_dir, config.otlp_endpoint)
     try:
         chassis.process.run(mesh.run(parts, telemetry, ready))
-    except mesh.CannotStart as error:
+    except (mesh.CannotStart, MustRestart) as error:
         raise Failure(str(error)) from None
     finally:
         telemetry.shutdown()

@@ -178,13 +178,13 @@ async def test_a_network_that_falls_silent_is_noticed(proxy: PostgresProxy) -> N
         await remote.commit(opened("a"))
         assert await balances(remote) == {"a": 0}
 
-        proxy.fault = Fault.SILENCE
+        proxy.silence()
         with pytest.raises(StorageUnavailable):
             await remote.commit(opened("b"))
         with pytest.raises(StorageUnavailable):
             await balances(remote)
 
-        proxy.fault = Fault.NONE
+        proxy.heal()
         await remote.commit(opened("c"))
         assert await balances(remote) == {"a": 0, "c": 0}
         await remote.close()

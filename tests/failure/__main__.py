@@ -1,0 +1,91 @@
+"""`python -m tests.failure --rounds 50`: kill, freeze, cut and starve the whole system under load, and check it.
+
+A promise that is broken is printed with the seed and the history of its order.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.failure.mesh import SERVICES, running_mesh
+from tests.failure.nemesis import Nemesis, disks
+from tests.failure.rounds import Findings, kill_in_turn, report, torment
+from tests.failure.shop import Shops, kept_history
+
+# The shortest that the order service allows: what a replica leaves behind is taken up as early as can be.
+SETTINGS = {"ORDER_LEASE_SECONDS": "12"}
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.failure", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=0, help="how many rounds of harm and healing")
+    parser.add_argument("--each", type=int, default=0, help="how often each service is killed in turn")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="where the services keep")
+    parser.add_argument("--seed", type=int, default=0, help="what all draws come from")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--keep", type=Path, help="where data, logs and history stay")
+    wanted = parser.parse_args()
+    with _folder(wanted.keep) as folder:
+        figures, text = asyncio.run(_run(wanted, folder))
+    sys.stdout.write(text)
+    if wanted.json:
+        wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 1 if figures["violations"] else 0
+
+
+async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, object], str]:
+    """Return the figures, and what there is to say to a person."""
+    started = time.monotonic()
+    found = Findings()
+    rng = random.Random(wanted.seed)
+    with kept_history(folder / "history.jsonl") as history:
+        async with running_mesh(folder, changes=SETTINGS) as mesh:
+            shops = Shops(mesh.rest_url, history, random.Random(f"shops {wanted.seed}"))
+            try:
+                nemesis = Nemesis(mesh, rng, history, found.counts, disks(mesh, rng))
+                if wanted.rounds:
+                    await torment(mesh, nemesis, shops, rng, wanted.rounds, found)
+                if wanted.each and not found.complaints:
+                    await kill_in_turn(mesh, shops, SERVICES, wanted.each, found)
+            finally:
+                await shops.abandon()
+        told = sum(bool(asked.told) for asked in shops.asked.values())
+        text = report(found, history, told, wanted.seed)
+    figures = {
+        "seed": wanted.seed,
+        "database": wanted.database,
+        "rounds": found.rounds,
+        "kills": {name: found.counts[f"kill {name}"] for name in mesh.parts},
+        "harm": {name: count for name, count in sorted(found.counts.items()) if not name.startswith("kill ")},
+        "ended_by_themselves": {name: part.ended for name, part in mesh.parts.items()},
+        "orders": found.orders,
+        "told": told,
+        "charges": found.charges,
+        "violations": [complaint.what for _, complaint in found.complaints],
+        "recovery_seconds": found.recovery_seconds(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return figures, text
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    """Make a folder for a while, or one that stays."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="ordermesh-failure-") as name:
+        yield Path(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
