@@ -13,21 +13,27 @@ from pathlib import Path
 from ordermesh.payment.v1 import payment_service_pb2_grpc
 
 from chassis import deadline
+from chassis.breaker import Breaker
 from chassis.http import HttpTransport
+from chassis.retry_budget import RetryBudget
 from chassis.server import Server
 from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
-from chassis.storage.store import open_store
+from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from payment_svc.adapters.background import Background
 from payment_svc.adapters.payments_store import StoredPayments
 from payment_svc.adapters.stripe_amounts import StripeAmounts
+from payment_svc.adapters.stripe_books import StripeBooks
+from payment_svc.adapters.stripe_calls import Access
 from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
+from payment_svc.adapters.stripe_line import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
 from payment_svc.adapters.tables import METADATA
+from payment_svc.adapters.telling import TelemetryTelling
 from payment_svc.app.cases import Ports, cases
 from payment_svc.app.ports import PaymentGateway
 from payment_svc.app.schedule import Schedule
@@ -58,8 +64,9 @@ async def running(
     ids = Uuid7Ids(clock)
     async with AsyncExitStack() as ending:
         await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
-        store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
-        ending.push_async_callback(store.close)
+        store = await ending.enter_async_context(
+            running_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+        )
         transport = HttpTransport(
             "stripe",
             config.stripe_api_base,
@@ -69,18 +76,29 @@ async def running(
             max_connections=MOST_CONNECTIONS,
         )
         ending.push_async_callback(transport.aclose)
+        breaker = Breaker(
+            clock,
+            failures=BREAKER_FAILURES,
+            first_seconds=BREAKER_FIRST_SECONDS,
+            longest_seconds=BREAKER_LONGEST_SECONDS,
+        )
+        access = Access(config.stripe_api_key, config.stripe_api_base, transport, breaker)
         tasks = Tasks()
         ending.push_async_callback(tasks.close, _FINISH_SECONDS)
 
         payments = StoredPayments(store, clock)
         ports = Ports(
-            gateway=gateway or StripeGateway(config.stripe_api_key, config.stripe_api_base, transport),
+            gateway=gateway or StripeGateway(access),
+            books=StripeBooks(access),
             amounts=StripeAmounts(),
             reader=StripeEvents(config.stripe_webhook_secrets, live=config.live),
             payments=payments,
+            news=payments,
             events=payments,
             tasks=tasks,
             background=Background(tasks, telemetry.tracer),
+            telling=TelemetryTelling(telemetry.metrics),
+            retries=RetryBudget(MOST_CONNECTIONS),
             clock=clock,
             ids=ids,
             remaining=deadline.remaining,

@@ -76,6 +76,47 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         ingested = await self._cases.ingest(request.payload, request.signature)
         return payment_service_pb2.IngestStripeEventResponse(event_id=ingested.event_id, duplicate=ingested.duplicate)
 
+    async def ListPaymentNews(
+        self, request: payment_service_pb2.ListPaymentNewsRequest, context: Context
+    ) -> payment_service_pb2.ListPaymentNewsResponse:
+        payments = await self._cases.news.listed(wire.long_page_size_from_wire(request.page_size))
+        return payment_service_pb2.ListPaymentNewsResponse(
+            payments=[wire.payment_to_wire(payment) for payment in payments]
+        )
+
+    async def AcknowledgePaymentNews(
+        self, request: payment_service_pb2.AcknowledgePaymentNewsRequest, context: Context
+    ) -> payment_service_pb2.AcknowledgePaymentNewsResponse:
+        await self._cases.news.acknowledge(request.payment_id.lower(), request.version)
+        return payment_service_pb2.AcknowledgePaymentNewsResponse()
+
+    async def ListProviderPayments(
+        self, request: payment_service_pb2.ListProviderPaymentsRequest, context: Context
+    ) -> payment_service_pb2.ListProviderPaymentsResponse:
+        size = wire.long_page_size_from_wire(request.page_size)
+        page = await self._cases.books.payments(wire.cursor_from_wire(request.page_token), size)
+        return payment_service_pb2.ListProviderPaymentsResponse(
+            payments=[wire.provider_payment_to_wire(payment) for payment in page.items],
+            next_page_token=wire.cursor_to_wire(page.cursor),
+        )
+
+    async def ListProviderRefunds(
+        self, request: payment_service_pb2.ListProviderRefundsRequest, context: Context
+    ) -> payment_service_pb2.ListProviderRefundsResponse:
+        size = wire.long_page_size_from_wire(request.page_size)
+        page = await self._cases.books.refunds(wire.cursor_from_wire(request.page_token), size)
+        return payment_service_pb2.ListProviderRefundsResponse(
+            refunds=[wire.provider_refund_to_wire(refund) for refund in page.items],
+            next_page_token=wire.cursor_to_wire(page.cursor),
+        )
+
+    async def ReleaseProviderPayment(
+        self, request: payment_service_pb2.ReleaseProviderPaymentRequest, context: Context
+    ) -> payment_service_pb2.ReleaseProviderPaymentResponse:
+        key = _key("ReleaseProviderPayment", request.request_id, fingerprint(request))
+        released = await self._cases.release(request.provider_payment_id, key)
+        return payment_service_pb2.ReleaseProviderPaymentResponse(payment=wire.provider_payment_to_wire(released))
+
 
 def _key(method: str, request_id: str, said: str) -> Request:
     span = spans.current()

@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime, timedelta
 
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from chassis.wire import fingerprint, money_from_wire, money_to_wire, time_from_wire, time_to_wire
 from kernel.errors import Refusal
+from payment_svc.app.books import ListedPayment, ListedRefund
 from payment_svc.app.charge import Charge
 from payment_svc.app.refund import RefundOrder
 from payment_svc.domain.intent import Decline, RefundState
@@ -30,6 +32,11 @@ REFUND_STATES = {
 
 _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 200
+
+# The most that Stripe puts on a page.
+_LONG_PAGE = 100
+
+_PROVIDER_ID = re.compile(r"[a-z]+_[A-Za-z0-9_]+")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -84,6 +91,7 @@ def payment_to_wire(payment: Payment) -> payment_pb2.Payment:
         refunds=[refund_to_wire(refund) for refund in payment.refunds],
         create_time=time_to_wire(payment.created_at),
         update_time=time_to_wire(payment.updated_at),
+        version=payment.version,
     )
 
 
@@ -96,6 +104,57 @@ def refund_to_wire(refund: Refund) -> payment_pb2.Refund:
         amount=money_to_wire(refund.amount),
         create_time=time_to_wire(refund.created_at),
     )
+
+
+def provider_payment_to_wire(payment: ListedPayment) -> payment_pb2.ProviderPayment:
+    """Return a payment of the provider's as a message."""
+    return payment_pb2.ProviderPayment(
+        provider_payment_id=payment.intent_id,
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        state=STATES[payment.state],
+        amount=money_to_wire(payment.amount),
+        captured=money_to_wire(payment.captured),
+        refunded=money_to_wire(payment.refunded),
+        create_time=time_to_wire(payment.created_at),
+    )
+
+
+def provider_refund_to_wire(refund: ListedRefund) -> payment_pb2.ProviderRefund:
+    """Return a refund of the provider's as a message."""
+    return payment_pb2.ProviderRefund(
+        provider_refund_id=refund.provider_refund_id,
+        refund_id=refund.refund_id,
+        provider_payment_id=refund.intent_id,
+        state=REFUND_STATES[refund.state],
+        amount=money_to_wire(refund.amount),
+        create_time=time_to_wire(refund.created_at),
+    )
+
+
+def long_page_size_from_wire(page_size: int) -> int:
+    """Return how many to list where programs read: 100 for 0, and never more."""
+    return min(page_size or _LONG_PAGE, _LONG_PAGE)
+
+
+def cursor_from_wire(token: str) -> str:
+    """Return the provider's id that the next page comes after; empty for the first page.
+
+    Raises:
+        Refusal: The token is not one of ours.
+    """
+    try:
+        cursor = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
+    except ValueError as error:
+        raise _not_a_token() from error
+    if cursor and not _PROVIDER_ID.fullmatch(cursor):
+        raise _not_a_token()
+    return cursor
+
+
+def cursor_to_wire(cursor: str) -> str:
+    """Return the token that asks for what comes after this id of the provider's; empty for none."""
+    return base64.urlsafe_b64encode(cursor.encode()).decode()
 
 
 def page_size_from_wire(page_size: int) -> int:

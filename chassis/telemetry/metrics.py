@@ -170,6 +170,12 @@ class Metrics:
         self.orders = Counter(
             Definition("ordermesh.orders", "{order}", "Orders by the state they ended in.", (names.ORDER_STATE,))
         )
+        self.orders_in_review = Gauge(
+            Definition("ordermesh.orders.needs_review", "{order}", "Orders that a person has to look at.")
+        )
+        self.unsettled_age = Gauge(
+            Definition("ordermesh.orders.unsettled_age", "s", "Age of the oldest order neither paid nor given up.")
+        )
         self.step_duration = Histogram(
             Definition("ordermesh.step.duration", "s", "Time that a step took.", (names.STEP, names.OUTCOME))
         )
@@ -188,6 +194,14 @@ class Metrics:
                 "{call}",
                 "Calls to providers by what became of them.",
                 (names.PROVIDER, names.OPERATION, names.OUTCOME),
+            )
+        )
+        self.webhook_events = Counter(
+            Definition(
+                "ordermesh.webhook.events",
+                "{event}",
+                "Events of providers by what they came to.",
+                (names.PROVIDER, names.OUTCOME),
             )
         )
         self.commits = Counter(Definition("ordermesh.commits", "{commit}", "Group commits.", (names.OUTCOME,)))

@@ -64,7 +64,7 @@ _BY_ID = _lookup(PAYMENTS.c.payment_id)
 
 
 class StoredPayments:
-    """The ports PaymentStore and EventStore on a Store."""
+    """The ports PaymentStore, NewsStore and EventStore on a Store."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -144,9 +144,21 @@ class StoredPayments:
         """Look at a payment later, if it is to be looked at at all."""
         await self._put_off(PAYMENTS, PAYMENTS.c.payment_id, payment_id, look_at)
 
-    async def put_off_refund(self, refund_id: str, look_at: datetime) -> None:
-        """Look at a refund later, if it is to be looked at at all."""
+    async def put_off_refund(self, refund_id: str, look_at: datetime | None) -> None:
+        """Look at a refund later or never again, if it is to be looked at at all."""
         await self._put_off(REFUNDS, REFUNDS.c.refund_id, refund_id, look_at)
+
+    async def news(self, most: int) -> list[Payment]:
+        """Return payments that are news, the longest unheard first."""
+        is_news = PAYMENTS.c.news_at.is_not(None)
+        query = select(PAYMENTS).where(is_news).order_by(PAYMENTS.c.news_at, PAYMENTS.c.payment_id).limit(most)
+        return await self._read(lambda connection: _payments(connection, connection.execute(query).all()))
+
+    async def heard(self, payment_id: str, version: int) -> bool:
+        """Keep that a payment is news no more, unless it has changed since this version."""
+        key = {"payment_id": payment_id}
+        change = Change((Expect(PAYMENTS, payment_id, version),), (Update(PAYMENTS, key, {"news_at": None}),))
+        return await self._commit(change)
 
     async def add_event(self, event: ProviderEvent, now: datetime, look_at: datetime | None) -> bool:
         """Keep an event; False when its id was kept before."""
@@ -186,8 +198,9 @@ class StoredPayments:
 
         return await self._read(read)
 
-    async def _put_off(self, table: Table, key: Column[str], value: str, look_at: datetime) -> None:
-        later = update(table).where(key == value, table.c.look_at.is_not(None)).values(look_at=to_ms(look_at))
+    async def _put_off(self, table: Table, key: Column[str], value: str, look_at: datetime | None) -> None:
+        is_due = and_(key == value, table.c.look_at.is_not(None))
+        later = update(table).where(is_due).values(look_at=look_at and to_ms(look_at))
         try:
             await self._store.transact(lambda connection: connection.execute(later).close())
         except CommitUnknown:

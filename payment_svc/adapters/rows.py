@@ -61,6 +61,7 @@ def moving_columns(payment: Payment, look_at: datetime | None) -> Columns:
         "failure_id": decline and decline.failure_id,
         "updated_at": to_ms(payment.updated_at),
         "look_at": look_at and to_ms(look_at),
+        "news_at": payment.news_at and to_ms(payment.news_at),
     }
 
 
@@ -93,6 +94,7 @@ def payment_of(row: Row[Any], refunds: Sequence[Row[Any]]) -> Payment:
         updated_at=from_ms(row.updated_at),
         trace=row.traceparent,
         refunds=tuple(_refund_of(each, currency_code) for each in refunds),
+        news_at=None if row.news_at is None else from_ms(row.news_at),
         client_secret=row.client_secret,
     )
 

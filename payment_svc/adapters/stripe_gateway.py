@@ -1,23 +1,16 @@
 """Stripe, through its own SDK, as the port PaymentGateway."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Any
 
-import stripe
-
-from chassis.config import Secret
-from chassis.http import HttpError, HttpTransport
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_amounts import to_stripe
-from payment_svc.adapters.stripe_line import StripeLine
-from payment_svc.adapters.stripe_objects import UNREADABLE, intent_of, refund_of
-from payment_svc.adapters.stripe_problem import Problem, judge
+from payment_svc.adapters.stripe_calls import Access, call, path_of
+from payment_svc.adapters.stripe_objects import intent_of, refund_of
+from payment_svc.adapters.stripe_problem import Problem
 from payment_svc.app.ports import AmountRefused, CurrencyRefused, Refused, WrongState
 from payment_svc.domain.intent import Decline, Intent, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
-
-T = TypeVar("T")
 
 # Stripe allows 100 requests a second; at some 300 ms each that is 30 at a time.
 MOST_CONNECTIONS = 64
@@ -43,30 +36,17 @@ _MISSING = "resource_missing"
 class StripeGateway:
     """The port PaymentGateway, on Stripe.
 
-    The SDK is used below its typed services: turning answers into its objects takes three quarters of a call's CPU, and
-    nothing of them would be kept. It does not repeat calls here: whoever made one knows what to do when it fails.
-
     Args:
-        api_key: Stripe's secret key.
-        api_base: Where Stripe's API is.
-        transport: Connections to there.
+        access: The way to Stripe.
     """
 
-    def __init__(self, api_key: Secret, api_base: str, transport: HttpTransport) -> None:
-        def client(operation: str, seconds: float, spare_seconds: float = 0.0) -> stripe.StripeClient:
-            return stripe.StripeClient(
-                api_key.reveal(),
-                base_addresses={"api": api_base},
-                http_client=StripeLine(transport, operation, seconds, spare_seconds),
-                max_network_retries=0,
-            )
-
-        self._create = client("create_payment_intent", _CREATE_SECONDS)
-        self._confirm = client("confirm_payment_intent", _BANK_SECONDS)
-        self._read = client("retrieve_payment_intent", _READ_SECONDS)
-        self._cancel = client("cancel_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
-        self._refund = client("create_refund", _BANK_SECONDS)
-        self._list_refunds = client("list_refunds", _READ_SECONDS)
+    def __init__(self, access: Access) -> None:
+        self._create = access.client("create_payment_intent", _CREATE_SECONDS)
+        self._confirm = access.client("confirm_payment_intent", _BANK_SECONDS)
+        self._read = access.client("retrieve_payment_intent", _READ_SECONDS)
+        self._cancel = access.client("cancel_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
+        self._refund = access.client("create_refund", _BANK_SECONDS)
+        self._list_refunds = access.client("list_refunds", _READ_SECONDS)
 
     async def create_intent(
         self, intent: NewIntent, key: str
@@ -79,7 +59,7 @@ class StripeGateway:
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
             "metadata": {"order_id": intent.order_id, "payment_id": intent.payment_id},
         }
-        answer = await _call(self._create, "post", "/v1/payment_intents", intent_of, params, key)
+        answer = await call(self._create, "post", "/v1/payment_intents", intent_of, params, key)
         if not isinstance(answer, Problem):
             return answer
         if answer.param == "currency":
@@ -90,8 +70,8 @@ class StripeGateway:
         self, intent_id: str, payment_method: str, key: str
     ) -> Done[Intent] | NotDone[Decline | WrongState] | Unknown:
         """Try to take the money with this payment method."""
-        path = f"{_path(intent_id)}/confirm"
-        answer = await _call(self._confirm, "post", path, intent_of, {"payment_method": payment_method}, key)
+        path = f"{path_of(intent_id)}/confirm"
+        answer = await call(self._confirm, "post", path, intent_of, {"payment_method": payment_method}, key)
         if not isinstance(answer, Problem):
             return answer
         if answer.code == _UNEXPECTED_STATE:
@@ -103,12 +83,12 @@ class StripeGateway:
 
     async def read_intent(self, intent_id: str) -> Done[Intent] | NotDone[Refused] | Unknown:
         """Read the intent as it is now."""
-        answer = await _call(self._read, "get", _path(intent_id), intent_of)
+        answer = await call(self._read, "get", path_of(intent_id), intent_of)
         return NotDone(Refused(answer.code)) if isinstance(answer, Problem) else answer
 
     async def cancel_intent(self, intent_id: str, key: str) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
         """Give the intent up; money that is held is released."""
-        answer = await _call(self._cancel, "post", f"{_path(intent_id)}/cancel", intent_of, {}, key)
+        answer = await call(self._cancel, "post", f"{path_of(intent_id)}/cancel", intent_of, {}, key)
         if not isinstance(answer, Problem):
             return answer
         return NotDone(WrongState() if answer.code == _UNEXPECTED_STATE else Refused(answer.code))
@@ -122,7 +102,7 @@ class StripeGateway:
             "amount": to_stripe(refund.amount),
             "metadata": {"refund_id": refund.refund_id, "payment_id": refund.payment_id},
         }
-        answer = await _call(self._refund, "post", "/v1/refunds", refund_of, params, key)
+        answer = await call(self._refund, "post", "/v1/refunds", refund_of, params, key)
         return NotDone(Refused(answer.code)) if isinstance(answer, Problem) else answer
 
     async def find_refund(
@@ -131,7 +111,7 @@ class StripeGateway:
         """Look through the intent's refunds for the one with our mark; the list shows what was made a moment ago."""
         params: dict[str, Any] = {"payment_intent": intent_id, "limit": _PAGE}
         while True:
-            answer = await _call(self._list_refunds, "get", "/v1/refunds", _refunds_of, params)
+            answer = await call(self._list_refunds, "get", "/v1/refunds", _refunds_of, params)
             if isinstance(answer, Problem):
                 return NotDone(Refused(answer.code))
             if isinstance(answer, Unknown):
@@ -145,27 +125,5 @@ class StripeGateway:
             params = {**params, "starting_after": refunds[-1].provider_refund_id}
 
 
-async def _call(
-    client: stripe.StripeClient,
-    method: str,
-    path: str,
-    read: Callable[[Mapping[str, Any]], T],
-    params: Mapping[str, Any] | None = None,
-    key: str | None = None,
-) -> Done[T] | Problem | Unknown:
-    """Make one call and read its answer."""
-    try:
-        response = await client.raw_request_async(method, path, idempotency_key=key, **(params or {}))
-        return Done(read(response.data))
-    except (HttpError, stripe.StripeError) as error:
-        return judge(error)
-    except UNREADABLE:
-        return Unknown("unreadable answer")
-
-
 def _refunds_of(data: Mapping[str, Any]) -> tuple[list[ProviderRefund], bool]:
     return [refund_of(each) for each in data["data"]], data["has_more"]
-
-
-def _path(intent_id: str) -> str:
-    return f"/v1/payment_intents/{quote(intent_id, safe='')}"

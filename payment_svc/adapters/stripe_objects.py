@@ -1,11 +1,14 @@
 """Stripe's JSON as our words. What cannot be read raises ValueError, KeyError or TypeError: UNREADABLE."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from payment_svc.adapters.stripe_amounts import from_stripe
 from payment_svc.adapters.stripe_problem import failure_id
+from payment_svc.app.books import ListedPayment, ListedRefund
 from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, ProviderRefund, RefundState
+from payment_svc.domain.payment import STATE_OF, PaymentState
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -18,6 +21,9 @@ _STATUS = {
     "succeeded": IntentStatus.SUCCEEDED,
     "canceled": IntentStatus.CANCELLED,
 }
+
+# What we write into metadata.
+_OUR_IDS = frozenset({"order_id", "payment_id", "refund_id"})
 
 _REFUND_STATE = {
     "pending": RefundState.PENDING,
@@ -48,10 +54,63 @@ def refund_of(data: Mapping[str, Any]) -> ProviderRefund:
     """Return a Refund."""
     return ProviderRefund(
         provider_refund_id=data["id"],
-        refund_id=data["metadata"].get("refund_id", ""),
+        refund_id=_metadata(data).get("refund_id", ""),
         state=_REFUND_STATE[data["status"]],
         amount=from_stripe(data["amount"], data["currency"]),
     )
+
+
+def listed_payment_of(data: Mapping[str, Any]) -> ListedPayment:
+    """Return a PaymentIntent, read with its latest charge, as it stands in Stripe's books."""
+    intent = intent_of(data)
+    return ListedPayment(
+        intent_id=intent.intent_id,
+        payment_id=intent.payment_id,
+        order_id=intent.order_id,
+        state=_listed_state(intent),
+        amount=intent.amount,
+        captured=intent.captured,
+        refunded=from_stripe(_given_back(data["latest_charge"]), data["currency"]),
+        created_at=_time_of(data),
+    )
+
+
+def listed_refund_of(data: Mapping[str, Any]) -> ListedRefund:
+    """Return a Refund as it stands in Stripe's books."""
+    refund = refund_of(data)
+    return ListedRefund(
+        provider_refund_id=refund.provider_refund_id,
+        refund_id=refund.refund_id,
+        intent_id=data["payment_intent"] or "",
+        state=refund.state,
+        amount=refund.amount,
+        created_at=_time_of(data),
+    )
+
+
+def is_ours(data: Mapping[str, Any]) -> bool:
+    """Say whether an object carries an id of ours."""
+    return bool(_OUR_IDS & _metadata(data).keys())
+
+
+def _listed_state(intent: Intent) -> PaymentState:
+    if intent.status is IntentStatus.UNCONFIRMED:
+        return PaymentState.PENDING if intent.failure is None else PaymentState.DECLINED
+    return STATE_OF[intent.status]
+
+
+def _given_back(charge: Mapping[str, Any] | None) -> int:
+    """Return what was refunded of a charge. Money that was held and never taken counts as refunded at Stripe."""
+    return charge["amount_refunded"] if charge is not None and charge["amount_captured"] else 0
+
+
+def _time_of(data: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(data["created"], UTC)
+
+
+def _metadata(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata of an object; of a refund they may be null."""
+    return data["metadata"] or {}
 
 
 def _decline_of(failure: dict[str, Any]) -> Decline:

@@ -8,6 +8,7 @@ import stripe
 
 from chassis.http import HttpError
 from kernel.outcome import Unknown
+from payment_svc.adapters.stripe_line import Resting
 from payment_svc.app.ports import KeySpent
 from payment_svc.domain.intent import Decline, DeclineKind
 
@@ -67,6 +68,8 @@ class Problem:
 
 def judge(error: HttpError | stripe.StripeError) -> Problem | Unknown:
     """Return a definite refusal as a Problem; everything else leaves it open what became of the call."""
+    if isinstance(error, Resting):
+        return Unknown(str(error), error.seconds)
     if isinstance(error, HttpError):
         return Unknown(error.outcome.replace("_", " "))
     status = error.http_status

@@ -40,6 +40,8 @@ PAYMENTS = Table(
     Column("updated_at", BigInteger, nullable=False),
     # When the worker reads the intent unasked; null when nothing can change any more by itself.
     Column("look_at", BigInteger),
+    # Since when it holds a change that its order did not ask for and has not taken in; null when there is none.
+    Column("news_at", BigInteger),
 )
 Index("payments_newest", PAYMENTS.c.created_at, PAYMENTS.c.payment_id)
 Index(
@@ -47,6 +49,12 @@ Index(
     PAYMENTS.c.look_at,
     sqlite_where=PAYMENTS.c.look_at.is_not(None),
     postgresql_where=PAYMENTS.c.look_at.is_not(None),
+)
+Index(
+    "payments_news",
+    PAYMENTS.c.news_at,
+    sqlite_where=PAYMENTS.c.news_at.is_not(None),
+    postgresql_where=PAYMENTS.c.news_at.is_not(None),
 )
 
 REFUNDS = Table(
@@ -62,7 +70,7 @@ REFUNDS = Table(
     Column("traceparent", String(60), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    # When the worker sees to it again; null when it is done with.
+    # When the worker sees to it again; null when it is done with. One that succeeded may still come back for a while.
     Column("look_at", BigInteger),
 )
 Index(

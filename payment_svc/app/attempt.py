@@ -5,7 +5,7 @@ from datetime import datetime
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.moment import now_of
+from payment_svc.app.patience import PAUSES, Patience, Retries
 from payment_svc.app.ports import KeySpent, PaymentGateway, WrongState
 from payment_svc.app.refusals import unavailable
 from payment_svc.app.settlement import Settlement
@@ -14,41 +14,15 @@ from payment_svc.domain.intent import Intent, IntentStatus
 from payment_svc.domain.keys import confirm_key
 from payment_svc.domain.payment import Payment, PaymentState
 
-# Seconds to wait before each round. A lost answer is found by reading at once; what is still under way at the provider
-# needs a moment. Whoever calls repeats the whole command, so this is kept short.
-PAUSES = (0.0, 0.0, 0.3, 1.0)
-
-# No round begins later than this: about as long as callers wait.
-_PATIENCE_SECONDS = 8.0
-
-
-class Patience:
-    """Waits between rounds, as long as it is worth while.
-
-    Args:
-        clock: Time.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._until = clock.monotonic() + _PATIENCE_SECONDS
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait, and say whether another round is worth while."""
-        if self._clock.monotonic() + seconds > self._until:
-            return False
-        if seconds:
-            await self._clock.sleep(seconds)
-        return True
-
 
 class Attempts:
     """Drives attempts."""
 
-    def __init__(self, gateway: PaymentGateway, settlement: Settlement, clock: Clock) -> None:
+    def __init__(self, gateway: PaymentGateway, settlement: Settlement, clock: Clock, retries: Retries) -> None:
         self._gateway = gateway
         self._settlement = settlement
         self._clock = clock
+        self._retries = retries
 
     async def drive(self, payment: Payment, not_after: datetime | None, *, fresh: bool) -> Payment:
         """Return the payment once its open attempt has been answered.
@@ -62,7 +36,7 @@ class Attempts:
             Refusal: UNAVAILABLE while the outcome is not known; DEADLINE_EXCEEDED when it was too late to confirm.
             Contradiction: The provider says what cannot be.
         """
-        patience = Patience(self._clock)
+        patience = Patience(self._clock, self._retries)
         look, key_spent, retry_after = not fresh, False, 0.0
         for pause in PAUSES:
             if not await patience.wait(max(pause, retry_after)):
@@ -106,20 +80,20 @@ class Attempts:
             case NotDone(refused):
                 if isinstance(refused, WrongState):
                     return Unknown("not in a state to be confirmed")
-                return await self._settlement.record(payment.declined(refused, now_of(self._clock)))
+                return await self._settlement.record(payment.declined(refused, self._clock.now()))
             case Unknown() as unknown:
                 return unknown
 
     async def _concluded(self, payment: Payment, intent: Intent) -> Payment | None:
         """Return the payment when the intent shows that the attempt was answered, or is under way at the bank."""
-        after = payment.seen(intent, now_of(self._clock))
+        after = payment.seen(intent, self._clock.now())
         if after is not payment:
             return await self._settlement.record(after)
         return None if intent.status is IntentStatus.UNCONFIRMED else payment
 
     async def _rekeyed(self, payment: Payment) -> Payment:
         """Return the payment with a new key for the attempt, or as somebody else has changed it."""
-        after = payment.rekeyed(now_of(self._clock))
+        after = payment.rekeyed(self._clock.now())
         if await self._settlement.keep(after):
             return after
         return await self._settlement.current(payment.payment_id)

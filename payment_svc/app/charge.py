@@ -8,8 +8,9 @@ from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.attempt import PAUSES, Attempts, Patience, check_time
-from payment_svc.app.moment import now_of
+from payment_svc.app.attempt import Attempts, check_time
+from payment_svc.app.contradictions import refused_by
+from payment_svc.app.patience import PAUSES, Patience, Retries
 from payment_svc.app.ports import (
     AmountRefused,
     AmountRules,
@@ -63,6 +64,7 @@ class ChargePorts:
     amounts: AmountRules
     store: PaymentStore
     attempts: Attempts
+    retries: Retries
     schedule: Schedule
     clock: Clock
     ids: Ids
@@ -84,12 +86,16 @@ class ChargePayment:
         """Return the payment after the attempt; a decline is an answer.
 
         Raises:
-            Refusal: Nothing was charged. UNAVAILABLE and DEADLINE_EXCEEDED leave that open: repeat the request.
-            Contradiction: The provider says what cannot be.
+            Refusal: Nothing was charged. UNAVAILABLE and DEADLINE_EXCEEDED leave that open: repeat the request. So does
+                PROVIDER_CONTRADICTS, for a person to look at.
         """
         return check_attempt(await self._runs.share(request, lambda: self._run(charge, request)))
 
     async def _run(self, charge: Charge, request: Request) -> Payment:
+        with refused_by(charge.order_id):
+            return await self._charged(charge, request)
+
+    async def _charged(self, charge: Charge, request: Request) -> Payment:
         for _ in range(_TRIES):
             found = await self._ports.store.by_order(charge.order_id, request)
             check_use(found, request)
@@ -113,7 +119,7 @@ class ChargePayment:
             raise amount_refused(charge.amount, refused)
         new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
         intent = await self._intent(new)
-        now = now_of(self._ports.clock)
+        now = self._ports.clock.now()
         payment = opened(new, intent, payment_method=charge.payment_method, now=now, trace=request.trace)
         # Only once the id is kept may money move: whatever happens from here on is settled by reading this intent.
         if not await self._ports.store.add(payment, self._ports.schedule.after(now, now), request):
@@ -133,7 +139,7 @@ class ChargePayment:
         if payment.state is not PaymentState.DECLINED:
             return payment if await self._ports.store.remember(request, payment.payment_id) else None
         check_time(charge.not_after, self._ports.clock)
-        now = now_of(self._ports.clock)
+        now = self._ports.clock.now()
         retried = payment.retried(charge.payment_method, now)
         if not await self._ports.store.save(retried, self._ports.schedule.after(now, now), request):
             return None
@@ -141,7 +147,7 @@ class ChargePayment:
 
     async def _intent(self, new: NewIntent) -> Intent:
         """Make the intent. An answer that was lost is asked for again under the same key, which makes no second one."""
-        patience = Patience(self._ports.clock)
+        patience = Patience(self._ports.clock, self._ports.retries)
         key, retry_after = create_key(new.order_id), 0.0
         for pause in PAUSES:
             if not await patience.wait(max(pause, retry_after)):

@@ -2,16 +2,19 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from payment_svc.app.moment import now_of
+from payment_svc.app.contradictions import refused_by
 from payment_svc.app.ports import EventReader, EventStore, PaymentStore, ProviderEvent
 from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
-from payment_svc.domain.payment import FINAL, Payment
+from payment_svc.domain.payment import Payment, PaymentState
 
 # Events about the payment itself. Others of its kind (created, charge.succeeded) say nothing that these do not.
 _PAYMENT_KINDS = frozenset(
@@ -36,6 +39,31 @@ _REFUND_KINDS = frozenset(
     }
 )
 
+# The one event that can be news about a payment that was given up.
+_MONEY_MOVED = "payment_intent.succeeded"
+
+# As long as a call that charges waits for its bank, and a moment for its commit.
+_CHARGING = timedelta(seconds=10)
+
+
+class EventEnd(StrEnum):
+    """What an event came to."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+    """It says nothing that matters here: of another kind, or about what is known."""
+    UNKNOWN = "unknown"
+    """It is about a payment that is none of ours, or that never came to be."""
+
+
+class Telling(Protocol):
+    """Counts, for operators."""
+
+    def event(self, end: EventEnd) -> None:
+        """Count what a webhook event came to."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -51,42 +79,87 @@ class Ingested:
 
 
 class ApplyEvent:
-    """Brings what an event is about up to date. Applied twice, or out of order, it ends in the same state."""
+    """Brings what an event is about up to date. Applied twice, or out of order, it ends in the same state.
 
-    def __init__(self, payments: PaymentStore, events: EventStore, settlement: Settlement, refunds: Refunds) -> None:
+    Args:
+        payments: Where payments are kept.
+        events: Where events are kept.
+        settlement: Reads payments.
+        refunds: Reads refunds.
+        telling: Hears what became of each event.
+        clock: The present.
+        schedule: How long an event waits for its payment to come to be.
+    """
+
+    def __init__(
+        self,
+        payments: PaymentStore,
+        events: EventStore,
+        settlement: Settlement,
+        refunds: Refunds,
+        telling: Telling,
+        clock: Clock,
+        schedule: Schedule,
+    ) -> None:
         self._payments = payments
         self._events = events
         self._settlement = settlement
         self._refunds = refunds
+        self._telling = telling
+        self._clock = clock
+        self._schedule = schedule
 
-    async def subject(self, event: ProviderEvent) -> Payment | None:
-        """Return the payment that may have something to learn from the event."""
+    async def subject(self, event: ProviderEvent) -> Payment | EventEnd:
+        """Return the payment that may have something to learn from the event, or what the event comes to without."""
         if not event.intent_id or event.kind not in _PAYMENT_KINDS | _REFUND_KINDS:
-            return None
+            return EventEnd.OTHER
         payment = await self._payments.by_intent(event.intent_id)
         if payment is None:
-            return None
-        if event.kind in _PAYMENT_KINDS:
-            return None if payment.state in FINAL else payment
-        return payment if payment.refunds else None
+            return EventEnd.UNKNOWN
+        return payment if _may_learn(payment, event.kind) else EventEnd.OTHER
 
-    async def __call__(self, event: ProviderEvent) -> None:
+    async def __call__(self, event: ProviderEvent, received_at: datetime) -> None:
         """Read from the provider, keep what is new, and mark the event as applied.
 
         Raises:
-            Refusal: The provider or the database is away; try again later.
-            Contradiction: The provider says what cannot be.
+            Refusal: The provider or the database is away, or the provider says what cannot be; try again later.
         """
-        payment = await self.subject(event)
-        if payment is not None and event.kind in _PAYMENT_KINDS:
-            await self._settlement.read(payment)
-        elif payment is not None:
-            await self._refunds.refresh(payment)
+        subject = await self.subject(event)
+        if isinstance(subject, Payment):
+            with refused_by(subject.order_id):
+                await self._read(subject, event)
+        elif subject is EventEnd.UNKNOWN and self._may_come(received_at):
+            return
+        self._telling.event(EventEnd.APPLIED if isinstance(subject, Payment) else subject)
         await self._events.put_off_event(event.event_id, None)
+
+    async def _read(self, payment: Payment, event: ProviderEvent) -> None:
+        if event.kind in _PAYMENT_KINDS:
+            await self._settlement.read(payment)
+        else:
+            await self._refunds.refresh(payment)
+
+    def _may_come(self, received_at: datetime) -> bool:
+        """Say whether the payment that an event is about may still come to be.
+
+        A payment is kept before any money can move on it, so that this is for commits that the event overtook. Events
+        about what others do on the same account wait in vain.
+        """
+        return self._clock.now() - received_at < self._schedule.longest
 
 
 class IngestEvent:
-    """Takes webhooks in."""
+    """Takes webhooks in.
+
+    Args:
+        reader: Knows the genuine ones.
+        events: Where they are kept.
+        apply: Applies them.
+        background: Goes on when the webhook was answered.
+        telling: Hears of those that come to nothing.
+        clock: The present.
+        schedule: When the worker comes back to what is not applied.
+    """
 
     def __init__(
         self,
@@ -94,6 +167,7 @@ class IngestEvent:
         events: EventStore,
         apply: ApplyEvent,
         background: Background,
+        telling: Telling,
         clock: Clock,
         schedule: Schedule,
     ) -> None:
@@ -101,6 +175,7 @@ class IngestEvent:
         self._events = events
         self._apply = apply
         self._background = background
+        self._telling = telling
         self._clock = clock
         self._schedule = schedule
 
@@ -111,16 +186,38 @@ class IngestEvent:
             Refusal: It is not the provider's, not of this moment, or no event; or it cannot be kept now. Nothing was
                 kept, and the provider will send it again.
         """
-        now = now_of(self._clock)
+        now = self._clock.now()
         event = self._reader.read(payload, signature, now)
-        payment = await self._apply.subject(event)
-        look_at = None if payment is None else self._schedule.after(now, now)
-        if not await self._events.add_event(event, now, look_at):
+        subject = await self._apply.subject(event)
+        charging = isinstance(subject, Payment) and _is_charging(subject, now)
+        look_at = now + _CHARGING if charging else self._schedule.after(now, now)
+        if not await self._events.add_event(event, now, None if subject is EventEnd.OTHER else look_at):
+            self._telling.event(EventEnd.DUPLICATE)
             return Ingested(event.event_id, duplicate=True)
-        if payment is not None:
-            self._background.start(self._applied(event), "apply_event", payment.trace)
+        if isinstance(subject, Payment) and not charging:
+            self._background.start(self._applied(event, now), "apply_event", subject.trace)
+        elif subject is EventEnd.OTHER:
+            self._telling.event(subject)
         return Ingested(event.event_id, duplicate=False)
 
-    async def _applied(self, event: ProviderEvent) -> None:
+    async def _applied(self, event: ProviderEvent, received_at: datetime) -> None:
         with suppress(Refusal):  # the worker comes back to it
-            await self._apply(event)
+            await self._apply(event, received_at)
+
+
+def _is_charging(payment: Payment, now: datetime) -> bool:
+    """Say whether a call is about to hear what an event says, as a rule: the worker comes back to see that it did."""
+    return payment.state is PaymentState.PENDING and now - payment.updated_at < _CHARGING
+
+
+def _may_learn(payment: Payment, kind: str) -> bool:
+    """Say whether an event of this kind may tell something that is not known of the payment."""
+    if kind in _REFUND_KINDS:
+        return bool(payment.refunds)
+    match payment.state:
+        case PaymentState.SUCCEEDED:
+            return False
+        case PaymentState.CANCELLED:
+            return kind == _MONEY_MOVED
+        case _:
+            return True

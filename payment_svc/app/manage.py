@@ -5,8 +5,9 @@ from datetime import datetime
 from kernel.clock import Clock
 from kernel.ids import Ids
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.moment import now_of
+from payment_svc.app.contradictions import refused_by
 from payment_svc.app.ports import PaymentGateway, PaymentStore, Refused, Request
+from payment_svc.app.refund import Refunds
 from payment_svc.app.refusals import check_use, payment_not_found, unavailable
 from payment_svc.app.settlement import Settlement
 from payment_svc.domain.errors import Contradiction
@@ -41,21 +42,22 @@ class ReadPayments:
 
 
 class ConfirmPayment:
-    """Brings a payment up to date with the provider, after the customer has acted."""
+    """Brings a payment and its refunds up to date with the provider, after the customer has acted or an audit asked."""
 
-    def __init__(self, store: PaymentStore, settlement: Settlement) -> None:
+    def __init__(self, store: PaymentStore, settlement: Settlement, refunds: Refunds) -> None:
         self._store = store
         self._settlement = settlement
+        self._refunds = refunds
 
     async def __call__(self, payment_id: str, request: Request) -> Payment:
         """Return the payment as the provider has it now.
 
         Raises:
-            Refusal: There is none, or the provider cannot be asked now.
-            Contradiction: The provider says what cannot be.
+            Refusal: There is none, the provider cannot be asked now, or it says what cannot be.
         """
         payment = await _claimed(self._store, payment_id, request)
-        return payment if payment.state in FINAL else await self._settlement.read(payment)
+        with refused_by(payment.order_id):
+            return await self._refunds.refresh(await self._settlement.read(payment))
 
 
 class CancelPayment:
@@ -74,17 +76,17 @@ class CancelPayment:
         """Return the payment, CANCELLED, or SUCCEEDED where the money had moved already.
 
         Raises:
-            Refusal: There is none, or whether it was given up is not known now.
-            Contradiction: The provider says what cannot be.
+            Refusal: There is none, whether it was given up is not known now, or the provider says what cannot be.
         """
         payment = await _claimed(self._store, payment_id, request)
-        return payment if payment.state in FINAL else await self._cancelled(payment)
+        with refused_by(payment.order_id):
+            return payment if payment.state in FINAL else await self._cancelled(payment)
 
     async def _cancelled(self, payment: Payment) -> Payment:
         # A new key each time: cancelling twice changes nothing, and an error kept under an old key would be in the way.
         match await self._gateway.cancel_intent(payment.intent_id, cancel_key(payment.order_id, self._ids.new())):
             case Done(intent):
-                return await self._settlement.record(payment.seen(intent, now_of(self._clock)))
+                return await self._settlement.record(payment.seen(intent, self._clock.now()))
             case NotDone(refused):
                 if isinstance(refused, Refused):
                     raise Contradiction(f"payment {payment.payment_id}: it cannot be cancelled ({refused.code})")

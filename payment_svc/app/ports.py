@@ -203,8 +203,8 @@ class PaymentStore(Protocol):
         """Look at a payment later, if it is to be looked at at all."""
         ...
 
-    async def put_off_refund(self, refund_id: str, look_at: datetime) -> None:
-        """Look at a refund later, if it is to be looked at at all."""
+    async def put_off_refund(self, refund_id: str, look_at: datetime | None) -> None:
+        """Look at a refund later or never again, if it is to be looked at at all."""
         ...
 
 

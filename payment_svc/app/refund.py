@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.ids import Ids
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.moment import now_of
+from payment_svc.app.contradictions import refused_by
 from payment_svc.app.ports import AmountRules, KeySpent, PaymentGateway, PaymentStore, Request
 from payment_svc.app.refusals import amount_refused, check_use, payment_not_found, unavailable
 from payment_svc.app.runs import Runs
 from payment_svc.app.schedule import Schedule
+from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import ProviderRefund, RefundState
 from payment_svc.domain.keys import refund_key
 from payment_svc.domain.payment import Payment
@@ -52,16 +54,33 @@ class Refunded:
 
 
 class Refunds:
-    """Carries journalled refunds out, now or after a restart."""
+    """Carries journalled refunds out, now or after a restart, and follows them until they are safe.
 
-    def __init__(self, gateway: PaymentGateway, store: PaymentStore, clock: Clock, schedule: Schedule) -> None:
+    Args:
+        gateway: The provider.
+        store: Where payments and refunds are kept.
+        clock: The present.
+        schedule: When the worker looks after a refund.
+        unasked: Whether no order waits for the answer, so that what has changed is news.
+    """
+
+    def __init__(
+        self,
+        gateway: PaymentGateway,
+        store: PaymentStore,
+        clock: Clock,
+        schedule: Schedule,
+        *,
+        unasked: bool = False,
+    ) -> None:
         self._gateway = gateway
         self._store = store
         self._clock = clock
         self._schedule = schedule
+        self._unasked = unasked
 
     async def carry_out(self, payment: Payment, refund: Refund, *, fresh: bool) -> Refunded:
-        """Bring a journalled refund as far as it goes now.
+        """Bring a journalled refund as far as it goes now; one that succeeded is only looked at.
 
         Args:
             payment: The payment, as it is kept.
@@ -79,7 +98,9 @@ class Refunds:
         if not fresh:
             settled = await self._look(current)
             if settled is not None:
-                return settled
+                return current if isinstance(settled, Unknown) else settled
+            if refund.state is not RefundState.PENDING:
+                raise Contradiction(f"refund {refund.refund_id} was {refund.state}, and the provider has none such")
         for _ in range(_SENDS):
             refund, payment = current.refund, current.payment
             key = refund_key(refund.refund_id, refund.send)
@@ -89,44 +110,66 @@ class Refunds:
             # Whatever the answer was: if the provider has the refund, it is made.
             settled = await self._look(current)
             if settled is not None:
-                return settled
+                return current if isinstance(settled, Unknown) else settled
             match outcome:
                 case NotDone():
-                    return await self._change(current, lambda each: each.refused(now_of(self._clock)))
+                    return await self._change(current, lambda each: each.refused(self._clock.now()))
                 case KeySpent():
-                    current = await self._change(current, lambda each: each.rekeyed(now_of(self._clock)))
+                    current = await self._change(current, lambda each: each.rekeyed(self._clock.now()))
                 case Unknown():
                     break
         return current
 
-    async def refresh(self, payment: Payment) -> None:
-        """Read all refunds of a payment that the provider has, and keep what has changed."""
-        for refund in payment.refunds:
-            await self._look(Refunded(refund, payment))
+    async def refresh(self, payment: Payment) -> Payment:
+        """Read all refunds of a payment that the provider has, and return the payment as it is kept then.
 
-    async def _look(self, current: Refunded) -> Refunded | None:
-        """Return the refund as the provider has it, or unchanged while nobody can tell; None: the provider has none."""
+        Raises:
+            Refusal: The provider cannot be asked now.
+            Contradiction: The provider says what cannot be.
+        """
+        for refund in payment.refunds:
+            current = Refunded(payment.refund(refund.refund_id), payment)
+            looked = await self._look(current)
+            if isinstance(looked, Unknown):
+                raise unavailable(f"Stripe cannot be asked about the refunds now ({looked.cause}).", looked.retry_after)
+            payment = (looked or current).payment
+        return payment
+
+    def next_look(self, refund: Refund, now: datetime) -> datetime | None:
+        """Return when the worker sees to a refund again; None once nothing can change any more."""
+        match refund.state:
+            case RefundState.PENDING:
+                return self._schedule.after(refund.created_at, now)
+            case RefundState.SUCCEEDED:
+                return self._schedule.watch(refund.created_at, now)
+            case RefundState.FAILED:
+                return None
+
+    async def _look(self, current: Refunded) -> Refunded | Unknown | None:
+        """Return the refund as the provider has it; None when it has none."""
         match await self._gateway.find_refund(current.payment.intent_id, current.refund.refund_id):
             case Done(found):
                 return None if found is None else await self._saw(current, found)
-            case NotDone() | Unknown():
-                return current
+            case NotDone(refused):
+                return Unknown(f"its refunds cannot be read: {refused.code}")
+            case Unknown() as unknown:
+                return unknown
 
     async def _saw(self, current: Refunded, found: ProviderRefund) -> Refunded:
-        return await self._change(current, lambda each: each.seen(found, now_of(self._clock)))
+        return await self._change(current, lambda each: each.seen(found, self._clock.now()))
 
     async def _change(self, current: Refunded, change: Callable[[Refund], Refund]) -> Refunded:
         """Keep a change of the refund, applied to it as it is then."""
         refund_id = current.refund.refund_id
         for _ in range(_TRIES):
-            now = now_of(self._clock)
+            now = self._clock.now()
             refund = change(current.refund)
             if refund is current.refund:
                 return current
             payment = current.payment.with_refund_changed(refund, now)
-            pending = refund.state is RefundState.PENDING
-            look_at = self._schedule.after(refund.created_at, now) if pending else None
-            if await self._store.save_refund(payment, refund, look_at):
+            if self._unasked:
+                payment = payment.noticed(current.payment)
+            if await self._store.save_refund(payment, refund, self.next_look(refund, now)):
                 return Refunded(refund, payment)
             fresh = await self._store.get(payment.payment_id)
             if fresh is None:
@@ -170,8 +213,7 @@ class RefundPayment:
         """Return the refund, PENDING while it is not known to be made: it will be, whatever happens.
 
         Raises:
-            Refusal: Nothing is given back.
-            Contradiction: The provider says what cannot be.
+            Refusal: Nothing is given back. Or the provider says what cannot be, which leaves open whether it is.
         """
         return await self._runs.share(request, lambda: self._run(order, request))
 
@@ -188,7 +230,8 @@ class RefundPayment:
             after = payment.with_refund(refund, refund.created_at)
             look_at = self._schedule.after(refund.created_at, refund.created_at)
             if await self._store.add_refund(after, refund, look_at, request):
-                return await self._refunds.carry_out(after, refund, fresh=True)
+                with refused_by(payment.order_id):
+                    return await self._refunds.carry_out(after, refund, fresh=True)
         raise unavailable("The payment is being changed by others; try again.")
 
     def _new(self, payment: Payment, order: RefundOrder, trace: str) -> Refund:
@@ -200,7 +243,7 @@ class RefundPayment:
         refused = self._amounts.to_refund(amount)
         if refused is not None:
             raise amount_refused(amount, refused)
-        now = now_of(self._clock)
+        now = self._clock.now()
         return Refund(
             refund_id=self._ids.new(),
             payment_id=payment.payment_id,

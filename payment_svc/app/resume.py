@@ -5,15 +5,16 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from kernel.clock import Clock
-from kernel.errors import Refusal
+from kernel.errors import Reason, Refusal
+from payment_svc.app.contradictions import refused_by
 from payment_svc.app.events import ApplyEvent
-from payment_svc.app.moment import now_of
 from payment_svc.app.ports import EventStore, PaymentStore
 from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
-from payment_svc.domain.errors import Contradiction
+from payment_svc.domain.payment import Payment
+from payment_svc.domain.refund import Refund
 
 _logger = logging.getLogger(__name__)
 
@@ -65,33 +66,35 @@ class Resume:
         Raises:
             Refusal: The database is away.
         """
-        ports, now = self._ports, now_of(self._ports.clock)
+        ports, now = self._ports, self._ports.clock.now()
+        # Each is put off before it is taken up, so that one that ends the process is not the first thing of the next.
         for event, received_at in await ports.events.due_events(now, _MOST):
-            if not await self._done(ports.apply(event), "event", event.event_id):
-                await ports.events.put_off_event(event.event_id, ports.schedule.after(received_at, now))
+            await ports.events.put_off_event(event.event_id, ports.schedule.after(received_at, now))
+            await self._take_up(ports.apply(event, received_at), "event", event.event_id)
         for payment, refund in await ports.payments.due_refunds(now, _MOST):
-            await self._done(
-                ports.refunds.carry_out(payment, refund, fresh=False), "refund", refund.refund_id, refund.trace
-            )
-            await ports.payments.put_off_refund(refund.refund_id, ports.schedule.after(refund.created_at, now))
+            await ports.payments.put_off_refund(refund.refund_id, ports.refunds.next_look(refund, now))
+            await self._take_up(self._carry_out(payment, refund), "refund", refund.refund_id, refund.trace)
         for payment in await ports.payments.due_payments(now, _MOST):
-            await self._done(ports.settlement.read(payment), "payment", payment.payment_id, payment.trace)
             await ports.payments.put_off_payment(payment.payment_id, ports.schedule.after(payment.updated_at, now))
+            await self._take_up(self._read(payment), "payment", payment.payment_id, payment.trace)
 
-    async def _done(self, work: Coroutine[object, object, object], kind: str, subject: str, cause: str = "") -> bool:
-        """Do one piece of work and say whether it came to an end; one that fails does not keep the others waiting."""
-        return await self._ports.background.start(self._guarded(work, kind, subject), f"resume_{kind}", cause)
+    async def _carry_out(self, payment: Payment, refund: Refund) -> None:
+        with refused_by(payment.order_id):
+            await self._ports.refunds.carry_out(payment, refund, fresh=False)
 
-    async def _guarded(self, work: Coroutine[object, object, object], kind: str, subject: str) -> bool:
+    async def _read(self, payment: Payment) -> None:
+        with refused_by(payment.order_id):
+            await self._ports.settlement.read(payment)
+
+    async def _take_up(self, work: Coroutine[object, object, object], kind: str, subject: str, cause: str = "") -> None:
+        """Do one piece of work to its end; one that fails does not keep the others waiting."""
+        await self._ports.background.start(self._guarded(work, kind, subject), f"resume_{kind}", cause)
+
+    async def _guarded(self, work: Coroutine[object, object, object], kind: str, subject: str) -> None:
         try:
             await work
         except Refusal as refusal:
-            _logger.warning("resume.delayed", extra={"kind": kind, "subject": subject, "cause": refusal.message})
-        except Contradiction as contradiction:
-            what = {"kind": kind, "subject": subject, "contradiction": str(contradiction)}
-            _logger.exception("resume.contradiction", extra=what)
+            if refusal.reason is not Reason.PROVIDER_CONTRADICTS:  # which has been told, and is no delay
+                _logger.warning("resume.delayed", extra={"kind": kind, "subject": subject, "cause": refusal.message})
         except Exception:
             _logger.exception("resume.defect", extra={"kind": kind, "subject": subject})
-        else:
-            return True
-        return False

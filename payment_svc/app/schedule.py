@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+# A bank may send a refund back for thirty days, as Stripe's page on failed refunds says.
+_SAFE_AFTER = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -19,3 +22,8 @@ class Schedule:
     def after(self, begun: datetime, now: datetime) -> datetime:
         """Return when to look again at what has been open since `begun`."""
         return now + min(max(self.first, now - begun), self.longest)
+
+    def watch(self, begun: datetime, now: datetime) -> datetime | None:
+        """Return when to look again at what is over and may still be undone: at twice its age; None once it is safe."""
+        age = now - begun
+        return None if age > _SAFE_AFTER else now + max(self.longest, age)

@@ -2,7 +2,6 @@
 
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.moment import now_of
 from payment_svc.app.ports import PaymentGateway, PaymentStore, Request
 from payment_svc.app.refusals import payment_not_found, unavailable
 from payment_svc.app.schedule import Schedule
@@ -14,13 +13,30 @@ _TRIES = 4
 
 
 class Settlement:
-    """Brings payments up to date with their intents."""
+    """Brings payments up to date with their intents.
 
-    def __init__(self, gateway: PaymentGateway, store: PaymentStore, clock: Clock, schedule: Schedule) -> None:
+    Args:
+        gateway: The provider.
+        store: Where payments are kept.
+        clock: The present.
+        schedule: When the worker looks after what is open.
+        unasked: Whether no order waits for the answer, so that what has changed is news.
+    """
+
+    def __init__(
+        self,
+        gateway: PaymentGateway,
+        store: PaymentStore,
+        clock: Clock,
+        schedule: Schedule,
+        *,
+        unasked: bool = False,
+    ) -> None:
         self._gateway = gateway
         self._store = store
         self._clock = clock
         self._schedule = schedule
+        self._unasked = unasked
 
     async def read(self, payment: Payment) -> Payment:
         """Return the payment as its intent is now, and keep that.
@@ -32,7 +48,9 @@ class Settlement:
         for _ in range(_TRIES):
             match await self._gateway.read_intent(payment.intent_id):
                 case Done(intent):
-                    after = payment.seen(intent, now_of(self._clock))
+                    after = payment.seen(intent, self._clock.now())
+                    if self._unasked:
+                        after = after.noticed(payment)
                     if after is payment or await self.keep(after):
                         return after
                     payment = await self.current(payment.payment_id)

@@ -16,6 +16,11 @@ def refund_key(refund_id: str, send: int) -> str:
     return f"refund:{refund_id}" if send == 1 else f"refund:{refund_id}:{send}"
 
 
+def release_key(request_id: str) -> str:
+    """Return what the keys for giving up an orphan begin with: nothing is stored of it but the request."""
+    return f"release:{request_id}"
+
+
 def cancel_key(order_id: str, suffix: str) -> str:
     """Return the key of one call to give the order's intent up."""
     return f"order:{order_id}:cancel:{suffix}"

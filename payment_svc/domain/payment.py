@@ -39,7 +39,7 @@ MOVES: dict[PaymentState, frozenset[PaymentState]] = {
 }
 
 # What an intent's status says about the payment. Unconfirmed is missing: it says nothing by itself.
-_STATE_OF: dict[IntentStatus, PaymentState] = {
+STATE_OF: dict[IntentStatus, PaymentState] = {
     IntentStatus.ACTION_REQUIRED: PaymentState.ACTION_REQUIRED,
     IntentStatus.PROCESSING: PaymentState.PENDING,
     IntentStatus.AUTHORIZED: PaymentState.AUTHORIZED,
@@ -86,6 +86,8 @@ class Payment:
         updated_at: When it last changed.
         trace: The W3C traceparent of the call that first asked for it; empty for none.
         refunds: Oldest first.
+        news_at: Since when it has been news: its order has not taken in a change that it did not ask for. None when it
+            has heard of all.
         client_secret: What the customer's browser needs while the state is ACTION_REQUIRED. Not in the repr.
     """
 
@@ -105,6 +107,7 @@ class Payment:
     updated_at: datetime
     trace: str = ""
     refunds: tuple[Refund, ...] = ()
+    news_at: datetime | None = None
     client_secret: str = field(default="", repr=False)
 
     @property
@@ -139,6 +142,21 @@ class Payment:
             client_secret=intent.client_secret if state is PaymentState.ACTION_REQUIRED else "",
         )
         return self if after == self else replace(after, version=self.version + 1, updated_at=now)
+
+    def told(self) -> tuple[object, ...]:
+        """Return what matters to the order."""
+        refunds = tuple((each.refund_id, each.state) for each in self.refunds)
+        return self.state, self.decline, self.captured, self.refunded, refunds
+
+    def noticed(self, before: "Payment") -> "Payment":
+        """Return the payment, changed without its order's asking, as news where the order has something to learn.
+
+        Args:
+            before: The payment before the change.
+        """
+        if self.told() == before.told():
+            return self
+        return replace(self, news_at=self.news_at or self.updated_at)
 
     def declined(self, decline: Decline, now: datetime) -> "Payment":
         """Return the payment after the provider refused the open attempt."""
@@ -204,7 +222,7 @@ class Payment:
     def _meaning(self, intent: Intent) -> tuple[PaymentState, Decline | None]:
         """Return state and decline as the intent shows them."""
         if intent.status is not IntentStatus.UNCONFIRMED:
-            return _STATE_OF[intent.status], None
+            return STATE_OF[intent.status], None
         if intent.failure is not None and intent.failure.failure_id != self.past_failure:
             return PaymentState.DECLINED, intent.failure
         # Nothing has happened since the attempt began. Of a payment that is held, paid or given up that cannot be true.

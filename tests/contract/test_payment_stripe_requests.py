@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 import pytest
 
-from chassis.config import Secret
 from chassis.http import Answer, HttpTransport
 from chassis.telemetry.metrics import Metrics
 from kernel.money import Money
@@ -17,6 +16,7 @@ from payment_svc.domain.intent import NewIntent, RefundState
 from payment_svc.domain.refund import Refund
 from sandbox.schema import SchemaBook
 from sandbox.stripe.forms import parse_form, typed
+from tests.fakes.payment_providers import stripe_access
 from tests.fakes.telemetry_sink import recording_tracer
 
 _BASE = "https://api.stripe.example"
@@ -139,7 +139,7 @@ KINDS = [
 
 async def sent_by(kind: Kind) -> Sent:
     transport = RecordingTransport()
-    await kind.call(StripeGateway(Secret("sk_test_1"), _BASE, transport))
+    await kind.call(StripeGateway(stripe_access(_BASE, transport)))
     (sent,) = transport.sent
     return sent
 
@@ -171,7 +171,7 @@ async def test_a_request_carries_key_version_and_its_own_time_limit(kind: Kind) 
 async def test_an_id_cannot_lead_a_request_astray() -> None:
     transport = RecordingTransport()
 
-    await StripeGateway(Secret("sk_test_1"), _BASE, transport).read_intent("../customers?limit=1#")
+    await StripeGateway(stripe_access(_BASE, transport)).read_intent("../customers?limit=1#")
 
     assert transport.sent[0].url == f"{_BASE}/v1/payment_intents/..%2Fcustomers%3Flimit%3D1%23"
 
@@ -188,7 +188,7 @@ async def test_every_page_of_refunds_is_read_until_ours_is_found() -> None:
         return Answer(200, (), orjson.dumps(pages[len(transport.sent) - 1]))
 
     transport.request = request  # type: ignore[method-assign]  # answers of this test's own
-    await StripeGateway(Secret("sk_test_1"), _BASE, transport).find_refund("pi_1", "refund-1")
+    await StripeGateway(stripe_access(_BASE, transport)).find_refund("pi_1", "refund-1")
 
     assert [dict(parse_qsl(urlsplit(sent.url).query)).get("starting_after") for sent in transport.sent] == [
         None,

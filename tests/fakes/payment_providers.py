@@ -6,11 +6,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from chassis.breaker import Breaker
 from chassis.config import Secret
 from chassis.http import HttpTransport
 from chassis.telemetry.metrics import Metrics
+from kernel.clock import SystemClock
+from payment_svc.adapters.stripe_books import StripeBooks
+from payment_svc.adapters.stripe_calls import Access
 from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
+from payment_svc.adapters.stripe_line import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
+from payment_svc.app.books import ProviderBooks
 from payment_svc.app.ports import PaymentGateway
+from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_gateway import FakeGateway, Fault
 from tests.fakes.sandbox_world import STRIPE_KEY, World, sandbox_world
 from tests.fakes.telemetry_sink import recording_tracer
@@ -22,6 +29,8 @@ _OPERATIONS = {
     "cancel": "payment_intents.cancel",
     "refund": "refunds.create",
     "find": "refunds.list",
+    "list_payments": "payment_intents.list",
+    "list_refunds": "refunds.list",
 }
 
 _LATE_MS = 20
@@ -37,11 +46,27 @@ _FAULTS: dict[Fault, dict[str, object]] = {
 }
 
 
+def stripe_access(url: str, transport: HttpTransport) -> Access:
+    """Return the way to a Stripe at this address, with the product's breaker."""
+    breaker = Breaker(
+        SystemClock(),
+        failures=BREAKER_FAILURES,
+        first_seconds=BREAKER_FIRST_SECONDS,
+        longest_seconds=BREAKER_LONGEST_SECONDS,
+    )
+    return Access(Secret("sk_test_1"), url, transport, breaker)
+
+
 class Provider(Protocol):
     """What a test can do to a provider."""
 
     @property
     def gateway(self) -> PaymentGateway:
+        """The port."""
+        ...
+
+    @property
+    def books(self) -> ProviderBooks:
         """The port."""
         ...
 
@@ -63,6 +88,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self.gateway = FakeGateway()
+        self.books = FakeBooks(self.gateway)
 
     async def fail(self, operation: str, fault: Fault) -> None:
         self.gateway.fail(operation, fault)
@@ -78,7 +104,9 @@ class OverHttp:
     """Stripe's adapter, on the sandbox."""
 
     def __init__(self, world: World, transport: HttpTransport) -> None:
-        self.gateway = StripeGateway(Secret("sk_test_1"), f"{world.url}/stripe", transport)
+        access = stripe_access(f"{world.url}/stripe", transport)
+        self.gateway = StripeGateway(access)
+        self.books = StripeBooks(access)
         self.world = world
 
     async def fail(self, operation: str, fault: Fault) -> None:

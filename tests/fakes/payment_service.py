@@ -5,10 +5,11 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from chassis.retry_budget import RetryBudget
 from chassis.service import Tasks
 from chassis.storage.store import Store, open_store
 from kernel.money import Money
@@ -19,14 +20,19 @@ from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.adapters.tables import METADATA
 from payment_svc.app.cases import Cases, Ports, cases
 from payment_svc.app.charge import Charge
+from payment_svc.app.events import EventEnd
 from payment_svc.app.ports import PaymentGateway, PaymentStore, Request
 from payment_svc.app.refund import Refunded, RefundOrder
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.payment import Payment
+from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_gateway import VISA, FakeGateway
 from tests.fakes.telemetry_sink import recording_tracer
 
 SETTLE_AFTER = timedelta(seconds=30)
+
+# More than any test uses up; what happens without is a matter of its own.
+_MOST_RETRIES = 1_000
 
 ORDER = "0199a0b0-0000-7000-8000-000000000001"
 """The order that is charged, unless a test says otherwise."""
@@ -95,6 +101,20 @@ class SkippingClock:
         await asyncio.sleep(0)
 
 
+class FakeTelling:
+    """Keeps what it is told.
+
+    Attributes:
+        ends: What each event came to.
+    """
+
+    def __init__(self) -> None:
+        self.ends: list[EventEnd] = []
+
+    def event(self, end: EventEnd) -> None:
+        self.ends.append(end)
+
+
 class CountingIds:
     """Ids that count up."""
 
@@ -114,6 +134,7 @@ class PaymentWorld:
         payments: The database.
         clock: Time.
         does: The use cases of the running process.
+        telling: What operators hear.
         patience: Seconds that callers wait.
     """
 
@@ -123,6 +144,7 @@ class PaymentWorld:
     ids: CountingIds
     tasks: Tasks
     does: Cases
+    telling: FakeTelling = field(default_factory=FakeTelling)
     patience: float = 10.0
     order_id: str = ORDER
 
@@ -175,12 +197,16 @@ class PaymentWorld:
 def _cases(world: PaymentWorld, gateway: PaymentGateway, payments: PaymentStore) -> Cases:
     ports = Ports(
         gateway=gateway,
+        books=FakeBooks(world.gateway),
         amounts=StripeAmounts(),
         reader=StripeEvents([], live=False),
         payments=payments,
+        news=world.payments,
         events=world.payments,
         tasks=world.tasks,
         background=Background(world.tasks, recording_tracer("payment")[0]),
+        telling=world.telling,
+        retries=RetryBudget(_MOST_RETRIES),
         clock=world.clock,
         ids=world.ids,
         remaining=lambda at_most: min(at_most, world.patience),

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from kernel.errors import Refusal
+from payment_svc.app.events import EventEnd
 from payment_svc.app.ports import ProviderEvent
 from payment_svc.domain.intent import RefundState
-from payment_svc.domain.payment import PaymentState
+from payment_svc.domain.payment import PaymentState, payment_id_of
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, Fault
-from tests.fakes.payment_service import SETTLE_AFTER, PaymentWorld, payment_world
+from tests.fakes.payment_service import ORDER, SETTLE_AFTER, PaymentWorld, payment_world
 
 
 @pytest.fixture
@@ -67,13 +68,35 @@ async def test_what_is_final_is_not_asked_about_again(world: PaymentWorld) -> No
     assert world.gateway.seen == ["create", "confirm"]
 
 
-async def test_an_event_about_an_order_that_is_not_ours_is_kept_and_harmless(world: PaymentWorld) -> None:
-    for event in events("pi_of_somebody_else", "payment_intent.succeeded", "charge.refunded", "customer.created"):
+async def test_events_about_payments_of_others_are_kept_waited_for_and_at_last_let_go(world: PaymentWorld) -> None:
+    for event in events("pi_of_somebody_else", "payment_intent.succeeded", "charge.refunded"):
         await applied(world, event)
         assert not await world.payments.add_event(event, world.clock.now(), None)
+    assert len(await world.payments.due_events(world.clock.now() + timedelta(days=9), 9)) == 2
+    for _ in range(8):  # 30 s, 1 min, 2 min … after it came
+        world.clock.pass_by(3600 / 8)
+        await world.does.resume.once()
 
     assert world.gateway.seen == []
     assert await world.payments.due_events(world.clock.now() + timedelta(days=9), 9) == []
+    assert world.telling.ends == [EventEnd.UNKNOWN] * 2
+
+
+async def test_an_event_that_comes_before_its_payment_is_applied_once_that_is_there(world: PaymentWorld) -> None:
+    (event,) = events(f"pi_{payment_id_of(ORDER)[:8]}_1", "payment_intent.succeeded")
+    await applied(world, event)
+    world.clock.pass_by(SETTLE_AFTER.total_seconds() / 2)
+    waiting = await world.charge(payment_method=THREE_D_SECURE)
+    assert waiting.intent_id == event.intent_id
+    world.gateway.authenticate(waiting.intent_id, success=True)
+
+    world.clock.pass_by(SETTLE_AFTER.total_seconds() / 2)
+    await world.does.resume.once()
+
+    kept = await world.kept()
+    assert kept is not None
+    assert kept.state is PaymentState.SUCCEEDED
+    assert world.telling.ends == [EventEnd.APPLIED]
 
 
 async def test_an_event_that_cannot_be_applied_now_is_applied_later(world: PaymentWorld) -> None:

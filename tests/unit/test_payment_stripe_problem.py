@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import stripe
 
-from chassis.config import Secret
 from chassis.http import Answer, HttpError, HttpTransport, Lost, NotSent, TooLarge
 from chassis.telemetry.metrics import Metrics
 from kernel.money import Money
@@ -15,6 +14,7 @@ from payment_svc.adapters.stripe_gateway import StripeGateway
 from payment_svc.adapters.stripe_problem import judge
 from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, Refused, WrongState
 from payment_svc.domain.intent import Decline, DeclineKind, IntentStatus, NewIntent
+from tests.fakes.payment_providers import stripe_access
 from tests.fakes.telemetry_sink import recording_tracer
 
 _INTENT: dict[str, Any] = {
@@ -48,7 +48,7 @@ class AnsweringTransport(HttpTransport):
 
 
 def gateway(answer: Answer | HttpError) -> StripeGateway:
-    return StripeGateway(Secret("sk_test_1"), "http://stripe.example", AnsweringTransport(answer))
+    return StripeGateway(stripe_access("http://stripe.example", AnsweringTransport(answer)))
 
 
 def error(status: int, headers: dict[str, str] | None = None, **details: object) -> Answer:
