@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from chassis import deadline
+from chassis.retry_budget import RetryBudget
 from chassis.service import Tasks
 from kernel.bell import Bell
 from notify_svc.adapters.notifications_store import NotificationsStore
@@ -33,6 +34,7 @@ from order_svc.servicer import OrderServicer
 from payment_svc.adapters.payments_store import StoredPayments
 from payment_svc.adapters.stripe_amounts import StripeAmounts
 from payment_svc.adapters.stripe_events import StripeEvents
+from payment_svc.adapters.stripe_gateway import MOST_CONNECTIONS
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from payment_svc.app.cases import Ports, cases
 from payment_svc.app.schedule import Schedule
@@ -43,6 +45,8 @@ from tax_svc.app import CommitTax, ListRecorded, QuoteTax
 from tax_svc.domain import FallbackRates
 from tax_svc.servicer import TaxServicer
 from tests.fakes import notify_telling, order_telling
+from tests.fakes.payment_books import FakeBooks
+from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine, Stripe, StripeLine
@@ -120,12 +124,16 @@ async def start_payment(process: Process, around: Surroundings) -> None:
     gateway = StripeLine(Line(world, process, "stripe"), around.stripe)
     ports = Ports(
         gateway=cast("Any", gateway),
+        books=FakeBooks(around.stripe),
         amounts=StripeAmounts(),
         reader=StripeEvents([], live=False),
         payments=payments,
+        news=payments,
         events=payments,
         tasks=tasks,
         background=_Background(tasks),
+        telling=FakeTelling(),
+        retries=RetryBudget(MOST_CONNECTIONS),
         clock=clock,
         ids=SeededIds(world),
         remaining=deadline.remaining,
