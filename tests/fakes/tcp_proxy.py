@@ -139,6 +139,6 @@ def to_socket(path: str) -> Callable[[], Awaitable[Streams]]:
 
 def _abort(writer: asyncio.StreamWriter) -> None:
     """Close a connection with RST: what was on its way is lost, and the other side is told at once."""
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, ValueError):  # each of them says that the socket is closed already
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     writer.transport.abort()

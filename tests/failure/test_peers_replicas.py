@@ -1,0 +1,106 @@
+"""Several replicas of the order service on one PostgreSQL: what one of them loses, another one finishes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+
+from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.mesh_shop import MeshShop
+from tests.fakes.order_requests import place_request
+from tests.fakes.postgres_proxy import PostgresProxy
+from tests.fakes.whole_mesh import until
+
+if TYPE_CHECKING:
+    from ordermesh.order.v1.order_service_pb2_grpc import OrderServiceAsyncStub
+
+pytestmark = pytest.mark.postgres
+
+# The shortest that the service takes.
+_LEASE_SECONDS = "12"
+
+
+@asynccontextmanager
+async def replica(shop: MeshShop, database_url: str, folder: Path) -> AsyncIterator["OrderServiceAsyncStub"]:
+    """Run a replica of the order service in the mesh, and yield its stub."""
+    own = {"ORDER_DATABASE_URL": database_url, "ORDER_LEASE_SECONDS": _LEASE_SECONDS}
+    address = environment(folder)["ORDER_ADDR"]
+    process = MeshProcess(["serve", "order"], {**shop.mesh.values, **own, "ORDER_ADDR": address}, folder / "order.log")
+    try:
+        await asyncio.to_thread(process.wait_until, "listens on")
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield order_service_pb2_grpc.OrderServiceStub(channel)
+    finally:
+        process.kill()
+
+
+@asynccontextmanager
+async def two_replicas(
+    shop: MeshShop, url: str, other_url: str, tmp_path: Path
+) -> AsyncIterator[tuple["OrderServiceAsyncStub", "OrderServiceAsyncStub"]]:
+    """Run two replicas on one database, which they may reach in different ways."""
+    async with AsyncExitStack() as stack:
+        folders = [tmp_path / name for name in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+        one = await stack.enter_async_context(replica(shop, url, folders[0]))
+        yield one, await stack.enter_async_context(replica(shop, other_url, folders[1]))
+
+
+async def test_twenty_equal_calls_split_over_two_replicas_make_one_order_and_one_charge(
+    shop: MeshShop, postgres_url: str, tmp_path: Path
+) -> None:
+    """Two servers get the same submit at once, each sees no order yet, and each makes one.
+
+    https://github.com/shopware/shopware/issues/19943
+    """
+    async with two_replicas(shop, postgres_url, postgres_url, tmp_path) as replicas:
+        request = place_request("peers-split-20")
+        answers = await asyncio.gather(*(replicas[n % 2].PlaceOrder(request, timeout=60) for n in range(20)))
+
+    assert {answer.order.state for answer in answers} == {order_pb2.ORDER_STATE_PAID}
+    (order_id,) = {answer.order.order_id for answer in answers}
+    assert len((await shop.ledger(order_id))["charges"]) == 1
+    assert len(await shop.intents(order_id)) == 1
+
+
+async def test_an_order_whose_database_goes_away_right_after_the_charge_is_finished_by_another_replica(
+    shop: MeshShop, postgres_url: str, tmp_path: Path
+) -> None:
+    """The charge succeeds, the order cannot be written, and the customer has paid for nothing.
+
+    https://github.com/medusajs/medusa/issues/13301
+    """
+    proxy = PostgresProxy(postgres_url)
+    async with proxy.running() as through_proxy, two_replicas(shop, through_proxy, postgres_url, tmp_path) as replicas:
+        cut_off, other = replicas
+        await shop.fail("stripe", "latency", operation="payment_intents.confirm", latency_ms=3_000, times=1)
+        calling = cut_off.PlaceOrder(place_request("peers-cut-off"), timeout=60)
+        order_id = await until(lambda: charging(other))
+        proxy.refuse()
+
+        async def finished() -> bool:
+            found = await other.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=10)
+            return found.order.state == order_pb2.ORDER_STATE_PAID
+
+        await until(finished)
+        told = (await calling).order
+        again = (await other.PlaceOrder(place_request("peers-cut-off"), timeout=60)).order
+
+    # The replica that was cut off knew of no end, and told none.
+    assert (told.order_id, told.state) == (order_id, order_pb2.ORDER_STATE_PENDING)
+    assert (again.order_id, again.state) == (order_id, order_pb2.ORDER_STATE_PAID)
+    books = await shop.ledger(order_id)
+    assert (len(books["charges"]), books["refunds"]) == (1, [])
+
+
+async def charging(orders: "OrderServiceAsyncStub") -> str:
+    """Return the id of the order that is about to be charged; empty while there is none."""
+    pending = order_service_pb2.ListOrdersRequest(state=order_pb2.ORDER_STATE_PENDING)
+    found = [order for order in (await orders.ListOrders(pending, timeout=10)).orders if order.HasField("tax")]
+    return found[0].order_id if found else ""
