@@ -4,6 +4,7 @@ import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads w
 
 import asyncio
 import os
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,8 +22,9 @@ from chassis.server import Server
 from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
-from chassis.storage.store import open_store
+from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
+from kernel.bell import Bell
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from order_svc.adapters.notify_grpc import GrpcMails
@@ -33,10 +35,12 @@ from order_svc.adapters.tax_grpc import GrpcTaxes
 from order_svc.adapters.telling import TelemetryTelling
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
+from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.place import PlaceOrder
 from order_svc.app.quote import QuoteOrder
 from order_svc.app.read import ReadOrders
+from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.config import OrderConfig
 from order_svc.servicer import OrderServicer
@@ -58,8 +62,9 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
     ids = Uuid7Ids(clock)
     async with AsyncExitStack() as ending:
         await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
-        store = await open_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
-        ending.push_async_callback(store.close)
+        store = await ending.enter_async_context(
+            running_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+        )
 
         def channel(address: str, service: ServiceDescriptor) -> Channel:
             made = Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics)
@@ -76,9 +81,11 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         work = Tasks()
         ending.push_async_callback(work.close, _FINISH_SECONDS)
         changes = Changes()
+        bell = Bell(clock)
+        spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
         telling = TelemetryTelling(telemetry, clock)
         orders = OrdersStore(store, clock, replica=f"{socket.gethostname()}/{config.address}", life=ids.new())
-        outbox = Outbox(orders, taxes, mails, clock, telling)
+        outbox = Outbox(orders, taxes, mails, clock, telling, spread)
         driver = Driver(
             orders,
             taxes,
@@ -87,13 +94,16 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             changes,
             telling,
             FirstTry(outbox, work),
+            spread,
             lease_seconds=config.lease_seconds,
             action_seconds=config.action_seconds,
         )
         place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=config.lease_seconds)
-        sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=config.lease_seconds)
+        sweeper = Sweeper(orders, driver, outbox, work, bell, clock, telling, lease_seconds=config.lease_seconds)
+        news = NewsWatcher(orders, payments, changes, telling, clock, spread, bell.ring)
         read = ReadOrders(orders, changes)
-        servicer = OrderServicer(QuoteOrder(taxes), place, read, patience_seconds=config.patience_seconds)
+        retry = RetryOrder(orders, changes, telling, clock, bell.ring)
+        servicer = OrderServicer(QuoteOrder(taxes), place, read, retry, patience_seconds=config.patience_seconds)
 
         server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
@@ -104,6 +114,8 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         await orders.release_own()
         sweeping = work.start(sweeper.run(), "sweeper")
         ending.callback(sweeping.cancel)
+        watching = work.start(news.run(), "news watcher")
+        ending.callback(watching.cancel)
         await server.serving(ready=True)
         yield address
 

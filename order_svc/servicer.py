@@ -10,11 +10,12 @@ from ordermesh.order.v1 import order_service_pb2_grpc
 from chassis import caller, deadline
 from chassis.wire import fingerprint, money_to_wire
 from kernel.errors import Reason, Refusal
+from kernel.request import Request
 from order_svc import wire
 from order_svc.app.place import PlaceOrder
-from order_svc.app.ports import Request
 from order_svc.app.quote import QuoteOrder
 from order_svc.app.read import ReadOrders
+from order_svc.app.retry import RetryOrder
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -22,10 +23,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     """Translates, calls, translates."""
 
-    def __init__(self, quote: QuoteOrder, place: PlaceOrder, read: ReadOrders, *, patience_seconds: float) -> None:
+    def __init__(
+        self, quote: QuoteOrder, place: PlaceOrder, read: ReadOrders, retry: RetryOrder, *, patience_seconds: float
+    ) -> None:
         self._quote = quote
         self._place = place
         self._read = read
+        self._retry = retry
         # How long PlaceOrder waits for an order to be settled before it answers PENDING.
         self._patience_seconds = patience_seconds
 
@@ -43,7 +47,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
             wire.draft_from_wire(request),
             request.payment_method,
             request.reference,
-            Request(caller.current(), request.request_id, fingerprint(request)),
+            _key(request),
             deadline.remaining(self._patience_seconds),
         )
         return pb.PlaceOrderResponse(order=wire.order_to_wire(order))
@@ -67,6 +71,10 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def ExplainOrder(self, request: pb.ExplainOrderRequest, context: Context) -> pb.ExplainOrderResponse:
         return wire.story_to_wire(await self._read.explain(request.order_id))
 
+    async def RetryOrder(self, request: pb.RetryOrderRequest, context: Context) -> pb.RetryOrderResponse:
+        order = await self._retry(request.order_id, _key(request))
+        return pb.RetryOrderResponse(order=wire.order_to_wire(order))
+
     async def ConfirmOrderPayment(
         self, request: pb.ConfirmOrderPaymentRequest, context: Context
     ) -> pb.ConfirmOrderPaymentResponse:
@@ -86,6 +94,10 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
     async def DeliverOrder(self, request: pb.DeliverOrderRequest, context: Context) -> pb.DeliverOrderResponse:
         _not_built_yet("DeliverOrder")
+
+
+def _key(request: pb.PlaceOrderRequest | pb.RetryOrderRequest) -> Request:
+    return Request(caller.current(), request.request_id, fingerprint(request))
 
 
 def _not_built_yet(method: str) -> NoReturn:

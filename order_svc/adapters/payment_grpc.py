@@ -1,23 +1,28 @@
 """payment_svc through its stubs."""
 
+from collections.abc import Sequence
+
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 
 from chassis.wire import money_from_wire, money_to_wire, time_to_wire
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.calls import outcome, with_our_fields
-from order_svc.app.ports import Charge
+from order_svc.app.ports import Charge, News
 from order_svc.domain.order import Payment, PaymentState
+from order_svc.domain.saga import Refunded
 
 # A charge is two calls to Stripe, of some hundred milliseconds as a rule; beyond this it counts as unknown and is
 # settled later.
 _CALL_SECONDS = 10.0
 
+# News is read from payment_svc's own tables.
+_NEWS_SECONDS = 5.0
+
 _Answer = (
     payment_service_pb2.ChargePaymentResponse
     | payment_service_pb2.ConfirmPaymentResponse
     | payment_service_pb2.CancelPaymentResponse
-    | payment_service_pb2.RefundPaymentResponse
 )
 
 _STATES = {
@@ -45,23 +50,37 @@ class GrpcPayments:
             payment_method=charge.payment_method,
             not_after=time_to_wire(charge.not_after),
         )
-        charged = await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS), _payment)
+        charged = await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS), _answered)
         return NotDone(with_our_fields(charged.reason, _ours)) if isinstance(charged, NotDone) else charged
 
     async def read(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Read the payment as the provider has it now."""
         request = payment_service_pb2.ConfirmPaymentRequest(request_id=request_id, payment_id=payment_id)
-        return await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS), _payment)
+        return await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS), _answered)
 
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the payment up if its money has not moved."""
         request = payment_service_pb2.CancelPaymentRequest(request_id=request_id, payment_id=payment_id)
-        return await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS), _payment)
+        return await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS), _answered)
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
-        """Give all of it back."""
+    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        """Give back all that is left of it, once per request id."""
         request = payment_service_pb2.RefundPaymentRequest(request_id=request_id, payment_id=payment_id)
-        return await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS), _payment)
+        return await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS), _refunded)
+
+    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
+        """List payments that changed without their order's asking, the longest unheard first: a page of them."""
+        request = payment_service_pb2.ListPaymentNewsRequest()
+        return await outcome(self._stub.ListPaymentNews(request, timeout=_NEWS_SECONDS), _news)
+
+    async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
+        """Say that the news of a payment was taken in, up to its version."""
+        request = payment_service_pb2.AcknowledgePaymentNewsRequest(
+            request_id=f"{payment.payment_id}:news:{payment.version}",
+            payment_id=payment.payment_id,
+            version=payment.version,
+        )
+        return await outcome(self._stub.AcknowledgePaymentNews(request, timeout=_NEWS_SECONDS), lambda _: None)
 
 
 def _ours(field: str) -> str:
@@ -69,8 +88,19 @@ def _ours(field: str) -> str:
     return "items" if field.startswith("amount") else field
 
 
-def _payment(answer: _Answer) -> Payment:
-    message = answer.payment
+def _answered(answer: _Answer) -> Payment:
+    return _payment(answer.payment)
+
+
+def _refunded(answer: payment_service_pb2.RefundPaymentResponse) -> Refunded:
+    return Refunded(_payment(answer.payment), failed=answer.refund.state == payment_pb2.REFUND_STATE_FAILED)
+
+
+def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Sequence[News]:
+    return [News(message.order_id, _payment(message)) for message in answer.payments]
+
+
+def _payment(message: payment_pb2.Payment) -> Payment:
     return Payment(
         payment_id=message.payment_id,
         provider_payment_id=message.provider_payment_id,
@@ -81,4 +111,5 @@ def _payment(answer: _Answer) -> Payment:
         client_secret=message.client_secret,
         decline_code=message.decline.decline_code or message.decline.code,
         decline_message=message.decline.message,
+        version=message.version,
     )

@@ -86,6 +86,8 @@ def moving_columns(order: Order) -> dict[str, object]:
         "payment_amount": payment and payment.amount.minor_units,
         "captured": payment and payment.captured.minor_units,
         "refunded": payment and payment.refunded.minor_units,
+        "payment_version": payment and payment.version,
+        "refund_number": order.refund_number,
         "client_secret": payment and payment.client_secret,
         "decline_code": payment and payment.decline_code,
         "decline_message": payment and payment.decline_message,
@@ -169,6 +171,7 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
         expires_at=None if columns["expires_at"] is None else from_ms(columns["expires_at"]),
         tax_document=columns["tax_document"],
         traceparent=columns["traceparent"],
+        refund_number=columns["refund_number"],
         fence=columns["version"],
     )
 
@@ -243,6 +246,7 @@ def _payment(columns: RowMapping, currency: str) -> Payment | None:
         client_secret=columns["client_secret"],
         decline_code=columns["decline_code"],
         decline_message=columns["decline_message"],
+        version=columns["payment_version"] or 0,
     )
 
 

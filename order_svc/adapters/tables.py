@@ -47,6 +47,10 @@ ORDERS = Table(
     Column("payment_amount", BigInteger),
     Column("captured", BigInteger),
     Column("refunded", BigInteger),
+    # Up to which of payment_svc's versions the payment is known; null where that was never told.
+    Column("payment_version", BigInteger),
+    # Which refund is to be made next, or was made last; each has an idempotency key of its own.
+    Column("refund_number", Integer, nullable=False, server_default="1"),
     Column("client_secret", String(255)),
     Column("decline_code", String(100)),
     Column("decline_message", Text),

@@ -8,8 +8,10 @@ from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Span, SpanContext, current
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
+from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
-from order_svc.domain.saga import Step, Transition
+from order_svc.domain.saga import Step
+from order_svc.domain.transition import Transition
 
 _COMPENSATIONS = frozenset({Step.CANCEL_PAYMENT, Step.REFUND})
 
@@ -96,10 +98,12 @@ class TelemetryTelling:
         """Count an order by the state it ended in."""
         self._metrics.orders.add(order.state.value)
 
-    def waiting(self, depth: int, oldest_seconds: float) -> None:
-        """Note how many tasks wait and for how long."""
-        self._metrics.outbox_depth.set(depth, "order_tasks")
-        self._metrics.outbox_age.set(oldest_seconds, "order_tasks")
+    def backlog(self, backlog: Backlog) -> None:
+        """Note what is not finished."""
+        self._metrics.outbox_depth.set(backlog.tasks, "order_tasks")
+        self._metrics.outbox_age.set(backlog.oldest_task_seconds, "order_tasks")
+        self._metrics.orders_in_review.set(backlog.in_review)
+        self._metrics.unsettled_age.set(backlog.oldest_order_seconds)
 
 
 def _trace_id() -> str:

@@ -14,7 +14,8 @@ from order_svc.app.changes import Changes
 from order_svc.app.ports import Charge, InDoubt, Moved, Orders, Payments, Taxes
 from order_svc.app.telling import Telling
 from order_svc.domain.order import Order
-from order_svc.domain.saga import Step, Transition, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.saga import Step, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.transition import Transition
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Driver:
         changes: Is told of every move.
         telling: Traces and measures.
         settled: Is called with an order that left tasks behind, right after the commit.
+        random: Returns numbers from 0 to 1, to spread retries.
         lease_seconds: How long a claim to an order lasts after each commit.
         action_seconds: How long a customer may take for 3-D Secure.
     """
@@ -43,6 +45,7 @@ class Driver:
         changes: Changes,
         telling: Telling,
         settled: Callable[[Order], None],
+        random: Callable[[], float],
         *,
         lease_seconds: float,
         action_seconds: float,
@@ -54,6 +57,7 @@ class Driver:
         self._changes = changes
         self._telling = telling
         self._settled = settled
+        self._random = random
         self._lease_seconds = lease_seconds
         self._action_seconds = action_seconds
 
@@ -81,7 +85,7 @@ class Driver:
                 return order
             order, leased_at = transition.order, moving_at
             self._tell(transition)
-            if transition.wake_at is not None:
+            if transition.rests:
                 break
         return order
 
@@ -112,7 +116,7 @@ class Driver:
             self._changes.publish(order)
         if transition.tasks:
             self._settled(order)
-        if not order.open:
+        if transition.ends:
             self._telling.ended(order)
 
     async def _newest(self, order: Order) -> Order:
@@ -123,28 +127,29 @@ class Driver:
 
     async def _take(self, step: Step, order: Order, leased_at: datetime) -> Transition:
         """Do one step and return what its outcome makes of the order."""
+        luck = self._random()
         with self._telling.step(step) as told:
             match step:
                 case Step.QUOTE_TAX:
                     quoted = await self._taxes.quote(order.draft)
                     told.outcome(quoted)
-                    return after_quote(order, quoted, self._clock.now())
+                    return after_quote(order, quoted, self._clock.now(), luck)
                 case Step.CHARGE:
                     charged = await self._payments.charge(self._charge(order, leased_at))
                     told.outcome(charged)
-                    return after_charge(order, charged, self._clock.now(), self._action_seconds)
+                    return after_charge(order, charged, self._clock.now(), self._action_seconds, luck)
                 case Step.READ_PAYMENT:
                     read = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
                     told.outcome(read)
-                    return after_charge(order, read, self._clock.now(), self._action_seconds)
+                    return after_charge(order, read, self._clock.now(), self._action_seconds, luck)
                 case Step.CANCEL_PAYMENT:
                     cancelled = await self._payments.cancel(_payment_id(order), f"{order.order_id}:cancel")
                     told.outcome(cancelled)
-                    return after_cancel(order, cancelled, self._clock.now())
+                    return after_cancel(order, cancelled, self._clock.now(), luck)
                 case Step.REFUND:
-                    refunded = await self._payments.refund(_payment_id(order), f"{order.order_id}:undo")
+                    refunded = await self._payments.refund(_payment_id(order), _refund_key(order))
                     told.outcome(refunded)
-                    return after_refund(order, refunded, self._clock.now())
+                    return after_refund(order, refunded, self._clock.now(), luck)
 
     def _charge(self, order: Order, leased_at: datetime) -> Charge:
         assert order.total is not None, "CHARGING is entered with the tax fixed"
@@ -152,6 +157,12 @@ class Driver:
         # process was paused.
         not_after = leased_at + timedelta(seconds=self._lease_seconds - 1.0)
         return Charge(f"{order.order_id}:charge", order.order_id, order.total, order.payment_method, not_after)
+
+
+def _refund_key(order: Order) -> str:
+    """Return the key of the order's present refund. Its number was committed before, so a repetition has it too."""
+    first = order.refund_number == 1
+    return f"{order.order_id}:undo" if first else f"{order.order_id}:undo:{order.refund_number}"
 
 
 def _payment_id(order: Order) -> str:

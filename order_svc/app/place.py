@@ -5,9 +5,10 @@ import asyncio
 from kernel.clock import Clock
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.ids import Ids
+from kernel.request import Request
 from order_svc.app.changes import Changes, Watch
 from order_svc.app.driver import Driver
-from order_svc.app.ports import InDoubt, Orders, Request
+from order_svc.app.ports import InDoubt, Orders
 from order_svc.app.telling import Telling
 from order_svc.app.work import Work
 from order_svc.domain.order import Draft, Failure, Order, Stage, State
@@ -111,7 +112,7 @@ class PlaceOrder:
                 pass  # Looking for the key tells. It finds nothing as well while the database is still at it.
             found = await self._orders.find(request)
             if found is not None:
-                return _same(*found, request)
+                return same_order(*found, request)
         raise Refusal(
             Reason.UNAVAILABLE,
             "Whether the order was stored cannot be told just now; repeat the request with the same key.",
@@ -134,8 +135,8 @@ class PlaceOrder:
             return order  # The order is stored; that the database is away just now does not change the answer.
 
 
-def _same(fingerprint: str, order: Order, request: Request) -> Order:
-    """Return the order that the key stands for.
+def same_order(fingerprint: str, order: Order, request: Request) -> Order:
+    """Return the order that an idempotency key stands for.
 
     Raises:
         Refusal: It stands for another request.
@@ -144,7 +145,7 @@ def _same(fingerprint: str, order: Order, request: Request) -> Order:
         raise Refusal(
             Reason.REQUEST_ID_REUSED,
             "This request_id (Idempotency-Key) was used for another order; nothing was changed. "
-            "Use a new key for a new order.",
+            "Use a new key for a new request.",
             metadata={"orderId": order.order_id},
         )
     return order

@@ -1,15 +1,19 @@
 """The outside world in the order service's own nouns. Adapters implement these; tests do so with fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from kernel.errors import Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
+from kernel.request import Request
 from order_svc.domain.order import Draft, Event, Order, Payment, State, Task, Tax
-from order_svc.domain.saga import Transition
+from order_svc.domain.retry import Standing
+from order_svc.domain.saga import Refunded
+from order_svc.domain.transition import Transition
 
 
 class Taxes(Protocol):
@@ -43,6 +47,19 @@ class Charge:
     not_after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """A payment that changed unasked.
+
+    Attributes:
+        order_id: Whose it is.
+        payment: The payment as it is now.
+    """
+
+    order_id: str
+    payment: Payment
+
+
 class Payments(Protocol):
     """payment_svc."""
 
@@ -58,8 +75,16 @@ class Payments(Protocol):
         """Give the payment up if its money has not moved."""
         ...
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
-        """Give all of it back."""
+    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        """Give back all that is left of it, once per request id."""
+        ...
+
+    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
+        """List payments that changed without their order's asking, the longest unheard first: a page of them."""
+        ...
+
+    async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
+        """Say that the news of a payment was taken in, up to its version."""
         ...
 
 
@@ -69,21 +94,6 @@ class Mails(Protocol):
     async def confirm(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
         """Have the confirmation sent and return the notification's id."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The idempotency key of a command and what was asked under it.
-
-    Attributes:
-        caller: Who asks.
-        request_id: The key.
-        fingerprint: SHA-256 of the request.
-    """
-
-    caller: str
-    request_id: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,43 @@ class OrderFilter:
     needs_review: bool = False
 
 
+class Command(StrEnum):
+    """What keeps an idempotency key, by the name of its RPC."""
+
+    PLACE = "PlaceOrder"
+    RETRY = "RetryOrder"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Whether there is anything to take up.
+
+    Attributes:
+        orders: The time of at least one order has come.
+        tasks: The time of at least one task has come.
+    """
+
+    orders: bool
+    tasks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is not finished.
+
+    Attributes:
+        tasks: How many tasks wait.
+        oldest_task_seconds: The age of the oldest of them; 0 when none waits.
+        in_review: How many orders a person has to look at.
+        oldest_order_seconds: The age of the oldest order that is neither paid nor given up; 0 when there is none.
+    """
+
+    tasks: int
+    oldest_task_seconds: float
+    in_review: int
+    oldest_order_seconds: float
+
+
 class Moved(Exception):
     """Somebody else moved the order first. Nothing was written; read it again."""
 
@@ -116,8 +163,8 @@ class Orders(Protocol):
         """Store a new order, leased to this replica; False when the request's key was used before."""
         ...
 
-    async def find(self, request: Request) -> tuple[str, Order] | None:
-        """Return the fingerprint and the order of an earlier use of the key."""
+    async def find(self, request: Request, command: Command = Command.PLACE) -> tuple[str, Order] | None:
+        """Return the fingerprint and the order of an earlier use of the key for the command."""
         ...
 
     async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
@@ -128,8 +175,23 @@ class Orders(Protocol):
         """
         ...
 
+    async def take_up(self, transition: Transition, event: Event, tasks: Sequence[Task], request: Request) -> bool:
+        """Commit a retry: the order moved, its tasks as they are then, and the key of the retry.
+
+        Returns:
+            False when the request's key was used before; nothing was written.
+
+        Raises:
+            Moved: The order is not at the fence before, or a task not at the version before.
+        """
+        ...
+
     async def get(self, order_id: str) -> Order | None:
         """Return the order."""
+        ...
+
+    async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
+        """Return the orders of these ids that there are, each with who is at it."""
         ...
 
     async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:
@@ -138,6 +200,10 @@ class Orders(Protocol):
 
     async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
         """Return the events, oldest first, the tasks, and when the order is looked at next."""
+        ...
+
+    async def due(self) -> Due:
+        """Say what there is to take up: the one cheap read of an idle service."""
         ...
 
     async def claim_orders(self, limit: int, lease_seconds: float) -> Sequence[Order]:
@@ -152,12 +218,20 @@ class Orders(Protocol):
         """Store what became of a task; nothing happens when another replica has taken it over."""
         ...
 
+    async def refuse_task(self, task: Task, event: Event) -> None:
+        """Store that a task was refused for good, and mark its order for a person to look at, in one commit.
+
+        Nothing happens when another replica has taken the task over. The event is stored with the version that the
+        order then has.
+        """
+        ...
+
     async def release_own(self) -> None:
         """Give up the leases that an earlier life of this replica still holds, so that they are claimed at once."""
         ...
 
-    async def waiting(self) -> tuple[int, float]:
-        """Return how many tasks wait and the age of the oldest in seconds."""
+    async def backlog(self) -> Backlog:
+        """Return what is not finished."""
         ...
 
 

@@ -30,6 +30,13 @@ class Story:
     wake_at: datetime | None
 
 
+def order_not_found(order_id: str) -> Refusal:
+    """Return the refusal for an order that does not exist."""
+    return Refusal(
+        Reason.ORDER_NOT_FOUND, f"There is no order {order_id}; check the id.", metadata={"orderId": order_id}
+    )
+
+
 class ReadOrders:
     """The use cases that change nothing.
 
@@ -50,9 +57,7 @@ class ReadOrders:
         """
         order = await self._orders.get(order_id)
         if order is None:
-            raise Refusal(
-                Reason.ORDER_NOT_FOUND, f"There is no order {order_id}; check the id.", metadata={"orderId": order_id}
-            )
+            raise order_not_found(order_id)
         return order
 
     async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:

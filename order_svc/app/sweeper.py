@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from datetime import datetime
 
+from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from order_svc.app.driver import Driver
@@ -18,6 +19,9 @@ _logger = logging.getLogger(__name__)
 
 # How often it looks without being told to.
 _INTERVAL_SECONDS = 1.0
+
+# How often it says what is not finished: collectors read gauges every ten seconds at the most.
+_TELL_SECONDS = 10.0
 
 # How many orders it takes up at a time: enough to drain a backlog fast, few enough to share it with other replicas.
 _BATCH = 50
@@ -35,6 +39,7 @@ class Sweeper:
         driver: Sees orders through.
         outbox: Does tasks.
         work: Runs them side by side.
+        bell: Is rung when something was made due.
         clock: The time.
         telling: Traces and measures.
         lease_seconds: How long a claim lasts.
@@ -46,6 +51,7 @@ class Sweeper:
         driver: Driver,
         outbox: Outbox,
         work: Work,
+        bell: Bell,
         clock: Clock,
         telling: Telling,
         *,
@@ -55,9 +61,11 @@ class Sweeper:
         self._driver = driver
         self._outbox = outbox
         self._work = work
+        self._bell = bell
         self._clock = clock
         self._telling = telling
         self._lease_seconds = lease_seconds
+        self._tell_at = 0.0
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -65,6 +73,7 @@ class Sweeper:
         away = False
         while True:
             more = False
+            self._bell.hush()
             try:
                 more = await self.sweep()
                 away = False
@@ -75,7 +84,7 @@ class Sweeper:
             except Exception:
                 _logger.exception("sweep.defect")
             if not more:
-                await self._clock.sleep(_INTERVAL_SECONDS)
+                await self._bell.wait(_INTERVAL_SECONDS)
 
     async def sweep(self) -> bool:
         """Take up what there is room for, and say whether there may be more to take up at once."""
@@ -83,14 +92,20 @@ class Sweeper:
         if room <= 0:
             return False
         now = self._clock.now()
-        orders = await self._orders.claim_orders(room, self._lease_seconds)
+        due = await self._orders.due()
+        orders = await self._orders.claim_orders(room, self._lease_seconds) if due.orders else ()
         for order in orders:
             self._begin(self._resume(order, now), f"resume {order.order_id}")
-        tasks = await self._orders.claim_tasks(room, self._lease_seconds)
+        tasks = await self._orders.claim_tasks(room, self._lease_seconds) if due.tasks else ()
         for task, order in tasks:
             self._begin(self._outbox.do(task, order), f"task {task.kind}")
-        self._telling.waiting(*await self._orders.waiting())
+        await self._tell()
         return len(orders) == room or len(tasks) == room
+
+    async def _tell(self) -> None:
+        if self._clock.monotonic() >= self._tell_at:
+            self._telling.backlog(await self._orders.backlog())
+            self._tell_at = self._clock.monotonic() + _TELL_SECONDS
 
     def _begin(self, work: Coroutine[object, object, None], name: str) -> None:
         task = self._work.start(work, name)

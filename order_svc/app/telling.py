@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from kernel.outcome import Done, NotDone, Unknown
+from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
-from order_svc.domain.saga import Step, Transition
+from order_svc.domain.saga import Step
+from order_svc.domain.transition import Transition
 
 
 class Told(Protocol):
@@ -50,6 +52,6 @@ class Telling(Protocol):
         """Count an order that has reached a state in which it no longer changes by itself."""
         ...
 
-    def waiting(self, depth: int, oldest_seconds: float) -> None:
-        """Note how many tasks wait and for how long."""
+    def backlog(self, backlog: Backlog) -> None:
+        """Note what is not finished."""
         ...

@@ -153,6 +153,8 @@ class Payment:
         client_secret: For the customer's browser while action is required; else empty.
         decline_code: The issuer's reason when declined; else empty.
         decline_message: A sentence for the customer when declined; else empty.
+        version: Up to which of payment_svc's versions the order knows it; 0 when that was never told. Not compared: a
+            new version with all the rest as it was is nothing that anybody has to know.
     """
 
     payment_id: str
@@ -164,6 +166,12 @@ class Payment:
     client_secret: str = ""
     decline_code: str = ""
     decline_message: str = ""
+    version: int = field(default=0, compare=False)
+
+    @property
+    def kept(self) -> Money:
+        """Return what of the customer's money was taken and not given back."""
+        return self.captured - self.refunded
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +264,8 @@ class Order:
         expires_at: Until when the customer may act; None unless waiting for the customer.
         tax_document: The code of the committed tax document; empty until then.
         traceparent: The trace in which it was placed; later work links to it. May be empty.
+        refund_number: Which refund of the payment is to be made next, or was made last, counted from 1. Each has an
+            idempotency key of its own.
         fence: 1 at first, +1 with each write, also of what nobody has to know: a claim, a poll that found nothing new.
             Who holds the order with an older one has lost it.
     """
@@ -278,6 +288,7 @@ class Order:
     expires_at: datetime | None = None
     tax_document: str = ""
     traceparent: str = ""
+    refund_number: int = 1
     fence: int = 1
 
     @property

@@ -12,6 +12,17 @@ from typing import assert_never
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, State, TaskKind, Tax
+from order_svc.domain.transition import (
+    Transition,
+    failed,
+    moved,
+    parked,
+    payment_facts,
+    quietly,
+    refund_failed,
+    retried,
+    undone,
+)
 
 
 class Step(StrEnum):
@@ -24,39 +35,13 @@ class Step(StrEnum):
     REFUND = "refund"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A move of the order, to be committed as one.
-
-    Attributes:
-        order: The order afterwards, its fence one higher; its version as well, unless nobody has to know.
-        kind: The journal's word for it; empty when nobody has to know.
-        facts: What the journal keeps; never personal data.
-        tasks: Work that follows, stored in the same commit.
-        wake_at: When the saga goes on; None when it goes on at once or never.
-    """
-
-    order: Order
-    kind: str
-    facts: dict[str, str]
-    tasks: tuple[TaskKind, ...] = ()
-    wake_at: datetime | None = None
-
-
-# The first retry is soon enough that a caller who still waits sees it; the cap is low enough that an order goes on
-# within half a minute of a provider's return.
-_FIRST_RETRY_SECONDS = 0.2
-_LONGEST_RETRY_SECONDS = 30.0
-
 # How often a payment that waits for its customer is looked at: webhooks may be lost, and the customer looks at a
 # spinner.
 _FIRST_POLL_SECONDS = 1.0
 _LONGEST_POLL_SECONDS = 30.0
 
 
-# What payment_svc and tax_svc refuse for good, because of what was asked. Any other refusal is about the call (too
-# late, not allowed, too busy, a key used twice): it says nothing about an earlier try, and is no reason to fail an
-# order.
+# What payment_svc and tax_svc refuse because of what the customer asked for: before any money moved it fails the order.
 _FINAL_REASONS = frozenset(
     {
         Reason.VALIDATION_FAILED,
@@ -68,11 +53,37 @@ _FINAL_REASONS = frozenset(
     }
 )
 
+# What is about one call: too late, too busy, not allowed before somebody mends the set-up. It says nothing about an
+# earlier try, and the same call may succeed later. What is neither this nor final should not be: a person has to look.
+_PASSING_REASONS = frozenset(
+    {
+        Reason.VERSION_MISMATCH,
+        Reason.UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.OVERLOADED,
+        Reason.INTERNAL,
+        Reason.NOT_IMPLEMENTED,
+        Reason.UNAUTHENTICATED,
+        Reason.PERMISSION_DENIED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What came of asking for a refund.
+
+    Attributes:
+        payment: The payment afterwards.
+        failed: The provider or the bank will not carry out this refund; its money is still here.
+    """
+
+    payment: Payment
+    failed: bool
+
 
 def next_step(order: Order) -> Step | None:
-    """Return what has to be done next, or None when the saga is over or a person has to look at the order."""
-    if order.needs_review:
-        return None
+    """Return what has to be done next, or None when the saga is over."""
     match order.stage:
         case Stage.QUOTING:
             return Step.QUOTE_TAX
@@ -88,27 +99,36 @@ def next_step(order: Order) -> Step | None:
             assert_never(order.stage)
 
 
-def after_quote(order: Order, outcome: Done[Tax] | NotDone[Refusal] | Unknown, now: datetime) -> Transition:
-    """Fix tax and total; a basis that tax_svc refuses fails the order before any money could move."""
+def after_quote(
+    order: Order, outcome: Done[Tax] | NotDone[Refusal] | Unknown, now: datetime, luck: float
+) -> Transition:
+    """Fix tax and total; a basis that tax_svc refuses fails the order before any money could move.
+
+    Args:
+        order: QUOTING.
+        outcome: The tax.
+        now: The time.
+        luck: 0 to 1, to spread retries.
+    """
     match outcome:
         case Done(tax) if tax.amount.currency_code != order.draft.currency_code or tax.amount.minor_units < 0:
-            return _retry(order, now, Unknown(f"{tax.amount} cannot be the tax"), Step.QUOTE_TAX)
+            return parked(order, now, Reason.PROVIDER_CONTRADICTS, Step.QUOTE_TAX, tax=str(tax.amount))
         case Done(tax):
             return Transition(
-                _moved(order, now, stage=Stage.CHARGING, tax=tax),
+                moved(order, now, stage=Stage.CHARGING, tax=tax),
                 "tax.quoted",
                 {"source": tax.source.value, "tax": str(tax.amount)},
             )
         case NotDone(refusal) if refusal.reason in _FINAL_REASONS:
-            return _failed(order, now, failure_of(refusal))
+            return failed(order, now, failure_of(refusal))
         case NotDone(refusal):
-            return _retry(order, now, _about_the_call(refusal), Step.QUOTE_TAX)
+            return _hindered(order, now, refusal, Step.QUOTE_TAX, luck)
         case Unknown():
-            return _retry(order, now, outcome, Step.QUOTE_TAX)
+            return retried(order, now, outcome, Step.QUOTE_TAX, luck)
 
 
 def after_charge(
-    order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime, action_seconds: float
+    order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime, action_seconds: float, luck: float
 ) -> Transition:
     """Take in what payment_svc says of the charge: now, or after the customer has acted.
 
@@ -117,80 +137,76 @@ def after_charge(
         outcome: The payment as it stands.
         now: The time.
         action_seconds: How long the customer may take.
+        luck: 0 to 1, to spread retries.
     """
     step = Step.READ_PAYMENT if order.stage is Stage.AWAITING_CUSTOMER else Step.CHARGE
     match outcome:
+        case Done(payment) if payment.state is PaymentState.PENDING:
+            return _retried_with(order, payment, now, "the payment is still under way", step, luck)
         case Done(payment):
             return _with_payment(order, payment, now, action_seconds, step)
         case NotDone(refusal) if refusal.reason not in _FINAL_REASONS:
-            return _retry(order, now, _about_the_call(refusal), step)
+            return _hindered(order, now, refusal, step, luck)
         case NotDone(refusal) if order.payment is not None:
             # An earlier answer told of a payment. It must not stay behind alive when the order fails.
-            return _undone(order, order.payment, now, failure_of(refusal), f"{step}.refused", {})
+            return undone(order, order.payment, now, failure_of(refusal), f"{step}.refused", {})
         case NotDone(refusal):
-            return _failed(order, now, failure_of(refusal))
+            return failed(order, now, failure_of(refusal))
         case Unknown():
-            return _retry(order, now, outcome, step)
+            return retried(order, now, outcome, step, luck)
 
 
-def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds: float, step: Step) -> Transition:
-    """Take in the payment as it stands."""
-    match payment.state:
-        case PaymentState.SUCCEEDED if payment.captured == order.total and not payment.refunded.minor_units:
-            paid = _moved(order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None)
-            tasks = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
-            return Transition(paid, "payment.charged", _payment_facts(payment), tasks)
-        case PaymentState.SUCCEEDED | PaymentState.AUTHORIZED:
-            # Money moved, and not as this order says: it goes back. Written down before it is done.
-            wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
-            facts = {"captured": str(payment.captured), "total": str(order.total)}
-            return _undone(order, payment, now, wrong, "payment.mismatched", facts)
-        case PaymentState.DECLINED:
-            message = payment.decline_message or "The card was declined."
-            declined = Failure(Reason.PAYMENT_DECLINED, message, payment.decline_code)
-            if step is Step.READ_PAYMENT:
-                # The customer's browser could still pay with another card: the payment is given up before the order is.
-                return _undone(order, payment, now, declined, "payment.declined", {})
-            return _failed(replace(order, payment=payment), now, declined)
-        case PaymentState.CANCELLED:
-            given_up = Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
-            return _failed(replace(order, payment=payment), now, given_up)
-        case PaymentState.ACTION_REQUIRED:
-            return _await_customer(order, payment, now, action_seconds)
-        case PaymentState.PENDING:
-            return _retry(order, now, Unknown("the payment is still under way"), step, payment)
-        case _:
-            assert_never(payment.state)
+def after_cancel(
+    order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime, luck: float
+) -> Transition:
+    """End an order whose payment was given up, or find that its money had moved after all and go on to refund it.
 
-
-def after_cancel(order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime) -> Transition:
-    """End an order whose payment was given up, or find that its money had moved after all and go on to refund it."""
+    Args:
+        order: UNDOING.
+        outcome: The payment as it stands.
+        now: The time.
+        luck: 0 to 1, to spread retries.
+    """
     match outcome:
         case Done(payment) if _money_taken(payment):
-            late = _moved(order, now, payment=payment)
-            return Transition(late, "payment.late", {**_payment_facts(payment), "captured": str(payment.captured)})
+            late = moved(order, now, payment=payment)
+            return Transition(late, "payment.late", {**payment_facts(payment), "captured": str(payment.captured)})
         case Done(payment) if payment.state in {PaymentState.CANCELLED, PaymentState.SUCCEEDED}:
             # Succeeded with nothing left of it: somebody gave the money back already.
-            return _failed(replace(order, payment=payment), now, _known_failure(order))
+            return _given_up(order, payment, now)
         case Done(payment):
-            return _retry(order, now, Unknown("not cancelled yet"), Step.CANCEL_PAYMENT, payment)
+            return _retried_with(order, payment, now, "not cancelled yet", Step.CANCEL_PAYMENT, luck)
         case NotDone(refusal):
-            return _parked(order, now, refusal, Step.CANCEL_PAYMENT)
+            return _hindered(order, now, refusal, Step.CANCEL_PAYMENT, luck)
         case Unknown():
-            return _retry(order, now, outcome, Step.CANCEL_PAYMENT)
+            return retried(order, now, outcome, Step.CANCEL_PAYMENT, luck)
 
 
-def after_refund(order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime) -> Transition:
-    """End an order whose money went back; a refund that is refused for good is a person's to look at."""
+def after_refund(
+    order: Order, outcome: Done[Refunded] | NotDone[Refusal] | Unknown, now: datetime, luck: float
+) -> Transition:
+    """End an order whose money went back; what did not go back is sent again, or is a person's to look at.
+
+    Args:
+        order: UNDOING.
+        outcome: The refund of the order's present number, and the payment.
+        now: The time.
+        luck: 0 to 1, to spread retries.
+    """
     match outcome:
-        case Done(payment) if not _money_taken(payment):
-            return _failed(replace(order, payment=payment), now, _known_failure(order))
-        case Done(payment):
-            return _retry(order, now, Unknown("not refunded yet"), Step.REFUND, payment)
+        case Done(refunded) if not _money_taken(refunded.payment):
+            return _given_up(order, refunded.payment, now)
+        case Done(refunded) if refunded.failed:
+            return refund_failed(order, refunded.payment, now)
+        case Done(refunded):
+            # This refund is made, and was not all of it: another one before it has failed meanwhile. The rest is a new
+            # refund, because this one's key will always answer with this one.
+            rest = replace(order, refund_number=order.refund_number + 1)
+            return _retried_with(rest, refunded.payment, now, "not all refunded", Step.REFUND, luck)
         case NotDone(refusal):
-            return _parked(order, now, refusal, Step.REFUND)
+            return _hindered(order, now, refusal, Step.REFUND, luck)
         case Unknown():
-            return _retry(order, now, outcome, Step.REFUND)
+            return retried(order, now, outcome, Step.REFUND, luck)
 
 
 def failure_of(refusal: Refusal) -> Failure:
@@ -199,35 +215,45 @@ def failure_of(refusal: Refusal) -> Failure:
     return Failure(refusal.reason, refusal.message, refusal.metadata.get("declineCode", ""), named)
 
 
-def retry_seconds(tries: int) -> float:
-    """Return the wait before the next try, in seconds: doubling from 0.2 to 30."""
-    return min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(tries, 10))
+def passes(refusal: Refusal) -> bool:
+    """Say whether a refusal is about the call alone, so that the same call may succeed later."""
+    return refusal.reason in _PASSING_REASONS
 
 
-def _money_taken(payment: Payment | None) -> bool:
-    return payment is not None and payment.captured.minor_units > payment.refunded.minor_units
-
-
-def _known_failure(order: Order) -> Failure:
-    return order.failure or Failure(Reason.PROVIDER_REFUSED, "The order could not be completed; nothing stays charged.")
-
-
-def _about_the_call(refusal: Refusal) -> Unknown:
-    return Unknown(f"refused: {refusal.reason.value}", refusal.retry_after)
-
-
-def _payment_facts(payment: Payment) -> dict[str, str]:
-    return {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
+def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds: float, step: Step) -> Transition:
+    """Take in a payment that is not under way any more, or that waits for the customer."""
+    match payment.state:
+        case PaymentState.SUCCEEDED if payment.captured == order.total and not payment.refunded.minor_units:
+            paid = moved(order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None)
+            tasks = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
+            return Transition(paid, "payment.charged", payment_facts(payment), tasks, ends=True)
+        case PaymentState.SUCCEEDED | PaymentState.AUTHORIZED:
+            # Money moved, and not as this order says: it goes back. Written down before it is done.
+            wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
+            facts = {"captured": str(payment.captured), "total": str(order.total)}
+            return undone(order, payment, now, wrong, "payment.mismatched", facts)
+        case PaymentState.DECLINED:
+            message = payment.decline_message or "The card was declined."
+            declined = Failure(Reason.PAYMENT_DECLINED, message, payment.decline_code)
+            if step is Step.READ_PAYMENT:
+                # The customer's browser could still pay with another card: the payment is given up before the order is.
+                return undone(order, payment, now, declined, "payment.declined", {})
+            return failed(replace(order, payment=payment), now, declined)
+        case PaymentState.CANCELLED:
+            given_up = Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
+            return failed(replace(order, payment=payment), now, given_up)
+        case _:
+            return _await_customer(order, payment, now, action_seconds)
 
 
 def _await_customer(order: Order, payment: Payment, now: datetime, action_seconds: float) -> Transition:
     expires_at = order.expires_at or now + timedelta(seconds=action_seconds)
     if now >= expires_at:
         late = Failure(Reason.PAYMENT_DECLINED, "The payment was not confirmed in time.", "authentication_expired")
-        return _undone(order, payment, now, late, "payment.expired", {})
+        return undone(order, payment, now, late, "payment.expired", {})
     polled = order.stage is Stage.AWAITING_CUSTOMER
     tries = order.tries + 1 if polled else 0
-    waiting = _moved(
+    waiting = moved(
         order,
         now,
         told=not polled or payment != order.payment,
@@ -240,52 +266,32 @@ def _await_customer(order: Order, payment: Payment, now: datetime, action_second
     poll = min(_LONGEST_POLL_SECONDS, _FIRST_POLL_SECONDS * 2.0 ** min(tries, 10))
     kind = "payment.polled" if polled else "payment.action_required"
     wake_at = min(now + timedelta(seconds=poll), expires_at)
-    return _transition(order, waiting, kind, _payment_facts(payment), wake_at)
+    return quietly(order, waiting, kind, payment_facts(payment), wake_at)
 
 
-def _undone(
-    order: Order, payment: Payment, now: datetime, failure: Failure, kind: str, facts: dict[str, str]
-) -> Transition:
-    """Write down that the order fails, before what its payment left behind is taken back."""
-    undoing = _moved(
-        order, now, stage=Stage.UNDOING, state=State.PENDING, payment=payment, failure=failure, expires_at=None
-    )
-    return Transition(undoing, kind, {**_payment_facts(payment), "reason": failure.reason.value, **facts})
+def _given_up(order: Order, payment: Payment, now: datetime) -> Transition:
+    """End an order of whose payment nothing is left; one that had ended before stays what it was."""
+    if order.state in {State.FAILED, State.CANCELLED}:
+        over = moved(order, now, stage=Stage.SETTLED, payment=payment)
+        return Transition(over, "payment.undone", {**payment_facts(payment), "refunded": str(payment.refunded)})
+    return failed(replace(order, payment=payment), now, _known_failure(order))
 
 
-def _failed(order: Order, now: datetime, failure: Failure) -> Transition:
-    moved = _moved(order, now, stage=Stage.SETTLED, state=State.FAILED, failure=failure, expires_at=None)
-    facts = {"reason": failure.reason.value}
-    if failure.decline_code:
-        facts["decline_code"] = failure.decline_code
-    return Transition(moved, "order.failed", facts)
+def _hindered(order: Order, now: datetime, refusal: Refusal, step: Step, luck: float) -> Transition:
+    """Try again what was refused for a reason that passes; leave everything else to a person."""
+    if passes(refusal):
+        about_the_call = Unknown(f"refused: {refusal.reason.value}", refusal.retry_after)
+        return retried(order, now, about_the_call, step, luck)
+    return parked(order, now, refusal.reason, step)
 
 
-def _retry(order: Order, now: datetime, outcome: Unknown, step: Step, payment: Payment | None = None) -> Transition:
-    """Try again later. The 1st, 2nd, 4th, 8th … try is told: an outage of a day must not fill the journal."""
-    seconds = max(retry_seconds(order.tries), outcome.retry_after or 0.0)
-    tries = order.tries + 1
-    payment = payment or order.payment
-    told = not tries & order.tries or payment != order.payment
-    later = _moved(order, now, told=told, tries=tries, payment=payment)
-    facts = {"cause": outcome.cause, "tries": str(tries)}
-    return _transition(order, later, f"{step}.retried", facts, now + timedelta(seconds=seconds))
+def _retried_with(order: Order, payment: Payment, now: datetime, cause: str, step: Step, luck: float) -> Transition:
+    return retried(order, now, Unknown(cause), step, luck, payment=payment)
 
 
-def _parked(order: Order, now: datetime, refusal: Refusal, step: Step) -> Transition:
-    return Transition(_moved(order, now, needs_review=True), f"{step}.refused", {"reason": refusal.reason.value})
+def _money_taken(payment: Payment | None) -> bool:
+    return payment is not None and payment.captured.minor_units > payment.refunded.minor_units
 
 
-def _transition(before: Order, after: Order, kind: str, facts: dict[str, str], wake_at: datetime) -> Transition:
-    """Return a move to be continued later, without a word for the journal when nobody has to know."""
-    told = after.version > before.version
-    return Transition(after, kind if told else "", facts if told else {}, wake_at=wake_at)
-
-
-def _moved(order: Order, now: datetime, *, told: bool = True, **changes: object) -> Order:
-    """Return the order one write on; a new stage starts counting its tries anew."""
-    tries = 0 if changes.get("stage", order.stage) is not order.stage else order.tries
-    merged: dict[str, object] = {"tries": tries, **changes, "fence": order.fence + 1}
-    if told:
-        merged.update(version=order.version + 1, updated_at=now)
-    return replace(order, **merged)  # type: ignore[arg-type]  # the callers above name fields of Order
+def _known_failure(order: Order) -> Failure:
+    return order.failure or Failure(Reason.PROVIDER_REFUSED, "The order could not be completed; nothing stays charged.")

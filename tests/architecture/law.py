@@ -22,6 +22,7 @@ MEET_THE_MACHINE = {
     "chassis/telemetry/setup.py": "hands nanoseconds and chance to the tracer",
     "chassis/storage/committer.py": "takes chance as an argument, the machine's by default",
     "notify_svc/__main__.py": "hands chance to the use cases",
+    "order_svc/__main__.py": "hands chance to the use cases",
     "sandbox/app.py": "takes chance as an argument, the machine's by default",
 }
 

@@ -22,6 +22,7 @@ from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tax_grpc import GrpcTaxes
 from order_svc.app.ports import Charge, Mails, Payments, Taxes
 from order_svc.domain.order import Order, Payment, PaymentState, Stage, State, Tax, TaxSource
+from order_svc.domain.saga import Refunded
 from tests.fakes.order_peers import Peers, running_peers
 from tests.fakes.order_ports import (
     DECLINED,
@@ -206,8 +207,41 @@ async def test_a_refund_gives_everything_back_once(ports: Ports) -> None:
     first = await ports.payments.refund(payment.payment_id, "k")
     second = await ports.payments.refund(payment.payment_id, "k")
 
-    assert first == second == Done(replace(payment, refunded=euros(7075)))
+    assert first == second == Done(Refunded(replace(payment, refunded=euros(7075)), failed=False))
     assert len(ports.world.payments.refunds) == 1
+
+
+async def test_two_refunds_under_two_keys_are_two(ports: Ports) -> None:
+    payment = await charged(ports)
+    await ports.payments.refund(payment.payment_id, "k-1")
+    ports.world.payments.bank_returns(ORDER_ID)
+
+    again = await ports.payments.refund(payment.payment_id, "k-1")
+    anew = await ports.payments.refund(payment.payment_id, "k-2")
+
+    assert again == Done(Refunded(payment, failed=True))
+    assert anew == Done(Refunded(replace(payment, refunded=euros(7075)), failed=False))
+    assert len(ports.world.payments.refunds) == 2
+
+
+async def test_news_is_listed_until_the_version_that_was_seen_is_acknowledged(ports: Ports) -> None:
+    await charged(ports, NEEDS_ACTION)
+    assert await ports.payments.news() == Done([])
+    ports.world.payments.customer_pays(ORDER_ID)
+
+    heard = await ports.payments.news()
+    assert isinstance(heard, Done)
+    (news,) = heard.value
+    assert (news.order_id, news.payment) == (ORDER_ID, a_payment(euros(7075)))
+    assert news.payment.version == ports.world.payments.payments[ORDER_ID].version == 2
+    ports.world.payments.refunded_by_hand(ORDER_ID, euros(1))
+    assert await ports.payments.acknowledge(news.payment) == Done(None)
+
+    heard = await ports.payments.news()
+    assert isinstance(heard, Done)
+    assert [each.payment.version for each in heard.value] == [3]
+    assert await ports.payments.acknowledge(heard.value[0].payment) == Done(None)
+    assert await ports.payments.news() == Done([])
 
 
 async def test_nothing_is_refunded_that_was_not_taken(ports: Ports) -> None:

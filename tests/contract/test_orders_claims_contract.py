@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from order_svc.app.ports import Moved, Orders
+from order_svc.app.ports import Backlog, Moved, Orders
 from order_svc.domain.order import (
     Stage,
     State,
@@ -62,7 +62,7 @@ async def test_an_order_that_waits_is_claimed_when_its_time_has_come(orders: Ord
     assert [order.order_id for order in claimed] == [early.order_id]
 
 
-@pytest.mark.parametrize("changes", [{"stage": Stage.SETTLED}, {"stage": Stage.UNDOING, "needs_review": True}])
+@pytest.mark.parametrize("changes", [{"stage": Stage.SETTLED}, {"stage": Stage.UNDOING, "parked": True}])
 async def test_an_order_with_nothing_to_be_done_is_never_claimed(orders: Orders, changes: dict[str, object]) -> None:
     order = await store(orders, fresh())
     await move(orders, moved(order, **changes), OVER)  # type: ignore[arg-type]
@@ -192,14 +192,14 @@ async def test_nobody_else_loses_an_order_to_a_new_life(replicas: Replicas, name
 
 
 async def test_tasks_that_wait_are_counted_with_the_age_of_the_oldest(orders: Orders) -> None:
-    assert await orders.waiting() == (0, 0.0)
+    assert await orders.backlog() == Backlog(0, 0.0, 0, 0.0)
     order = await store(orders, fresh(Stage.CHARGING))
     long_ago = CLOCK.now() - timedelta(minutes=10)
     tasks = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
     order = await move(orders, moved(order, Stage.SETTLED, state=State.PAID, tasks=tasks, updated_at=long_ago))
     await orders.finish_task(Task(order.order_id, TaskKind.COMMIT_TAX, 2, 1, None, done=True), None)
 
-    count, age = await orders.waiting()
+    backlog = await orders.backlog()
 
-    assert count == 1
-    assert age >= 0.0
+    assert backlog.tasks == 1
+    assert backlog.oldest_task_seconds >= 0.0

@@ -7,7 +7,7 @@ from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from order_svc.app.ports import Orders
 from order_svc.domain.order import Order, Stage, State, TaskKind
-from order_svc.domain.saga import Transition
+from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import a_request, an_event, an_order
 
 CLOCK = SystemClock()
@@ -33,8 +33,9 @@ def moved(order: Order, stage: Stage = Stage.CHARGING, **changes: object) -> Tra
     """Return a move of the order that is told."""
     tasks = changes.pop("tasks", ())
     wake_at = changes.pop("wake_at", None)
+    parked = changes.pop("parked", False)
     after = replace(order, stage=stage, version=order.version + 1, fence=order.fence + 1, **changes)  # type: ignore[arg-type]
-    return Transition(after, "some.move", {}, tasks, wake_at)  # type: ignore[arg-type]
+    return Transition(after, "some.move", {}, tasks, wake_at, parked)  # type: ignore[arg-type]
 
 
 async def move(orders: Orders, transition: Transition, lease_seconds: float = MINUTE) -> Order:

@@ -28,7 +28,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Charge
 from order_svc.domain.order import Draft, Item, Payment, State, Tax, TaxSource
 from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
-from tests.fakes.order_samples import a_draft, a_tax, an_order
+from tests.fakes.order_samples import a_draft, a_payment, a_tax, an_order
 
 Context = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
@@ -188,8 +188,27 @@ class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
     ) -> payment_service_pb2.RefundPaymentResponse:
         self._peers.note(request, context)
         assert not request.HasField("amount"), "no amount means all of it"
-        payment = await _value(context, await self._peers.payments.refund(request.payment_id, request.request_id))
-        return payment_service_pb2.RefundPaymentResponse(payment=_payment(payment))
+        refunded = await _value(context, await self._peers.payments.refund(request.payment_id, request.request_id))
+        state = payment_pb2.REFUND_STATE_FAILED if refunded.failed else payment_pb2.REFUND_STATE_SUCCEEDED
+        return payment_service_pb2.RefundPaymentResponse(
+            refund=payment_pb2.Refund(state=state), payment=_payment(refunded.payment)
+        )
+
+    async def ListPaymentNews(
+        self, request: payment_service_pb2.ListPaymentNewsRequest, context: Context
+    ) -> payment_service_pb2.ListPaymentNewsResponse:
+        news = await _value(context, await self._peers.payments.news())
+        payments = [_payment(each.payment, each.order_id) for each in news]
+        return payment_service_pb2.ListPaymentNewsResponse(payments=payments)
+
+    async def AcknowledgePaymentNews(
+        self, request: payment_service_pb2.AcknowledgePaymentNewsRequest, context: Context
+    ) -> payment_service_pb2.AcknowledgePaymentNewsResponse:
+        self._peers.note(request, context)
+        assert request.request_id == f"{request.payment_id}:news:{request.version}"
+        known = a_payment(Money.zero("EUR"), payment_id=request.payment_id, version=request.version)
+        await _value(context, await self._peers.payments.acknowledge(known))
+        return payment_service_pb2.AcknowledgePaymentNewsResponse()
 
 
 class _Notify(_NotifyBase):  # type: ignore[misc]  # see above
@@ -230,9 +249,11 @@ def _quote(tax: Tax) -> tax_pb2.TaxQuote:
     return quote
 
 
-def _payment(payment: Payment) -> payment_pb2.Payment:
+def _payment(payment: Payment, order_id: str = "") -> payment_pb2.Payment:
     message = payment_pb2.Payment(
         payment_id=payment.payment_id,
+        order_id=order_id,
+        version=payment.version,
         state=payment_pb2.PaymentState.Value(f"PAYMENT_STATE_{payment.state.value}"),
         amount=_money(payment.amount),
         captured=_money(payment.captured),

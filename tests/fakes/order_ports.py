@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar
@@ -12,8 +12,9 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.app.ports import Charge
+from order_svc.app.ports import Charge, News
 from order_svc.domain.order import Draft, Order, Payment, PaymentState, State, Tax
+from order_svc.domain.saga import Refunded
 from tests.fakes.order_samples import VISA, a_payment, a_tax
 
 T = TypeVar("T")
@@ -131,6 +132,13 @@ class FakeTaxes:
         return Done(order.order_id)
 
 
+@dataclass
+class _Refund:
+    order_id: str
+    amount: Money
+    failed: bool
+
+
 class FakePayments:
     """payment_svc: one payment per order, whatever happens.
 
@@ -141,6 +149,9 @@ class FakePayments:
         captures: Every movement of money from a customer, in order.
         captured: Set at the first of them.
         refunds: Every movement back.
+        refund_keys: The request id of every refund that was begun, in order.
+        closed: Orders whose customer's account takes no refund.
+        unheard: Payments that changed unasked, by order; their version.
         reads: The request id of every read.
     """
 
@@ -152,8 +163,12 @@ class FakePayments:
         self.captures: list[tuple[str, Money]] = []
         self.captured = asyncio.Event()
         self.refunds: list[tuple[str, Money]] = []
+        self.refund_keys: list[str] = []
+        self.closed: set[str] = set()
+        self.unheard: dict[str, int] = {}
         self.reads: list[str] = []
         self._clock = clock
+        self._refunds: dict[str, _Refund] = {}
 
     def kept(self, order_id: str) -> Money:
         """Return what of the customer's money the shop has."""
@@ -163,12 +178,38 @@ class FakePayments:
     def customer_pays(self, order_id: str) -> None:
         """Let the customer pass 3-D Secure."""
         self._capture(order_id)
+        self.tell(order_id)
 
     def customer_fails(self, order_id: str) -> None:
         """Let the customer fail 3-D Secure; another card would still be taken."""
         payment = self.payments[order_id]
         code = "authentication_failed"
-        self.payments[order_id] = replace(payment, state=PaymentState.DECLINED, decline_code=code, client_secret="")
+        self.keep(order_id, replace(payment, state=PaymentState.DECLINED, decline_code=code, client_secret=""))
+        self.tell(order_id)
+
+    def bank_returns(self, order_id: str) -> None:
+        """Have the bank send back the latest refund that had gone well."""
+        refund = [each for each in self._refunds.values() if each.order_id == order_id and not each.failed][-1]
+        refund.failed = True
+        payment = self.payments[order_id]
+        self.keep(order_id, replace(payment, refunded=payment.refunded - refund.amount))
+        self.tell(order_id)
+
+    def refunded_by_hand(self, order_id: str, amount: Money) -> None:
+        """Have somebody give money back in the provider's dashboard."""
+        payment = self.payments[order_id]
+        self.refunds.append((order_id, amount))
+        self.keep(order_id, replace(payment, refunded=payment.refunded + amount))
+        self.tell(order_id)
+
+    def keep(self, order_id: str, payment: Payment) -> None:
+        """Store a change of a payment."""
+        known = self.payments.get(order_id)
+        self.payments[order_id] = replace(payment, version=known.version + 1 if known else 1)
+
+    def tell(self, order_id: str) -> None:
+        """Count the payment's latest change as one that nobody asked for."""
+        self.unheard[order_id] = self.payments[order_id].version
 
     async def charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal] | Unknown:
         self.charges += 1
@@ -182,8 +223,23 @@ class FakePayments:
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         return await self.faults.around("cancel", lambda: self._cancel(payment_id))
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("refund", lambda: self._refund(payment_id))
+    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("refund", lambda: self._refund(payment_id, request_id))
+
+    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("news", self._news)
+
+    async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("acknowledge", lambda: self._acknowledge(payment))
+
+    def _news(self) -> Done[Sequence[News]]:
+        return Done([News(order_id, self.payments[order_id]) for order_id in self.unheard])
+
+    def _acknowledge(self, payment: Payment) -> Done[None]:
+        order_id = self._order_of(payment.payment_id)
+        if self.unheard.get(order_id, payment.version + 1) <= payment.version:
+            del self.unheard[order_id]
+        return Done(None)
 
     def _charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal]:
         known = self.payments.get(charge.order_id)
@@ -196,7 +252,7 @@ class FakePayments:
             return NotDone(Refusal.of_field("payment_method", "is unknown", Reason.PAYMENT_METHOD_INVALID))
         states = {DECLINED: PaymentState.DECLINED, NEEDS_ACTION: PaymentState.ACTION_REQUIRED}
         state = states.get(charge.payment_method, PaymentState.PENDING)
-        self.payments[charge.order_id] = a_payment(charge.amount, state, charge.order_id)
+        self.keep(charge.order_id, a_payment(charge.amount, state, charge.order_id))
         if charge.payment_method == VISA:
             self._capture(charge.order_id)
         return Done(self.payments[charge.order_id])
@@ -206,7 +262,7 @@ class FakePayments:
         if payment.state not in {PaymentState.CANCELLED, PaymentState.SUCCEEDED}:
             self.captures.append((order_id, payment.amount))
             self.captured.set()
-            self.payments[order_id] = a_payment(payment.amount, PaymentState.SUCCEEDED, order_id)
+            self.keep(order_id, a_payment(payment.amount, PaymentState.SUCCEEDED, order_id))
 
     def _read(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
         for payment in self.payments.values():
@@ -221,19 +277,24 @@ class FakePayments:
         order_id = self._order_of(payment_id)
         payment = self.payments[order_id]
         if payment.state is not PaymentState.SUCCEEDED:
-            self.payments[order_id] = replace(payment, state=PaymentState.CANCELLED, client_secret="")
+            self.keep(order_id, replace(payment, state=PaymentState.CANCELLED, client_secret=""))
         return Done(self.payments[order_id])
 
-    def _refund(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
+    def _refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal]:
         order_id = self._order_of(payment_id)
         payment = self.payments[order_id]
-        if payment.state is not PaymentState.SUCCEEDED:
-            return NotDone(Refusal(Reason.ILLEGAL_STATE, "nothing was captured"))
-        left = payment.captured - payment.refunded
-        if left.minor_units:
-            self.refunds.append((order_id, left))
-            self.payments[order_id] = replace(payment, refunded=payment.captured)
-        return Done(self.payments[order_id])
+        if request_id not in self._refunds:
+            if payment.state is not PaymentState.SUCCEEDED:
+                return NotDone(Refusal(Reason.ILLEGAL_STATE, "nothing was captured"))
+            if not payment.kept.minor_units:
+                return NotDone(Refusal(Reason.REFUND_EXCEEDS_PAYMENT, "nothing is left"))
+            self.refund_keys.append(request_id)
+            refund = _Refund(order_id, payment.kept, failed=order_id in self.closed)
+            self._refunds[request_id] = refund
+            if not refund.failed:
+                self.refunds.append((order_id, refund.amount))
+                self.keep(order_id, replace(payment, refunded=payment.captured))
+        return Done(Refunded(self.payments[order_id], self._refunds[request_id].failed))
 
 
 class FakeMails:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kernel.address import Address
 from kernel.money import Money
-from order_svc.app.ports import Request
+from kernel.request import Request
 from order_svc.domain.order import (
     Customer,
     Draft,

@@ -6,7 +6,8 @@ from datetime import timedelta
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, Tax
-from order_svc.domain.saga import Step, Transition, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.saga import Refunded, Step, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import NOW, a_payment, an_order, euros
 
 LATER = NOW + timedelta(minutes=1)
@@ -15,9 +16,9 @@ TOTAL = an_order(Stage.CHARGING).total
 assert TOTAL is not None
 FULL = TOTAL.minor_units
 
-Outcome = Done[Tax] | Done[Payment] | NotDone[Refusal] | Unknown
+Outcome = Done[Tax] | Done[Payment] | Done[Refunded] | NotDone[Refusal] | Unknown
 
-# What the services refuse because of what was asked; all other reasons are about the call.
+# What the services refuse because of what was asked.
 FINAL = [
     Reason.VALIDATION_FAILED,
     Reason.ADDRESS_INVALID,
@@ -26,7 +27,18 @@ FINAL = [
     Reason.PAYMENT_METHOD_INVALID,
     Reason.PROVIDER_REFUSED,
 ]
-ABOUT_THE_CALL = [reason for reason in Reason if reason not in FINAL]
+# What passes: the same call may succeed later.
+PASSING = [
+    Reason.VERSION_MISMATCH,
+    Reason.UNAVAILABLE,
+    Reason.DEADLINE_EXCEEDED,
+    Reason.OVERLOADED,
+    Reason.INTERNAL,
+    Reason.NOT_IMPLEMENTED,
+    Reason.UNAUTHENTICATED,
+    Reason.PERMISSION_DENIED,
+]
+IMPOSSIBLE = [reason for reason in Reason if reason not in {*FINAL, *PASSING}]
 
 
 def refused(reason: Reason) -> NotDone[Refusal]:
@@ -40,6 +52,11 @@ def paid(state: PaymentState = PaymentState.SUCCEEDED, captured: int | None = No
     return Done(payment if captured is None else replace(payment, captured=euros(captured)))
 
 
+def back(captured: int | None = None, refunded: int = 0, *, failed: bool = False) -> Done[Refunded]:
+    """Return what came of a refund, and what the payment then is."""
+    return Done(Refunded(paid(captured=captured, refunded=refunded).value, failed))
+
+
 def undoing(captured: int) -> Order:
     failure = Failure(Reason.PAYMENT_DECLINED, "Too late.")
     payment = a_payment(euros(FULL), PaymentState.ACTION_REQUIRED, captured=euros(captured))
@@ -50,13 +67,13 @@ def take(order: Order, outcome: Outcome) -> Transition:
     """Do what the driver does: feed the outcome of the next step to the function of that step."""
     match next_step(order):
         case Step.QUOTE_TAX:
-            return after_quote(order, outcome, LATER)  # type: ignore[arg-type]  # the rows fit their stage
+            return after_quote(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # the rows fit their stage
         case Step.CHARGE | Step.READ_PAYMENT:
-            return after_charge(order, outcome, LATER, ACTION_SECONDS)  # type: ignore[arg-type]  # as above
+            return after_charge(order, outcome, LATER, ACTION_SECONDS, 1.0)  # type: ignore[arg-type]  # as above
         case Step.CANCEL_PAYMENT:
-            return after_cancel(order, outcome, LATER)  # type: ignore[arg-type]  # as above
+            return after_cancel(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case Step.REFUND:
-            return after_refund(order, outcome, LATER)  # type: ignore[arg-type]  # as above
+            return after_refund(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case None:
             raise AssertionError("nothing is to be done for this order")
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kernel.outcome import Done, NotDone, Unknown
+from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
-from order_svc.domain.saga import Step, Transition
+from order_svc.domain.saga import Step
+from order_svc.domain.transition import Transition
 
 
 class FakeTold:
@@ -25,14 +27,14 @@ class FakeTelling:
         steps: Every step that was taken.
         ends: Every order that was counted, by id.
         resumes: Every order that was taken up again, by id.
-        depths: What was said of the outbox, each time.
+        backlogs: What was said of what is not finished, each time.
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.ends: list[str] = []
         self.resumes: list[str] = []
-        self.depths: list[int] = []
+        self.backlogs: list[Backlog] = []
 
     @contextmanager
     def step(self, step: Step) -> Iterator[FakeTold]:
@@ -61,5 +63,5 @@ class FakeTelling:
     def ended(self, order: Order) -> None:
         self.ends.append(order.order_id)
 
-    def waiting(self, depth: int, oldest_seconds: float) -> None:
-        self.depths.append(depth)
+    def backlog(self, backlog: Backlog) -> None:
+        self.backlogs.append(backlog)

@@ -5,14 +5,18 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.ids import Uuid7Ids
+from kernel.request import Request
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
+from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.place import PlaceOrder
-from order_svc.app.ports import Orders, Request
+from order_svc.app.ports import Orders
 from order_svc.app.read import ReadOrders
+from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.domain.order import Draft, Order
 from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
@@ -107,6 +111,7 @@ class World:
         self.mails = FakeMails()
         self.database = Database()
         self.lives: list[Life] = []
+        self.luck: Callable[[], float] = lambda: 1.0
         self.open_orders = open_orders or (lambda life: FakeOrders(self.database, clock, "here", life))
 
     def faults_of(self, call: str) -> Faults:
@@ -135,7 +140,8 @@ class Life:
         self.changes = Changes()
         self.telling = FakeTelling()
         taxes, payments, mails = doom.over(world.taxes), doom.over(world.payments), doom.over(world.mails)
-        outbox = Outbox(self.orders, taxes, mails, world.clock, self.telling)
+        self.bell = Bell(world.clock)
+        outbox = Outbox(self.orders, taxes, mails, world.clock, self.telling, world.luck)
         driver = Driver(
             self.orders,
             taxes,
@@ -144,6 +150,7 @@ class Life:
             self.changes,
             self.telling,
             FirstTry(outbox, self.work),
+            world.luck,
             lease_seconds=LEASE_SECONDS,
             action_seconds=ACTION_SECONDS,
         )
@@ -158,8 +165,12 @@ class Life:
             lease_seconds=LEASE_SECONDS,
         )
         self.sweeper = Sweeper(
-            self.orders, driver, outbox, self.work, world.clock, self.telling, lease_seconds=LEASE_SECONDS
+            self.orders, driver, outbox, self.work, self.bell, world.clock, self.telling, lease_seconds=LEASE_SECONDS
         )
+        self.news = NewsWatcher(
+            self.orders, payments, self.changes, self.telling, world.clock, world.luck, self.bell.ring
+        )
+        self.retry_order = RetryOrder(self.orders, self.changes, self.telling, world.clock, self.bell.ring)
         self.read = ReadOrders(self.orders, self.changes)
 
     async def place(
@@ -173,6 +184,10 @@ class Life:
         return await self.place_order(
             draft or a_draft(), payment_method, "shop-1", request or a_request(), seconds=seconds
         )
+
+    async def retry(self, order_id: str, request_id: str = "again") -> Order:
+        """Take an order up again."""
+        return await self.retry_order(order_id, a_request(request_id, order_id))
 
     async def sweep(self) -> None:
         """Do one sweep and everything that it takes up."""

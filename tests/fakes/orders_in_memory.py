@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -10,9 +10,12 @@ from typing import TypeVar
 
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
-from order_svc.app.ports import InDoubt, Moved, OrderFilter, Request
-from order_svc.domain.order import Event, Order, Task, TaskKind
-from order_svc.domain.saga import Transition, next_step
+from kernel.request import Request
+from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter
+from order_svc.domain.order import Event, Order, State, Task, TaskKind
+from order_svc.domain.retry import Standing
+from order_svc.domain.saga import next_step
+from order_svc.domain.transition import Transition
 
 K = TypeVar("K")
 
@@ -46,7 +49,7 @@ class Database:
 
     orders: dict[str, Order] = field(default_factory=dict)
     order_rows: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
-    keys: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    keys: dict[tuple[Command, str, str], tuple[str, str]] = field(default_factory=dict)
     events: defaultdict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     tasks: dict[tuple[str, TaskKind], Task] = field(default_factory=dict)
     task_rows: defaultdict[tuple[str, TaskKind], Row] = field(default_factory=lambda: defaultdict(Row))
@@ -70,7 +73,7 @@ class FakeOrders:
 
     async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
         cut = await self._begin("create")
-        key = (request.caller, request.request_id)
+        key = (Command.PLACE, request.caller, request.request_id)
         fresh = key not in self._database.keys
         if fresh:
             self._database.keys[key] = (request.fingerprint, order.order_id)
@@ -81,9 +84,9 @@ class FakeOrders:
             raise InDoubt
         return fresh
 
-    async def find(self, request: Request) -> tuple[str, Order] | None:
+    async def find(self, request: Request, command: Command = Command.PLACE) -> tuple[str, Order] | None:
         await self._begin("find")
-        found = self._database.keys.get((request.caller, request.request_id))
+        found = self._database.keys.get((command, request.caller, request.request_id))
         return None if found is None else (found[0], self._database.orders[found[1]])
 
     async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
@@ -96,12 +99,7 @@ class FakeOrders:
             raise Moved
         document = database.orders[order.order_id].tax_document
         database.orders[order.order_id] = replace(order, tax_document=document)
-        if transition.wake_at is not None:
-            database.order_rows[order.order_id] = Row(due=transition.wake_at)
-        elif next_step(order) is None:
-            database.order_rows[order.order_id] = Row()
-        else:
-            database.order_rows[order.order_id] = Row(self._owner, self._in(lease_seconds))
+        database.order_rows[order.order_id] = self._row(transition, lease_seconds)
         if event is not None:
             database.events[order.order_id].append(event)
         for kind in transition.tasks:
@@ -113,9 +111,33 @@ class FakeOrders:
         if cut:
             raise InDoubt
 
+    async def take_up(self, transition: Transition, event: Event, tasks: Sequence[Task], request: Request) -> bool:
+        order, database = transition.order, self._database
+        cut = await self._begin("take_up")
+        key = (Command.RETRY, request.caller, request.request_id)
+        if key in database.keys:
+            return False
+        earlier = [database.tasks[task.order_id, task.kind].version == task.version - 1 for task in tasks]
+        if database.orders[order.order_id].fence != order.fence - 1 or not all(earlier):
+            raise Moved
+        database.keys[key] = (request.fingerprint, order.order_id)
+        database.orders[order.order_id] = replace(order, tax_document=database.orders[order.order_id].tax_document)
+        database.order_rows[order.order_id] = self._row(transition, 0.0)
+        database.events[order.order_id].append(event)
+        for task in tasks:
+            database.tasks[task.order_id, task.kind] = task
+            database.task_rows[task.order_id, task.kind] = Row(due=task.due_at)
+        if cut:
+            raise InDoubt
+        return True
+
     async def get(self, order_id: str) -> Order | None:
         await self._begin("get")
         return self._database.orders.get(order_id)
+
+    async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
+        await self._begin("standings")
+        return {order_id: self._standing(order_id) for order_id in order_ids if order_id in self._database.orders}
 
     async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:
         await self._begin("page")
@@ -138,6 +160,10 @@ class FakeOrders:
         ]
         events = sorted(self._database.events[order_id], key=lambda event: (event.at, event.version))
         return events, tasks, self._database.order_rows[order_id].due
+
+    async def due(self) -> Due:
+        await self._begin("due")
+        return Due(bool(self._due(self._database.order_rows, 1)), bool(self._due(self._database.task_rows, 1)))
 
     async def claim_orders(self, limit: int, lease_seconds: float) -> Sequence[Order]:
         cut = await self._begin("claim_orders")
@@ -178,6 +204,19 @@ class FakeOrders:
         if cut:
             raise InDoubt
 
+    async def refuse_task(self, task: Task, event: Event) -> None:
+        cut = await self._begin("refuse_task")
+        key = (task.order_id, task.kind)
+        if self._database.tasks[key].version != task.version - 1:
+            return
+        self._database.tasks[key] = task
+        self._database.task_rows[key] = Row()
+        order = self._database.orders[task.order_id]
+        self._database.orders[task.order_id] = replace(order, needs_review=True, fence=order.fence + 1)
+        self._database.events[task.order_id].append(replace(event, version=order.version))
+        if cut:
+            raise InDoubt
+
     async def release_own(self) -> None:
         await self._begin("release_own")
         for rows in (self._database.order_rows, self._database.task_rows):
@@ -185,10 +224,38 @@ class FakeOrders:
                 if row.owner.startswith(f"{self._replica}#") and row.owner != self._owner:
                     row.owner, row.due = "", self._clock.now()
 
-    async def waiting(self) -> tuple[int, float]:
-        await self._begin("waiting")
-        waiting = [self._database.born[key] for key, row in self._database.task_rows.items() if row.due is not None]
-        return len(waiting), (self._clock.now() - min(waiting)).total_seconds() if waiting else 0.0
+    async def backlog(self) -> Backlog:
+        await self._begin("backlog")
+        orders = self._database.orders.values()
+        tasks = [self._database.born[key] for key, row in self._database.task_rows.items() if row.due is not None]
+        unsettled = {State.PENDING, State.PAYMENT_ACTION_REQUIRED}
+        return Backlog(
+            len(tasks),
+            self._age(tasks),
+            sum(order.needs_review for order in orders),
+            self._age([order.created_at for order in orders if order.state in unsettled]),
+        )
+
+    def _age(self, times: Sequence[datetime]) -> float:
+        return (self._clock.now() - min(times)).total_seconds() if times else 0.0
+
+    def _standing(self, order_id: str) -> Standing:
+        row, now = self._database.order_rows[order_id], self._clock.now()
+        tasks = []
+        for key, task in sorted(self._database.tasks.items()):
+            of_task = self._database.task_rows[key]
+            leased = of_task.owner and of_task.due is not None and of_task.due > now
+            if task.order_id == order_id and not task.done and not leased:
+                tasks.append(replace(task, due_at=of_task.due))
+        held = bool(row.owner) and row.due is not None and row.due > now
+        return Standing(self._database.orders[order_id], row.due, held, tasks)
+
+    def _row(self, transition: Transition, lease_seconds: float) -> Row:
+        if transition.wake_at is not None:
+            return Row(due=transition.wake_at)
+        if transition.parked or next_step(transition.order) is None:
+            return Row()
+        return Row(self._owner, self._in(lease_seconds))
 
     async def _begin(self, method: str) -> bool:
         """Let others run, meet the next trouble, and return whether the connection is cut after COMMIT."""

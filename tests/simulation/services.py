@@ -25,10 +25,12 @@ from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tax_grpc import GrpcTaxes
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
+from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.place import PlaceOrder
 from order_svc.app.quote import QuoteOrder
 from order_svc.app.read import ReadOrders
+from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.servicer import OrderServicer
 from payment_svc.adapters.payments_store import StoredPayments
@@ -96,7 +98,7 @@ async def start_order(process: Process, around: Surroundings) -> None:
     mails = GrpcMails(cast("Any", Stub(world, "notify", around.pick)))
     replica, _, life = process.name.partition("#")
     orders = OrdersStore(store, clock, replica, life)
-    outbox = Outbox(orders, taxes, mails, clock, telling)
+    outbox = Outbox(orders, taxes, mails, clock, telling, world.luck.random)
     driver = Driver(
         orders,
         taxes,
@@ -105,15 +107,20 @@ async def start_order(process: Process, around: Surroundings) -> None:
         changes,
         telling,
         FirstTry(outbox, work),
+        world.luck.random,
         lease_seconds=LEASE_SECONDS,
         action_seconds=world.action_seconds,
     )
     place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
-    sweeper = Sweeper(orders, driver, outbox, work, clock, telling, lease_seconds=LEASE_SECONDS)
+    bell = Bell(clock)
+    sweeper = Sweeper(orders, driver, outbox, work, bell, clock, telling, lease_seconds=LEASE_SECONDS)
+    news = NewsWatcher(orders, payments, changes, telling, clock, world.luck.random, bell.ring)
+    retry = RetryOrder(orders, changes, telling, clock, bell.ring)
     read = ReadOrders(orders, changes)
-    process.servicer = OrderServicer(QuoteOrder(taxes), place, read, patience_seconds=_PATIENCE_SECONDS)
+    process.servicer = OrderServicer(QuoteOrder(taxes), place, read, retry, patience_seconds=_PATIENCE_SECONDS)
     await orders.release_own()
     work.start(sweeper.run(), "sweeper")
+    work.start(news.run(), "news watcher")
 
 
 async def start_payment(process: Process, around: Surroundings) -> None:

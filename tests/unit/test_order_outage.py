@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from kernel.errors import Reason, Refusal
+from order_svc.app.ports import Due
 from order_svc.domain.order import State, TaskKind
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_world import LEASE_SECONDS, Life, World, in_a_world
@@ -156,14 +157,14 @@ def test_the_sweeper_outlives_an_outage_and_says_so_once(caplog: pytest.LogCaptu
     @in_a_world
     async def story(world: World) -> None:
         life, orders = with_store(world)
-        orders.trouble["claim_orders"].extend([*[Trouble.AWAY] * 30, Trouble.CUT_BEFORE])
+        orders.trouble["due"].extend([*[Trouble.AWAY] * 30, Trouble.CUT_BEFORE])
         sweeping = asyncio.create_task(life.sweeper.run())
 
         await world.clock.sleep(60)
 
         assert not sweeping.done()
-        assert not orders.trouble["claim_orders"]
-        assert len(life.telling.depths) > 20
+        assert not orders.trouble["due"]
+        assert len(life.telling.backlogs) == 3
         sweeping.cancel()
 
     story()
@@ -177,14 +178,14 @@ def test_no_defect_ends_the_sweeping(caplog: pytest.LogCaptureFixture) -> None:
         life, orders = with_store(world)
         sweeps = 0
 
-        async def waiting() -> tuple[int, float]:
+        async def due() -> Due:
             nonlocal sweeps
             sweeps += 1
             if sweeps == 2:
                 raise ZeroDivisionError("a defect")
-            return 0, 0.0
+            return Due(orders=False, tasks=False)
 
-        orders.waiting = waiting  # type: ignore[method-assign]  # a defect, planted
+        orders.due = due  # type: ignore[method-assign]  # a defect, planted
         sweeping = asyncio.create_task(life.sweeper.run())
 
         await world.clock.sleep(10)
@@ -205,7 +206,7 @@ async def test_a_claim_that_was_made_before_the_outage_is_worked_on(world: World
     orders.trouble["move"].append(Trouble.AWAY)
     await life.place(seconds=0.1)
     await world.clock.sleep(LEASE_SECONDS + 1)
-    orders.trouble["claim_tasks"].append(Trouble.AWAY)
+    orders.trouble["backlog"].append(Trouble.AWAY)
 
     with pytest.raises(Refusal):
         await life.sweeper.sweep()

@@ -11,17 +11,19 @@ from order_svc.domain.order import Order, PaymentState, Stage, State, TaskKind
 from order_svc.domain.saga import next_step
 from tests.fakes.order_samples import a_draft, a_payment, a_tax, euros
 from tests.fakes.order_stages import (
-    ABOUT_THE_CALL,
     AWAITING,
     CANCELLING,
     CHARGING,
     FINAL,
     FULL,
+    IMPOSSIBLE,
     LATER,
+    PASSING,
     QUOTING,
     REFUNDING,
     UNDERWAY,
     Outcome,
+    back,
     paid,
     refused,
     take,
@@ -45,6 +47,14 @@ class Row:
     review: bool = False
 
 
+STEPS = {
+    "quote_tax": QUOTING,
+    "charge": CHARGING,
+    "read_payment": AWAITING,
+    "cancel_payment": CANCELLING,
+    "refund": REFUNDING,
+}
+
 TABLE: dict[str, Row] = {
     "quoted": Row(QUOTING, Done(a_tax(a_draft())), Stage.CHARGING, State.PENDING, "tax.quoted"),
     "quote unknown": Row(QUOTING, Unknown("x"), Stage.QUOTING, State.PENDING, "quote_tax.retried", waits=True),
@@ -53,16 +63,16 @@ TABLE: dict[str, Row] = {
         Done(replace(a_tax(a_draft()), amount=Money("USD", 0))),
         Stage.QUOTING,
         State.PENDING,
-        "quote_tax.retried",
-        waits=True,
+        "quote_tax.refused",
+        review=True,
     ),
     "quote below zero": Row(
         QUOTING,
         Done(replace(a_tax(a_draft()), amount=euros(-1))),
         Stage.QUOTING,
         State.PENDING,
-        "quote_tax.retried",
-        waits=True,
+        "quote_tax.refused",
+        review=True,
     ),
     "charged": Row(CHARGING, paid(), Stage.SETTLED, State.PAID, "payment.charged", tasks=AFTER_PAID),
     "charge unknown": Row(CHARGING, Unknown("x"), Stage.CHARGING, State.PENDING, "charge.retried", waits=True),
@@ -140,9 +150,40 @@ TABLE: dict[str, Row] = {
         "cancel_payment.refused",
         review=True,
     ),
-    "refunded": Row(REFUNDING, paid(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"),
-    "refund not there yet": Row(REFUNDING, paid(), Stage.UNDOING, State.PENDING, "refund.retried", waits=True),
-    "refunded in part": Row(REFUNDING, paid(refunded=1), Stage.UNDOING, State.PENDING, "refund.retried", waits=True),
+    "refunded": Row(REFUNDING, back(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"),
+    "refunded in part": Row(REFUNDING, back(refunded=1), Stage.UNDOING, State.PENDING, "refund.retried", waits=True),
+    "refund failed": Row(
+        REFUNDING, back(failed=True), Stage.UNDOING, State.PENDING, "refund.failed", waits=True, review=True
+    ),
+    "refund failed and money back by other ways": Row(
+        REFUNDING, back(refunded=FULL, failed=True), Stage.SETTLED, State.FAILED, "order.failed"
+    ),
+    "late money refunded": Row(
+        replace(REFUNDING, state=State.FAILED),
+        back(refunded=FULL),
+        Stage.SETTLED,
+        State.FAILED,
+        "payment.undone",
+    ),
+    "late money of a cancelled order refunded": Row(
+        replace(REFUNDING, state=State.CANCELLED),
+        back(refunded=FULL),
+        Stage.SETTLED,
+        State.CANCELLED,
+        "payment.undone",
+    ),
+    "a refund at last": Row(
+        replace(REFUNDING, needs_review=True), back(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"
+    ),
+    "a refund that failed, asked for again, unknown": Row(
+        replace(REFUNDING, needs_review=True),
+        Unknown("x"),
+        Stage.UNDOING,
+        State.PENDING,
+        "refund.retried",
+        waits=True,
+        review=True,
+    ),
     "refund unknown": Row(REFUNDING, Unknown("x"), Stage.UNDOING, State.PENDING, "refund.retried", waits=True),
     "refund refused": Row(
         REFUNDING, refused(Reason.PROVIDER_REFUSED), Stage.UNDOING, State.PENDING, "refund.refused", review=True
@@ -152,20 +193,22 @@ TABLE: dict[str, Row] = {
         for reason in FINAL
     },
     **{
-        f"quote call refused: {reason}": Row(
-            QUOTING, refused(reason), Stage.QUOTING, State.PENDING, "quote_tax.retried", waits=True
-        )
-        for reason in ABOUT_THE_CALL
-    },
-    **{
         f"charge refused: {reason}": Row(CHARGING, refused(reason), Stage.SETTLED, State.FAILED, "order.failed")
         for reason in FINAL
     },
     **{
-        f"charge call refused: {reason}": Row(
-            CHARGING, refused(reason), Stage.CHARGING, State.PENDING, "charge.retried", waits=True
+        f"{kind} hindered: {reason}": Row(
+            order, refused(reason), order.stage, order.state, f"{kind}.retried", waits=True
         )
-        for reason in ABOUT_THE_CALL
+        for kind, order in STEPS.items()
+        for reason in PASSING
+    },
+    **{
+        f"{kind} impossible: {reason}": Row(
+            order, refused(reason), order.stage, order.state, f"{kind}.refused", review=True
+        )
+        for kind, order in STEPS.items()
+        for reason in IMPOSSIBLE
     },
 }
 
@@ -178,6 +221,7 @@ def test_each_outcome_makes_of_the_order_what_the_table_says(row: Row) -> None:
     assert (order.stage, order.state, order.needs_review) == (row.stage, row.state, row.review)
     assert (transition.kind, transition.tasks) == (row.kind, row.tasks)
     assert (transition.wake_at is not None) is row.waits
+    assert transition.parked is (row.review and not row.waits)
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
@@ -207,11 +251,18 @@ def test_no_move_changes_what_was_ordered_or_the_tax_once_it_is_known(row: Row) 
 def test_an_order_that_is_over_has_an_end_and_the_others_have_a_next_step(row: Row) -> None:
     order = take(row.order, row.outcome).order
 
-    over = order.state in {State.PAID, State.FAILED}
+    over = order.state in {State.PAID, State.FAILED, State.CANCELLED}
     assert over is (order.stage is Stage.SETTLED)
     assert order.open is not (over or row.review)
-    assert (next_step(order) is None) is (over or order.needs_review)
+    assert (next_step(order) is None) is over
     assert (order.failure is not None) or order.state is not State.FAILED
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_an_order_is_counted_when_it_comes_to_its_end_and_never_again(row: Row) -> None:
+    transition = take(row.order, row.outcome)
+
+    assert transition.ends is (row.order.state is not row.state and row.stage is Stage.SETTLED)
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())

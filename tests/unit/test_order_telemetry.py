@@ -13,8 +13,10 @@ from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.telling import TelemetryTelling
+from order_svc.app.ports import Backlog
 from order_svc.domain.order import State
-from order_svc.domain.saga import Step, Transition
+from order_svc.domain.saga import Step
+from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import ORDER_ID, an_order
 from tests.fakes.telemetry_sink import RecordingSink, recording_tracer
 
@@ -143,8 +145,10 @@ def test_ends_and_the_outbox_are_numbers(ear: Ear) -> None:
     ear.telling.ended(an_order(state=State.PAID))
     ear.telling.ended(an_order(state=State.FAILED))
     ear.telling.ended(an_order(state=State.PAID))
-    ear.telling.waiting(3, 12.5)
+    ear.telling.backlog(Backlog(3, 12.5, 2, 99.0))
 
     assert ear.metrics.orders.read() == {("PAID",): 2, ("FAILED",): 1}
     assert ear.metrics.outbox_depth.read() == {("order_tasks",): 3}
     assert ear.metrics.outbox_age.read() == {("order_tasks",): 12.5}
+    assert ear.metrics.orders_in_review.read() == {(): 2}
+    assert ear.metrics.unsettled_age.read() == {(): 99.0}
