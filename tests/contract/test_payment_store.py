@@ -181,6 +181,60 @@ async def test_an_event_is_kept_once_and_due_until_it_is_applied(store: StoredPa
     assert not await store.add_event(event, _NOW, _NOW)
 
 
+async def test_news_is_listed_longest_unheard_first_until_it_was_heard(store: StoredPayments) -> None:
+    for number in (1, 2, 3):
+        await store.add(payment(number), _LATER, request(f"r{number}"))
+    later = payment(1, version=2, news_at=_LATER)
+    sooner = payment(3, version=2, news_at=_NOW)
+    assert await store.save(later, None)
+    assert await store.save(sooner, None)
+
+    assert await store.news(9) == [sooner, later]
+    assert await store.news(1) == [sooner]
+
+    assert await store.heard(sooner.payment_id, 2)
+    assert await store.heard(sooner.payment_id, 2)
+    assert await store.news(9) == [later]
+    assert await store.get(sooner.payment_id) == replace(sooner, news_at=None)
+
+
+async def test_what_has_changed_since_it_was_heard_stays_news(store: StoredPayments) -> None:
+    await store.add(payment(), _LATER, request())
+    news = payment(version=2, news_at=_NOW)
+    await store.save(news, None)
+    changed = payment(version=3, news_at=_NOW, refunded=Money("JPY", 400), refunds=(refund(),))
+    await store.add_refund(changed, refund(), _LATER, request("f1"))
+
+    assert not await store.heard(news.payment_id, 2)
+    assert not await store.heard(payment(2).payment_id, 1)
+
+    assert await store.news(9) == [changed]
+
+
+async def test_news_heard_while_it_changes_is_never_lost(store: StoredPayments) -> None:
+    await store.add(payment(), _LATER, request())
+    await store.save(payment(version=2, news_at=_NOW), None)
+    changed = payment(version=3, news_at=_NOW, state=PaymentState.SUCCEEDED)
+
+    # Both wait for the same commit.
+    heard, saved = await asyncio.gather(store.heard(changed.payment_id, 2), store.save(changed, None))
+
+    assert (heard, saved) == (True, True)
+    assert await store.news(9) == [changed]
+
+
+async def test_a_refund_may_be_looked_at_never_again(store: StoredPayments) -> None:
+    await store.add(payment(), _LATER, request())
+    with_refund = payment(version=2, refunded=Money("JPY", 400), refunds=(refund(),))
+    await store.add_refund(with_refund, refund(), _NOW, request("f1"))
+
+    await store.put_off_refund(refund().refund_id, None)
+
+    assert await store.due_refunds(_LATER, 9) == []
+    await store.put_off_refund(refund().refund_id, _NOW)
+    assert await store.due_refunds(_LATER, 9) == []
+
+
 async def test_pages_follow_each_other_newest_first_without_gap_or_overlap(store: StoredPayments) -> None:
     payments = [payment(number, created_at=_NOW + timedelta(seconds=number // 3)) for number in range(1, 9)]
     for each in payments:

@@ -11,6 +11,7 @@ import pytest
 from chassis.http import Answer, HttpTransport
 from chassis.telemetry.metrics import Metrics
 from kernel.money import Money
+from payment_svc.adapters.stripe_books import StripeBooks
 from payment_svc.adapters.stripe_gateway import StripeGateway
 from payment_svc.domain.intent import NewIntent, RefundState
 from payment_svc.domain.refund import Refund
@@ -66,7 +67,7 @@ class Kind:
     """A kind of request, and how it must look."""
 
     operation: str
-    call: Callable[[StripeGateway], Awaitable[object]]
+    call: Callable[[StripeGateway, StripeBooks], Awaitable[object]]
     line: str
     form: dict[str, str]
     key: str | None
@@ -76,7 +77,7 @@ class Kind:
 KINDS = [
     Kind(
         "payment_intents.create",
-        lambda gateway: gateway.create_intent(NewIntent("payment-1", "order-1", Money("EUR", 1099)), "key-1"),
+        lambda gateway, _: gateway.create_intent(NewIntent("payment-1", "order-1", Money("EUR", 1099)), "key-1"),
         "POST /v1/payment_intents",
         {
             "amount": "1099",
@@ -91,7 +92,7 @@ KINDS = [
     ),
     Kind(
         "payment_intents.confirm",
-        lambda gateway: gateway.confirm_intent("pi_1", "pm_card_visa", "key-1"),
+        lambda gateway, _: gateway.confirm_intent("pi_1", "pm_card_visa", "key-1"),
         "POST /v1/payment_intents/pi_1/confirm",
         {"payment_method": "pm_card_visa"},
         "key-1",
@@ -99,7 +100,7 @@ KINDS = [
     ),
     Kind(
         "payment_intents.retrieve",
-        lambda gateway: gateway.read_intent("pi_1"),
+        lambda gateway, _: gateway.read_intent("pi_1"),
         "GET /v1/payment_intents/pi_1",
         {},
         None,
@@ -107,7 +108,7 @@ KINDS = [
     ),
     Kind(
         "payment_intents.cancel",
-        lambda gateway: gateway.cancel_intent("pi_1", "key-1"),
+        lambda gateway, _: gateway.cancel_intent("pi_1", "key-1"),
         "POST /v1/payment_intents/pi_1/cancel",
         {},
         "key-1",
@@ -115,7 +116,7 @@ KINDS = [
     ),
     Kind(
         "refunds.create",
-        lambda gateway: gateway.create_refund("pi_1", _REFUND, "key-1"),
+        lambda gateway, _: gateway.create_refund("pi_1", _REFUND, "key-1"),
         "POST /v1/refunds",
         {
             "payment_intent": "pi_1",
@@ -128,18 +129,43 @@ KINDS = [
     ),
     Kind(
         "refunds.list",
-        lambda gateway: gateway.find_refund("pi_1", "refund-1"),
+        lambda gateway, _: gateway.find_refund("pi_1", "refund-1"),
         "GET /v1/refunds",
         {"payment_intent": "pi_1", "limit": "100"},
         None,
         "list_refunds",
+    ),
+    Kind(
+        "payment_intents.list",
+        lambda _, books: books.payments("pi_1", 30),
+        "GET /v1/payment_intents",
+        {"expand[0]": "data.latest_charge", "limit": "30", "starting_after": "pi_1"},
+        None,
+        "list_payment_intents",
+    ),
+    Kind(
+        "refunds.list",
+        lambda _, books: books.refunds("", 100),
+        "GET /v1/refunds",
+        {"limit": "100"},
+        None,
+        "list_all_refunds",
+    ),
+    Kind(
+        "payment_intents.retrieve",
+        lambda _, books: books.payment("pi_1"),
+        "GET /v1/payment_intents/pi_1",
+        {"expand[0]": "latest_charge"},
+        None,
+        "retrieve_payment_intent",
     ),
 ]
 
 
 async def sent_by(kind: Kind) -> Sent:
     transport = RecordingTransport()
-    await kind.call(StripeGateway(stripe_access(_BASE, transport)))
+    access = stripe_access(_BASE, transport)
+    await kind.call(StripeGateway(access), StripeBooks(access))
     (sent,) = transport.sent
     return sent
 

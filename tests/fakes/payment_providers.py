@@ -10,7 +10,7 @@ from chassis.breaker import Breaker
 from chassis.config import Secret
 from chassis.http import HttpTransport
 from chassis.telemetry.metrics import Metrics
-from kernel.clock import SystemClock
+from kernel.clock import Clock, SystemClock
 from payment_svc.adapters.stripe_books import StripeBooks
 from payment_svc.adapters.stripe_calls import Access
 from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTIONS, StripeGateway
@@ -46,10 +46,10 @@ _FAULTS: dict[Fault, dict[str, object]] = {
 }
 
 
-def stripe_access(url: str, transport: HttpTransport) -> Access:
+def stripe_access(url: str, transport: HttpTransport, clock: Clock | None = None) -> Access:
     """Return the way to a Stripe at this address, with the product's breaker."""
     breaker = Breaker(
-        SystemClock(),
+        clock or SystemClock(),
         failures=BREAKER_FAILURES,
         first_seconds=BREAKER_FIRST_SECONDS,
         longest_seconds=BREAKER_LONGEST_SECONDS,

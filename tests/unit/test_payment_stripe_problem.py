@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 import stripe
 
-from chassis.http import Answer, HttpError, HttpTransport, Lost, NotSent, TooLarge
-from chassis.telemetry.metrics import Metrics
+from chassis.http import Answer, HttpError, Lost, NotSent, TooLarge
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_gateway import StripeGateway
 from payment_svc.adapters.stripe_problem import judge
 from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, Refused, WrongState
 from payment_svc.domain.intent import Decline, DeclineKind, IntentStatus, NewIntent
+from tests.fakes.payment_answers import AnsweringTransport
 from tests.fakes.payment_providers import stripe_access
-from tests.fakes.telemetry_sink import recording_tracer
 
 _INTENT: dict[str, Any] = {
     "id": "pi_1",
@@ -28,23 +27,6 @@ _INTENT: dict[str, Any] = {
     "metadata": {"order_id": "o", "payment_id": "p"},
     "status": "requires_payment_method",
 }
-
-
-class AnsweringTransport(HttpTransport):
-    """Answers every request with the same thing."""
-
-    def __init__(self, answer: Answer | HttpError) -> None:
-        tracer, _ = recording_tracer("payment")
-        metrics = Metrics("payment")
-        super().__init__(
-            "stripe", "http://stripe.example", tracer=tracer, metrics=metrics, timeout_seconds=1.0, max_connections=1
-        )
-        self._answer = answer
-
-    async def request(self, *_: object, **__: object) -> Answer:
-        if isinstance(self._answer, HttpError):
-            raise self._answer
-        return self._answer
 
 
 def gateway(answer: Answer | HttpError) -> StripeGateway:
