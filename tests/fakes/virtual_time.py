@@ -12,19 +12,17 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _NeverWaits(selectors.SelectSelector):
-    """Lets the loop's clock jump to the next timer where it would have waited for it."""
+    """Lets the loop's clock jump to the next timer where it would have waited for it. Never asks the kernel."""
 
     def __init__(self) -> None:
         super().__init__()
         self.passed = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready and timeout is None:
+        if timeout is None:
             raise RuntimeError("everything waits and nothing is going to happen")
-        if not ready and timeout:
-            self.passed += timeout
-        return ready
+        self.passed += timeout
+        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

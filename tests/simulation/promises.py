@@ -8,12 +8,13 @@ from kernel.money import Money
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.adapters.tables import NOTIFICATIONS
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
-from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
+from order_svc.adapters.tables import ORDER_EVENTS, ORDERS
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
-from payment_svc.adapters.tables import PAYMENTS, REFUNDS
+from payment_svc.adapters.tables import PAYMENTS
 from payment_svc.domain.intent import IntentStatus
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.simulation.idling import MAILS_DUE, ORDERS_DUE, PAYMENTS_OPEN
 from tests.simulation.providers import SendGrid, Stripe
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Told
@@ -69,14 +70,8 @@ class Promises:
 
 def quiet() -> bool:
     """Say whether nothing is left to be done anywhere."""
-    orders, payments, notify = shelf(ORDER_TABLES), shelf(PAYMENT_TABLES), shelf(NOTIFY_TABLES)
-    waiting = (
-        orders.ask(select(ORDERS.c.order_id).where(ORDERS.c.wake_at.is_not(None)).limit(1))
-        or orders.ask(select(ORDER_TASKS.c.task_id).where(ORDER_TASKS.c.due_at.is_not(None)).limit(1))
-        or notify.ask(select(NOTIFICATIONS.c.notification_id).where(NOTIFICATIONS.c.due_at.is_not(None)).limit(1))
-        or payments.ask(select(REFUNDS.c.refund_id).where(REFUNDS.c.state == "PENDING").limit(1))
-    )
-    return not waiting
+    waiting = ((ORDER_TABLES, ORDERS_DUE), (NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN))
+    return all(shelf(kept).earliest(query) is None for kept, query in waiting)
 
 
 def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTaxAuthority, sendgrid: SendGrid) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, MetaData, StaticPool, create_engine, event, text
+from sqlalchemy import Connection, MetaData, StaticPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from chassis.storage import transaction
@@ -51,41 +51,89 @@ class Shelf:
     def __init__(self, metadata: MetaData) -> None:
         self.now_ms: Callable[[], int] = lambda: 0
         self.seen: Callable[..., None] = lambda *_: None
-        self.engine = create_engine(
-            "sqlite://",
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False, "isolation_level": None},
-        )
-        event.listen(self.engine, "connect", self._configure)
-        event.listen(self.engine, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
+        self._driver = self._connected()
+        self.engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self._driver)
         metadata.create_all(self.engine)
+        event.listen(self.engine, "begin", lambda connection: connection.connection.cursor().execute("BEGIN"))
         self.connection: Connection = self.engine.connect()
+        # A body that reads runs in one piece between transactions, so that what it sees is one snapshot as it is.
+        self._reader = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self._driver).connect()
         self.writer = BatchWriter(metadata, self.engine.dialect)
-        self._tables = list(reversed(metadata.sorted_tables))
+        self._tables = [table.name for table in reversed(metadata.sorted_tables)]
+        self._waiters: list[asyncio.Future[None]] = []
+        self._earliest: dict[str, int | None] = {}
         if "orders" in metadata.tables:
-            with self.connection.begin():
-                self.connection.execute(text(_WATCH_ORDERS))
+            self._driver.execute(_WATCH_ORDERS)
 
     def clear(self, now_ms: Callable[[], int], seen: Callable[..., None]) -> None:
         """Begin anew, for another world."""
         self.now_ms, self.seen = now_ms, seen
-        with self.connection.begin():
-            for table in self._tables:
-                self.connection.execute(table.delete())
+        self._waiters.clear()
+        self._earliest.clear()
+        for table in self._tables:
+            self._driver.execute(f"DELETE FROM {table}")
+
+    def read(self, body: Callable[[Connection], T]) -> T:
+        """Return what a body reads.
+
+        Raises:
+            AssertionError: It wrote something.
+        """
+        changes = self._driver.total_changes
+        result = body(self._reader)
+        assert self._driver.total_changes == changes, "a read may not write"
+        return result
+
+    def write(self, body: Callable[[Connection], T]) -> T:
+        """Return what a body answers, once what it wrote is committed."""
+        result = transaction.run(self.connection, body)
+        self._earliest.clear()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            _wake(waiter)
+        return result
 
     def ask(self, query: Any) -> list[Any]:  # noqa: ANN401  (any statement, rows of any shape)
         """Return what a query finds; for the world's own checks, which nothing ever fails."""
-        with self.connection.begin():
-            return list(self.connection.execute(query).all())
+        return list(self._reader.execute(query).all())
+
+    def row(self, query: str, key: str) -> object:
+        """Return the row that a query finds as the driver gives it: for comparing, which is cheap."""
+        return self._driver.execute(query, (key,)).fetchone()
+
+    def earliest(self, query: str) -> int | None:
+        """Return the one value of a query, looked up again only after something was written."""
+        if query not in self._earliest:
+            (self._earliest[query],) = self._driver.execute(query).fetchone()
+        return self._earliest[query]
+
+    async def written(self, until: float | None) -> None:
+        """Wait until something is written, or until that moment of the loop's time."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiters.append(waiter)
+        timer = None if until is None else loop.call_at(until, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _saw(self, *change: object) -> None:
         self.seen(*change)
 
-    def _configure(self, connection: sqlite3.Connection, _: object) -> None:
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         # What the product asks for the database's time with: chassis/storage/clock.py.
         connection.create_function("julianday", 1, lambda _: _JULIAN_DAY_1970 + self.now_ms() / _MS_PER_DAY)
         connection.create_function("seen", 7, self._saw)
+        return connection
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 @cache
@@ -136,17 +184,14 @@ class SimDatabase(SqliteDatabase):
         self._process.check()
         if self._world.chaos.draw(READ, f"{self._process.service}.read"):
             raise StorageUnavailable("away")
-        with self._shelf.connection.begin() as began:
-            result = body(self._shelf.connection)
-            began.rollback()
-        return result
+        return self._shelf.read(body)
 
     async def close(self) -> None:
         """Leave it open: it belongs to the world."""
 
     def _written(self, body: Callable[[Connection], T]) -> T:
         try:
-            return transaction.run(self._shelf.connection, body)
+            return self._shelf.write(body)
         except (DBAPIError, sqlite3.Error) as error:
             raise self._failure(error, StorageUnavailable) from error
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import heapq
 import random
 import uuid
 from collections.abc import Callable
@@ -13,11 +14,15 @@ from tests.simulation.process import Crash, Process, outside
 
 # How many looks a periodic worker takes during an outage of hours. Each sleep may last longer than asked for, as on a
 # machine that is busy or suspended, and thirty hours of looking every second would take a minute of ours.
-_LOOKS_IN_AN_OUTAGE = 60
+_LOOKS_IN_AN_OUTAGE = 16
 
-# Periodic workers look more rarely once faults are over for that long and little is left to wait for.
-_PATIENT_AFTER_SECONDS = 20.0
-_PATIENT_SLEEP_SECONDS = 60.0
+# Once all faults are over, what still waits for a customer's half hour is polled so rarely.
+_PATIENT_SLEEP_SECONDS = 300.0
+
+# Around whatever is going to happen by itself (a customer acts, a lost request arrives) every sleep is as long as asked
+# for: that is when things meet.
+_BEFORE_SECONDS = 30.0
+_AFTER_SECONDS = 20.0
 
 # The product's own half hour, and one that ends while everything still goes wrong.
 _ACTION_SECONDS = (20.0, 1_800.0)
@@ -54,6 +59,8 @@ class World:
         self.kills = 0
         self.healed_at: float | None = None
         self.late_until = 0.0
+        self._comes: list[float] = []
+        self._busy_until = 0.0
         self.action_seconds = self.luck.choice(_ACTION_SECONDS)
 
     def now(self) -> float:
@@ -80,6 +87,7 @@ class World:
         """Have something happen later, whoever lives then."""
         loop = asyncio.get_running_loop()
         self.late_until = max(self.late_until, loop.time() + seconds)
+        heapq.heappush(self._comes, loop.time() + seconds)
         loop.call_later(seconds, act, *arguments, context=outside())
 
     async def point(self, process: Process, place: str) -> None:
@@ -99,13 +107,24 @@ class World:
 
     def stretched(self, seconds: float) -> float:
         """Return how long a sleep really takes."""
-        if self.healed_at is not None:
-            patient = self.now() - self.healed_at > _PATIENT_AFTER_SECONDS
-            return max(seconds, _PATIENT_SLEEP_SECONDS) if patient else seconds
-        outage = self.chaos.longest_outage(self.now())
-        if outage is None:
+        now = self.now()
+        longest = self._longest_sleep(now)
+        if longest <= seconds:
             return seconds
-        return max(seconds, min(outage.seconds / _LOOKS_IN_AN_OUTAGE, outage.begins + outage.seconds - self.now()))
+        while self._comes and self._comes[0] <= now:
+            self._busy_until = heapq.heappop(self._comes) + _AFTER_SECONDS
+        if now < self._busy_until:
+            return seconds
+        quiet = self._comes[0] - _BEFORE_SECONDS - now if self._comes else longest
+        return max(seconds, min(longest, quiet))
+
+    def _longest_sleep(self, now: float) -> float:
+        if self.healed_at is not None:
+            return _PATIENT_SLEEP_SECONDS if now > self.healed_at + _AFTER_SECONDS else 0.0
+        outage = self.chaos.longest_outage(now)
+        if outage is None:
+            return 0.0
+        return min(outage.seconds / _LOOKS_IN_AN_OUTAGE, outage.begins + outage.seconds - now)
 
 
 class SimClock:
@@ -124,6 +143,13 @@ class SimClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(self._world.stretched(seconds))
+        if self._process is not None:
+            await self._process.gate()
+
+    async def sleep_until(self, moment: float) -> None:
+        """Sleep until that moment of the loop's time."""
+        if (seconds := moment - self._world.now()) > 0.0:
+            await asyncio.sleep(seconds)
         if self._process is not None:
             await self._process.gate()
 
