@@ -250,7 +250,8 @@ class FakeGateway:
         if fault is Fault.ERROR and key in self._kept:
             return cast("Unknown", once())
         if fault in {Fault.ERROR, Fault.ERROR_EXECUTED}:
-            self._kept[key] = (request, KeySpent("http 500"))
+            if key:
+                self._kept[key] = (request, KeySpent("http 500"))
             return KeySpent("http 500")
         return Unknown(f"{fault.name.lower()}", retry_after=0.2 if fault is Fault.BUSY else None)
 

@@ -135,6 +135,7 @@ class PaymentWorld:
         clock: Time.
         does: The use cases of the running process.
         telling: What operators hear.
+        retries: What may be repeated.
         patience: Seconds that callers wait.
     """
 
@@ -145,6 +146,7 @@ class PaymentWorld:
     tasks: Tasks
     does: Cases
     telling: FakeTelling = field(default_factory=FakeTelling)
+    retries: RetryBudget = field(default_factory=lambda: RetryBudget(_MOST_RETRIES))
     patience: float = 10.0
     order_id: str = ORDER
 
@@ -206,7 +208,7 @@ def _cases(world: PaymentWorld, gateway: PaymentGateway, payments: PaymentStore)
         tasks=world.tasks,
         background=Background(world.tasks, recording_tracer("payment")[0]),
         telling=world.telling,
-        retries=RetryBudget(_MOST_RETRIES),
+        retries=world.retries,
         clock=world.clock,
         ids=world.ids,
         remaining=lambda at_most: min(at_most, world.patience),

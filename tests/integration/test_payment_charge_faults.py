@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from chassis.retry_budget import RetryBudget
 from kernel.errors import Reason, Refusal
 from payment_svc.domain.payment import PaymentState
 from tests.fakes.payment_gateway import DECLINED, Fault
@@ -176,3 +177,29 @@ async def test_a_payment_that_another_gave_up_meanwhile_is_told_as_it_is(world: 
 
     assert payment.state is PaymentState.CANCELLED
     assert world.gateway.charges == []
+
+
+async def test_when_the_budget_for_repeating_is_used_up_each_charge_asks_once(world: PaymentWorld) -> None:
+    world.retries = RetryBudget(5)
+    world.restart()
+    world.gateway.fail("create", *[Fault.NOT_SENT] * 99)
+    for number in range(20):
+        with pytest.raises(Refusal) as refused:
+            await world.charge(f"r{number}")
+        assert refused.value.reason is Reason.UNAVAILABLE
+    assert 20 + 5 <= world.gateway.seen.count("create") <= 20 + 5 + 2
+
+    world.gateway._faults.clear()
+    assert (await world.charge()).state is PaymentState.SUCCEEDED
+
+
+async def test_a_lost_charge_without_any_budget_is_open_and_found_by_its_repetition(world: PaymentWorld) -> None:
+    world.retries = RetryBudget(0)
+    world.restart()
+    world.gateway.fail("confirm", Fault.LOST_ANSWER)
+    with pytest.raises(Refusal) as refused:
+        await world.charge()
+    assert refused.value.reason is Reason.UNAVAILABLE
+
+    assert (await world.charge()).state is PaymentState.SUCCEEDED
+    assert world.gateway.seen == ["create", "confirm", "read"]
