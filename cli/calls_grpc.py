@@ -1,40 +1,23 @@
 """OrderService as the command calls it: in and out go the documents of the REST API, errors come as refusals."""
 
-import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from random import SystemRandom
-from typing import Any, TypeVar
-
-import grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2_grpc
 from ordermesh.order.v1 import order_service_pb2 as pb
 
-from chassis.channel import Channel
-from chassis.errors import refusal_of
-from chassis.telemetry.metrics import Metrics
-from chassis.telemetry.spans import Span, Tracer
+from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from gateway import wrong
 from gateway.read_json import MessageReaders
 from gateway.write_json import MessageWriters
-from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 
-T = TypeVar("T")
+__all__ = ["Json", "OrderCalls", "order_calls", "run"]
+
 Json = dict[str, Any]
 
-# An order is answered within 10 s; so much more for a machine that is busy.
-_CALL_SECONDS = 15.0
-
 _LARGEST_PAGE = 200
-
-
-class _Nowhere:
-    """Takes the command's own spans: the story of an order begins where the mesh takes it."""
-
-    def put(self, _: Span) -> None:
-        """Keep nothing."""
 
 
 class OrderCalls:
@@ -44,22 +27,22 @@ class OrderCalls:
         Refusal: It was not done, for the reason given, or nobody answered (UNAVAILABLE, DEADLINE_EXCEEDED).
     """
 
-    def __init__(self, address: str, channel: Channel) -> None:
-        self._address = address
-        self._stub = order_service_pb2_grpc.OrderServiceStub(channel.for_stub)
+    def __init__(self, line: Line) -> None:
+        self._refusals = line.refusals
+        self._stub = order_service_pb2_grpc.OrderServiceStub(line.channel.for_stub)
         self._write = MessageWriters().write
 
     async def place(self, document: Mapping[str, Any], request_id: str) -> Json:
         """Place the order that the document describes; the same request_id never orders twice."""
         request = _read_place_request({**document, "request_id": request_id})
         with self._refusals():
-            answer = await self._stub.PlaceOrder(request, timeout=_CALL_SECONDS)
+            answer = await self._stub.PlaceOrder(request, timeout=CALL_SECONDS)
         return self._document(answer.order)
 
     async def get(self, order_id: str) -> Json:
         """Return one order."""
         with self._refusals():
-            answer = await self._stub.GetOrder(pb.GetOrderRequest(order_id=order_id), timeout=_CALL_SECONDS)
+            answer = await self._stub.GetOrder(pb.GetOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer.order)
 
     async def find(self, *, state: str, customer_id: str, needs_review: bool, limit: int) -> list[Json]:
@@ -75,7 +58,7 @@ class OrderCalls:
                 page_token=token,
             )
             with self._refusals():
-                page = await self._stub.ListOrders(request, timeout=_CALL_SECONDS)
+                page = await self._stub.ListOrders(request, timeout=CALL_SECONDS)
             found += [self._document(order) for order in page.orders]
             token = page.next_page_token
             if not token:
@@ -85,7 +68,7 @@ class OrderCalls:
     async def explain(self, order_id: str) -> Json:
         """Return the story of one order."""
         with self._refusals():
-            answer = await self._stub.ExplainOrder(pb.ExplainOrderRequest(order_id=order_id), timeout=_CALL_SECONDS)
+            answer = await self._stub.ExplainOrder(pb.ExplainOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer)
 
     async def watch(self, order_id: str) -> AsyncIterator[Json]:
@@ -115,35 +98,12 @@ class OrderCalls:
         document: Json = self._write(message)
         return document
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except grpc.aio.AioRpcError as error:
-            raise refusal_of(error) or self._transport(error.code()) from error
-
-    def _transport(self, code: grpc.StatusCode) -> Refusal:
-        match code:
-            case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-                return Refusal(Reason.UNAVAILABLE, f"Nobody answers at {self._address} (ORDER_ADDR).")
-            case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return Refusal(Reason.DEADLINE_EXCEEDED, f"No answer came within {_CALL_SECONDS:.0f} s.")
-            case _:
-                return Refusal(Reason.INTERNAL, f"{self._address} ended the call with {code.name}.")
-
 
 @asynccontextmanager
 async def order_calls(address: str) -> AsyncIterator[OrderCalls]:
     """Open a channel to order_svc and close it again."""
-    clock = SystemClock()
-    tracer = Tracer("cli", _Nowhere(), lambda: int(clock.now().timestamp() * 1e9), SystemRandom().getrandbits)
-    channel = Channel(
-        address, services=[pb.DESCRIPTOR.services_by_name["OrderService"]], tracer=tracer, metrics=Metrics("cli")
-    )
-    try:
-        yield OrderCalls(address, channel)
-    finally:
-        await channel.close()
+    async with dialled(address, "ORDER_ADDR", pb.DESCRIPTOR.services_by_name["OrderService"]) as line:
+        yield OrderCalls(line)
 
 
 def _read_place_request(document: Json) -> pb.PlaceOrderRequest:
@@ -153,8 +113,3 @@ def _read_place_request(document: Json) -> pb.PlaceOrderRequest:
         raise wrong.refusal(error.violations) from None
     assert isinstance(request, pb.PlaceOrderRequest)
     return request
-
-
-def run(work: Coroutine[object, object, T]) -> T:
-    """Run calls on an event loop of their own."""
-    return chassis.process.run(work)

@@ -24,6 +24,15 @@ class CliConfig:
     order_address: str
     """ORDER_ADDR: where order_svc is called."""
 
+    tax_address: str
+    """TAX_ADDR: where tax_svc is called."""
+
+    payment_address: str
+    """PAYMENT_ADDR: where payment_svc is called."""
+
+    notify_address: str
+    """NOTIFY_ADDR: where notify_svc is called."""
+
     gateway_url: str
     """ORDERMESH_GATEWAY_ADDR, as the address of a web page."""
 
@@ -46,6 +55,9 @@ class CliConfig:
         env = Environment(values)
         config = cls(
             order_address=_reachable(env.address("ORDER_ADDR", "127.0.0.1:50051")),
+            tax_address=_reachable(env.address("TAX_ADDR", "127.0.0.1:50052")),
+            payment_address=_reachable(env.address("PAYMENT_ADDR", "127.0.0.1:50053")),
+            notify_address=_reachable(env.address("NOTIFY_ADDR", "127.0.0.1:50054")),
             gateway_url=f"http://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),

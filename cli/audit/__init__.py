@@ -1,0 +1,1 @@
+"""`ordermesh audit`: our ledgers against the providers' own lists."""

@@ -1,0 +1,81 @@
+"""What has to hold between an order, our ledgers and the providers' lists.
+
+A rule's question to the book finds what breaks it. Two things bound what is asked:
+
+* An order that is still moving is left alone (`moving`), and so is what a provider did after the horizon.
+* The providers' lists were read before our own, so that whatever they show has its order among ours already.
+"""
+
+from cli.audit.rule import Remedy, Rule, money
+from cli.audit.rules_money import CHARGES, LEDGER
+from cli.audit.rules_papers import MAIL, TAX
+
+PREPARATION = (
+    # Which orders had their money taken. REFUNDED ones did: their document and their confirmation stay.
+    """
+    ALTER TABLE orders ADD COLUMN paid GENERATED ALWAYS AS
+      (state IN ('PAID', 'PROCESSING', 'SHIPPED', 'DELIVERED', 'REFUNDED')) VIRTUAL
+    """,
+    """
+    CREATE VIEW sales AS SELECT * FROM documents WHERE kind = 'SalesInvoice' AND status = 'Committed'
+    """,
+    # Charges that our ledger has belong to the order that it says, whatever Stripe's metadata say.
+    "ALTER TABLE charges ADD COLUMN booked INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE charges SET booked = 1,
+      order_id = (SELECT p.order_id FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
+    WHERE EXISTS (SELECT 1 FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
+    """,
+    "CREATE INDEX charges_of_order ON charges (order_id, booked, captured, refunded, currency)",
+    # An order that goes on by itself, or where something happened so lately that the lists may show only a part of it.
+    "ALTER TABLE orders ADD COLUMN moving INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE orders SET moving = 1
+    WHERE (state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED') AND NOT needs_review)
+      OR updated > :horizon
+      OR order_id IN (SELECT order_id FROM payments WHERE updated > :horizon)
+      OR order_id IN (SELECT order_id FROM charges WHERE created > :horizon)
+      OR order_id IN (
+        SELECT c.order_id FROM charge_refunds r JOIN charges c USING (provider_payment_id) WHERE r.created > :horizon)
+    """,
+)
+"""What the questions lean on, worked out once everything was read."""
+
+DIFFERENCES: tuple[Rule, ...] = (*CHARGES, *LEDGER, *TAX, *MAIL)
+"""What must not be."""
+
+REVIEWS: tuple[Rule, ...] = (
+    Rule(
+        "needs_review",
+        "SELECT order_id, state, version FROM orders WHERE needs_review",
+        lambda row: f"the order is {row['state']} and cannot go on by itself",
+        "`ordermesh explain` tells why.",
+        (Remedy.RETRY_ORDER,),
+    ),
+)
+"""What a person was asked to look at."""
+
+NOTES: tuple[Rule, ...] = (
+    Rule(
+        "tax_trued_up",
+        """
+        SELECT o.order_id, o.currency, d.tax - o.tax AS difference
+        FROM orders o JOIN sales d ON d.code = o.order_id
+        WHERE NOT o.moving AND o.paid AND o.tax_source = 'FALLBACK' AND d.tax IS NOT o.tax
+          AND (d.currency, d.amount) IS (o.currency, o.subtotal)
+        """,
+        lambda row: (
+            f"charged at the fallback rate; AvaTax recorded {money(row['difference'], row['currency'])} more"
+            if row["difference"] > 0
+            else f"charged at the fallback rate; AvaTax recorded {money(-row['difference'], row['currency'])} less"
+        ),
+        "It is recorded as it is.",
+    ),
+    Rule(
+        "confirmation_undeliverable",
+        "SELECT order_id, notification_id, state FROM notifications WHERE state IN ('UNDELIVERABLE', 'BOUNCED')",
+        lambda row: f"the mail {row['notification_id']} is {row['state']}",
+        "The customer's address does not work; write some other way.",
+    ),
+)
+"""What is as it should be, and worth knowing."""

@@ -1,0 +1,186 @@
+"""A shop as an audit sees it: rows of every kind, made to agree, and then changed on purpose."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from cli.audit.audit import Audit, Finding, read_everything
+from cli.audit.book import Book
+from cli.audit.rows import (
+    ChargeRefundRow,
+    ChargeRow,
+    DocumentRow,
+    MailRow,
+    NotificationRow,
+    OrderRow,
+    PaymentRow,
+    RefundRow,
+    Row,
+)
+from cli.audit.rules import DIFFERENCES
+from kernel.errors import Reason, Refusal
+from tests.fakes.manual_clock import ManualClock
+
+SomeRow = TypeVar("SomeRow", bound=Row)
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+GRACE = timedelta(seconds=60)
+_LONG_AGO = int((NOW - timedelta(hours=1)).timestamp() * 1000)
+JUST_NOW = int((NOW - timedelta(seconds=5)).timestamp() * 1000)
+
+_BATCH = 100
+
+
+def identity(number: int, digit: str = "0") -> str:
+    """Return the id of the thing with that number; the digit tells kinds apart."""
+    return str(UUID(f"{digit * 8}-0000-7000-8000-{number:012}"))
+
+
+def _order(number: int, state: str, document_code: str) -> OrderRow:
+    return OrderRow(
+        order_id=identity(number),
+        state=state,
+        currency="USD",
+        subtotal=1000,
+        tax=85,
+        total=1085,
+        refunded=0,
+        tax_source="AVATAX",
+        document_code=document_code,
+        provider_payment_id=f"pi_{number}",
+        needs_review=False,
+        version=4,
+        updated=_LONG_AGO,
+    )
+
+
+def confirmation(number: int) -> NotificationRow:
+    """Return the mail of the order with that number, which was delivered."""
+    return NotificationRow(
+        identity(number, "2"),
+        identity(number),
+        "ORDER_CONFIRMATION",
+        "DELIVERED",
+        f"message-{number}",
+        is_due=False,
+        created=_LONG_AGO,
+        sent=_LONG_AGO,
+    )
+
+
+def paid_order(number: int) -> list[Row]:
+    """Return an order over 10.85 USD that went through, with all that belongs to it."""
+    order_id, payment_id, charge = identity(number), identity(number, "1"), f"pi_{number}"
+    return [
+        _order(number, "PAID", document_code=order_id),
+        PaymentRow(payment_id, order_id, "SUCCEEDED", "USD", 1085, 1085, 0, charge, 3, _LONG_AGO),
+        confirmation(number),
+        ChargeRow(charge, payment_id, order_id, "SUCCEEDED", "USD", 1085, 1085, 0, _LONG_AGO),
+        DocumentRow(order_id, "SalesInvoice", "Committed", "USD", 1000, 85),
+        MailRow(f"message-{number}", "", "delivered", _LONG_AGO),
+    ]
+
+
+def declined_order(number: int) -> list[Row]:
+    """Return an order whose card was declined."""
+    order_id, payment_id, charge = identity(number), identity(number, "1"), f"pi_{number}"
+    return [
+        _order(number, "FAILED", document_code=""),
+        PaymentRow(payment_id, order_id, "DECLINED", "USD", 1085, 0, 0, charge, 3, _LONG_AGO),
+        ChargeRow(charge, payment_id, order_id, "DECLINED", "USD", 1085, 0, 0, _LONG_AGO),
+    ]
+
+
+def refunded_order(number: int) -> list[Row]:
+    """Return an order of which 5.00 USD were given back."""
+    rows = [
+        row._replace(refunded=500) if isinstance(row, OrderRow | PaymentRow | ChargeRow) else row
+        for row in paid_order(number)
+    ]
+    return [
+        *rows,
+        RefundRow(identity(number, "3"), identity(number, "1"), f"re_{number}", "SUCCEEDED", 500),
+        ChargeRefundRow(f"re_{number}", f"pi_{number}", "SUCCEEDED", "USD", 500, _LONG_AGO),
+    ]
+
+
+class AuditWorld:
+    """Everything that an audit reads; the port `Sources`.
+
+    Attributes:
+        rows: All of it.
+        no_feed: Whether SendGrid refuses its list.
+    """
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.rows = list(rows)
+        self.no_feed = False
+
+    def change(self, kind: type[SomeRow], **fields: object) -> None:
+        """Change every row of a kind."""
+        self.rows = [row._replace(**fields) if isinstance(row, kind) else row for row in self.rows]  # type: ignore[arg-type]  # each test names fields of that row
+
+    def drop(self, kind: type[Row]) -> None:
+        """Remove every row of a kind."""
+        self.rows = [row for row in self.rows if not isinstance(row, kind)]
+
+    async def charges(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(ChargeRow):
+            yield rows
+
+    async def charge_refunds(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(ChargeRefundRow):
+            yield rows
+
+    async def documents(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(DocumentRow):
+            yield rows
+
+    async def mails(self) -> AsyncIterator[Sequence[Row]]:
+        if self.no_feed:
+            raise Refusal(Reason.PROVIDER_REFUSED, "The account has no activity feed.")
+        async for rows in self._of(MailRow):
+            yield rows
+
+    async def payments(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(PaymentRow):
+            yield rows
+        async for rows in self._of(RefundRow):
+            yield rows
+
+    async def notifications(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(NotificationRow):
+            yield rows
+
+    async def orders(self) -> AsyncIterator[Sequence[Row]]:
+        async for rows in self._of(OrderRow):
+            yield rows
+
+    async def _of(self, kind: type[Row]) -> AsyncIterator[Sequence[Row]]:
+        rows = [row for row in self.rows if isinstance(row, kind)]
+        for start in range(0, len(rows), _BATCH):
+            yield rows[start : start + _BATCH]
+
+
+@contextmanager
+def book_in(folder: Path) -> Iterator[Book]:
+    """Open a book there."""
+    book = Book(folder / "book.db")
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+async def audit_of(world: AuditWorld, book: Book) -> Audit:
+    """Read a world into a book."""
+    return await read_everything(world, book, ManualClock(NOW), GRACE, lambda _what, _count: None)
+
+
+async def differences_of(world: AuditWorld, folder: Path) -> list[Finding]:
+    """Return what an audit of the world finds."""
+    with book_in(folder) as book:
+        return list((await audit_of(world, book)).findings(DIFFERENCES))

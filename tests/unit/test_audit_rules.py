@@ -1,0 +1,331 @@
+"""Every kind of difference, made on purpose, is found and named; and a world without any has none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.audit.rows import (
+    ChargeRefundRow,
+    ChargeRow,
+    DocumentRow,
+    MailRow,
+    NotificationRow,
+    OrderRow,
+    PaymentRow,
+)
+from cli.audit.rule import Remedy
+from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
+from tests.fakes.audit_world import (
+    JUST_NOW,
+    AuditWorld,
+    audit_of,
+    book_in,
+    confirmation,
+    declined_order,
+    differences_of,
+    identity,
+    paid_order,
+    refunded_order,
+)
+
+ORDER, PAYMENT = identity(1), identity(1, "1")
+
+
+def sound_world() -> AuditWorld:
+    """Return a world in which everything agrees, and other systems use the same accounts."""
+    return AuditWorld(
+        [
+            *paid_order(1),
+            *declined_order(2),
+            *refunded_order(3),
+            ChargeRow("pi_other", "", "", "SUCCEEDED", "EUR", 990, 990, 0, 0),
+            DocumentRow("invoice-77", "SalesInvoice", "Committed", "EUR", 990, 188),
+            MailRow("newsletter", "", "delivered", 0),
+        ]
+    )
+
+
+async def test_a_world_that_agrees_has_no_differences(tmp_path: Path) -> None:
+    with book_in(tmp_path) as book:
+        audit = await audit_of(sound_world(), book)
+
+        assert [finding.what for finding in audit.findings((*DIFFERENCES, *REVIEWS, *NOTES))] == []
+        census = audit.census()
+    assert (census.orders, census.moving, census.documents, census.mails) == (3, 0, 2, 2)
+    assert (census.foreign_charges, census.foreign_documents, census.foreign_mails) == (1, 1, 1)
+    (turnover,) = census.turnovers
+    assert (turnover.captured.minor_units, turnover.refunded.minor_units) == (2170, 500)
+
+
+async def test_an_empty_world_is_clean(tmp_path: Path) -> None:
+    assert await differences_of(AuditWorld(), tmp_path) == []
+
+
+def order_failed(world: AuditWorld) -> None:
+    world.change(OrderRow, state="FAILED")
+    world.drop(DocumentRow)
+    world.drop(NotificationRow)
+
+
+def charge_reversed(world: AuditWorld) -> None:
+    """Refund at Stripe what our ledger does not know."""
+    world.change(ChargeRow, refunded=1085)
+    world.rows.append(ChargeRefundRow("re_dashboard", "pi_1", "SUCCEEDED", "USD", 1085, 0))
+
+
+def no_such_order(world: AuditWorld) -> None:
+    world.rows.append(ChargeRow("pi_9", identity(9, "1"), identity(9), "SUCCEEDED", "USD", 700, 700, 0, 0))
+
+
+def second_intent(world: AuditWorld) -> None:
+    world.rows.append(ChargeRow("pi_9", PAYMENT, ORDER, "SUCCEEDED", "USD", 1085, 1085, 0, 0))
+
+
+def forgotten_hold(world: AuditWorld) -> None:
+    order_failed(world)
+    for kind in (ChargeRow, PaymentRow):
+        world.change(kind, state="AUTHORIZED", captured=0)
+
+
+def orphan_hold(world: AuditWorld) -> None:
+    world.rows.append(ChargeRow("pi_9", PAYMENT, ORDER, "AUTHORIZED", "USD", 1085, 0, 0, 0))
+
+
+def orders_lost(world: AuditWorld) -> None:
+    for kind in (OrderRow, DocumentRow, NotificationRow):
+        world.drop(kind)
+
+
+def refund_lost(world: AuditWorld) -> None:
+    world.rows = refunded_order(1)
+    world.drop(ChargeRefundRow)
+
+
+def refund_failed_later(world: AuditWorld) -> None:
+    world.rows = refunded_order(1)
+    world.change(ChargeRefundRow, state="FAILED")
+
+
+def document_of_none(world: AuditWorld) -> None:
+    world.rows.append(DocumentRow(identity(9), "SalesInvoice", "Committed", "USD", 1000, 85))
+
+
+def declined_and_recorded(world: AuditWorld) -> None:
+    world.rows = [*declined_order(1), DocumentRow(ORDER, "SalesInvoice", "Committed", "USD", 1000, 85)]
+
+
+def declined_and_told(world: AuditWorld) -> None:
+    world.rows = [*declined_order(1), confirmation(1)]
+
+
+def many_mails(world: AuditWorld) -> None:
+    world.rows += [MailRow(f"copy-{copy}", identity(1, "2"), "delivered", 0) for copy in range(3)]
+
+
+# What is done to an order that went through; the kinds that it has to be found as; and words that tell of it.
+DONE: dict[str, tuple[Callable[[AuditWorld], None], set[str], str]] = {
+    "failed, but charged": (order_failed, {"money_differs"}, "FAILED, but Stripe keeps 10.85 USD"),
+    "given back behind our back": (
+        charge_reversed,
+        {"money_differs", "ledger_differs", "refund_unbooked"},
+        "PAID over 10.85 USD, but Stripe keeps 0.00 USD",
+    ),
+    "refunded by less": (
+        lambda world: world.change(OrderRow, refunded=500),
+        {"money_differs"},
+        "PAID over 5.85 USD, but Stripe keeps 10.85 USD",
+    ),
+    "charged in another currency": (
+        lambda world: world.change(ChargeRow, currency="EUR"),
+        {"money_differs", "ledger_differs"},
+        "keeps 10.85 EUR",
+    ),
+    "charge without an order": (no_such_order, {"orphan_charge"}, "took 7.00 USD with pi_9"),
+    "second charge": (second_intent, {"second_charge"}, "took 10.85 USD with pi_9 for this order"),
+    "lost payment": (
+        lambda world: world.drop(PaymentRow),
+        {"unbooked_charge", "money_differs"},
+        "our payment ledger has lost",
+    ),
+    "forgotten hold": (forgotten_hold, {"forgotten_hold"}, "still holds 10.85 USD with pi_1"),
+    "hold of nobody": (orphan_hold, {"orphan_hold"}, "holds 10.85 USD with pi_9"),
+    "lost order": (orders_lost, {"payment_without_order"}, "10.85 USD of an order that does not exist"),
+    "ledger behind": (
+        lambda world: world.change(PaymentRow, state="PENDING", captured=0),
+        {"ledger_differs"},
+        "PENDING against SUCCEEDED, captured 0.00 USD against 10.85 USD",
+    ),
+    "charge unknown to Stripe": (
+        lambda world: world.drop(ChargeRow),
+        {"money_differs", "ledger_differs"},
+        "Stripe does not list it",
+    ),
+    "refund unknown to Stripe": (refund_lost, {"refund_differs"}, "re_1 (5.00 USD SUCCEEDED), but Stripe does not"),
+    "refund that failed later": (refund_failed_later, {"refund_differs"}, "5.00 USD FAILED at Stripe"),
+    "no document": (lambda world: world.drop(DocumentRow), {"tax_missing"}, "no committed document"),
+    "document only saved": (lambda world: world.change(DocumentRow, status="Saved"), {"tax_missing"}, "0.85 USD tax"),
+    "document not noted": (lambda world: world.change(OrderRow, document_code=""), {"tax_unnoted"}, "notes none"),
+    "other amount": (
+        lambda world: world.change(DocumentRow, amount=999),
+        {"tax_differs"},
+        "9.99 USD plus 0.85 USD tax",
+    ),
+    "other tax": (lambda world: world.change(DocumentRow, tax=90), {"tax_differs"}, "10.00 USD plus 0.90 USD tax"),
+    "document of no order": (document_of_none, {"tax_orphan"}, "over 10.00 USD"),
+    "document of a failed order": (declined_and_recorded, {"tax_of_unpaid"}, "FAILED, but AvaTax has"),
+    "no confirmation": (lambda world: world.drop(NotificationRow), {"confirmation_missing"}, "no confirmation"),
+    "confirmation of a failed order": (declined_and_told, {"confirmation_unpaid"}, "FAILED, but there is a confirm"),
+    "parked mail": (
+        lambda world: world.change(NotificationRow, state="ACCEPTED", sent=None),
+        {"confirmation_parked"},
+        "nobody knows",
+    ),
+    "mail unknown to SendGrid": (
+        lambda world: world.change(MailRow, provider_message_id="another"),
+        {"mail_unlisted"},
+        "does not list message-1",
+    ),
+    "too many mails": (many_mails, {"mails_beyond_bound"}, "sent 4 mails"),
+}
+
+
+@pytest.mark.parametrize("name", DONE)
+async def test_a_difference_is_found_and_named_and_nothing_else(name: str, tmp_path: Path) -> None:
+    make, kinds, words = DONE[name]
+    world = AuditWorld(paid_order(1))
+    make(world)
+
+    found = await differences_of(world, tmp_path)
+
+    assert {finding.rule.kind for finding in found} == kinds
+    assert words in "\n".join(finding.what for finding in found)
+    assert all(finding.rule.advice for finding in found)
+
+
+def test_every_rule_is_broken_by_one_of_these_tests() -> None:
+    assert {kind for _, kinds, _ in DONE.values() for kind in kinds} == {rule.kind for rule in DIFFERENCES}
+
+
+@pytest.mark.parametrize("name", ["failed, but charged", "ledger behind", "no document", "no confirmation"])
+async def test_an_order_that_changed_a_moment_ago_is_still_moving(name: str, tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    DONE[name][0](world)
+    world.change(OrderRow, updated=JUST_NOW)
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert [finding.what for finding in audit.findings(DIFFERENCES)] == []
+        assert audit.census().moving == 1
+
+
+@pytest.mark.parametrize(("kind", "field"), [(PaymentRow, "updated"), (ChargeRow, "created")])
+async def test_so_is_one_whose_money_did(kind: type[PaymentRow | ChargeRow], field: str, tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    order_failed(world)
+    world.change(kind, **{field: JUST_NOW})
+
+    assert await differences_of(world, tmp_path) == []
+
+
+async def test_a_charge_that_was_made_a_moment_ago_is_not_an_orphan_yet(tmp_path: Path) -> None:
+    world = AuditWorld([ChargeRow("pi_9", PAYMENT, ORDER, "SUCCEEDED", "USD", 700, 700, 0, JUST_NOW)])
+
+    assert await differences_of(world, tmp_path) == []
+
+
+@pytest.mark.parametrize("state", ["PENDING", "PAYMENT_ACTION_REQUIRED"])
+async def test_an_order_that_goes_on_by_itself_is_moving_however_old_it_is(state: str, tmp_path: Path) -> None:
+    world = AuditWorld(declined_order(1))
+    world.change(OrderRow, state=state)
+    world.change(PaymentRow, state="PENDING")
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert audit.census().moving == 1
+
+
+async def test_an_order_that_a_person_has_to_look_at_is_listed_as_such_and_not_as_moving(tmp_path: Path) -> None:
+    world = AuditWorld(declined_order(1))
+    world.change(OrderRow, state="PENDING", needs_review=True)
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+        (review,) = audit.findings(REVIEWS)
+
+        assert (review.subject, audit.census().moving) == (ORDER, 0)
+        assert review.rule.remedies == (Remedy.RETRY_ORDER,)
+
+
+@pytest.mark.parametrize(("recorded", "words"), [(88, "0.03 USD more"), (80, "0.05 USD less")])
+async def test_the_true_up_of_a_fallback_is_shown_and_is_no_difference(
+    recorded: int, words: str, tmp_path: Path
+) -> None:
+    world = AuditWorld(paid_order(1))
+    world.change(OrderRow, tax_source="FALLBACK")
+    world.change(DocumentRow, tax=recorded)
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+        (note,) = audit.findings(NOTES)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert words in note.what
+
+
+@pytest.mark.parametrize("state", ["UNDELIVERABLE", "BOUNCED"])
+async def test_a_mail_that_cannot_be_delivered_is_known_and_no_difference(state: str, tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    world.change(NotificationRow, state=state)
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert [note.rule.kind for note in audit.findings(NOTES)] == ["confirmation_undeliverable"]
+
+
+async def test_a_mail_that_waits_for_sendgrid_is_counted_and_no_difference(tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    world.change(NotificationRow, state="ACCEPTED", sent=None, is_due=True)
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert audit.census().mails_waiting == 1
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_without_a_feed_mails_are_not_compared_and_that_is_told(empty: bool, tmp_path: Path) -> None:  # noqa: FBT001  (a parameter)
+    world = AuditWorld(paid_order(1))
+    world.drop(MailRow)
+    world.no_feed = not empty
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert "activity feed" in audit.census().no_feed
+
+
+async def test_what_a_list_shows_twice_counts_once(tmp_path: Path) -> None:
+    world = AuditWorld(refunded_order(1))
+    world.rows += world.rows
+
+    with book_in(tmp_path) as book:
+        audit = await audit_of(world, book)
+
+        assert list(audit.findings(DIFFERENCES)) == []
+        assert audit.census().turnovers[0].captured.minor_units == 1085
+        assert [row["found"] for row in book.ask("SELECT count(*) AS found FROM refunds")] == [1]
+
+
+async def test_money_is_matched_by_our_ledger_and_not_by_stripes_metadata(tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    world.change(ChargeRow, order_id="", payment_id="")
+
+    assert await differences_of(world, tmp_path) == []
