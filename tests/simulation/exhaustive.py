@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path as File
@@ -57,7 +57,7 @@ class Broken:
     timeline: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = [f"  {each}" for each in self.timeline[-_SHOWN_LINES:]]
+        told = [f"  {each}" for each in self.timeline]
         told += [f"  BROKEN: {each}" for each in self.violations]
         return "\n".join([f"python -m tests.simulation.exhaustive {self.case}", *told]) + "\n"
 
@@ -70,7 +70,7 @@ class Findings:
         cases: How many were played.
         simulated_seconds: How long they lasted.
         kills: How many processes died.
-        cells: Every kind of fault that could have happened, with its place.
+        ways: Every kind of fault that could have happened, with its place, and a case in which it does.
         hits: How often it did.
         broken: Cases in which a promise was broken.
     """
@@ -78,7 +78,7 @@ class Findings:
     cases: int = 0
     simulated_seconds: float = 0.0
     kills: int = 0
-    cells: set[Cell] = field(default_factory=set)
+    ways: dict[Cell, Case] = field(default_factory=dict)
     hits: Counter[Cell] = field(default_factory=Counter)
     broken: list[Broken] = field(default_factory=list)
 
@@ -88,13 +88,17 @@ class Findings:
         self.cases += 1
         self.simulated_seconds += result.simulated_seconds
         self.kills += result.kills
-        self.cells.update((kind, each.place) for each in played.chances for kind in each.kinds)
+        for chance in played.chances:
+            for kind in chance.kinds:
+                if (kind, chance.place) not in self.ways:
+                    cue = Cue(kind, chance.place, chance.number)
+                    self.ways[kind, chance.place] = Case(case.path, (*case.cues, cue), case.seed)
         self.hits.update((each.kind, each.place) for each in result.fired)
         violations = tuple(result.violations)
         if not case.cues and played.state != case.path.ends:
             violations += (f"the path ends as {played.state}, not as {case.path.ends}",)
         if violations:
-            timeline = tuple(f"{at:12.3f}  {what}" for at, what in result.log)
+            timeline = tuple(f"{at:12.3f}  {what}" for at, what in result.log[-_SHOWN_LINES:])
             self.broken.append(Broken(str(case), violations, timeline))
 
     def add(self, other: "Findings") -> None:
@@ -102,7 +106,7 @@ class Findings:
         self.cases += other.cases
         self.simulated_seconds += other.simulated_seconds
         self.kills += other.kills
-        self.cells |= other.cells
+        self.ways = {**other.ways, **self.ways}
         self.hits += other.hits
         self.broken += other.broken
 
@@ -122,6 +126,16 @@ def explore(path: Path, seed: int = 0, *, pairs: bool = False) -> Findings:
         if pairs and not once.result.violations:
             for second in _after(cue, once):
                 _played(findings, Case(path, (cue, second), seed))
+    return findings
+
+
+def played_again(cell: Cell, case: Case, hits: int) -> Findings:
+    """Play a case in which a fault happens with other seeds, until it has happened so often; 3 tries for each time."""
+    findings = Findings()
+    for seed in range(case.seed + 1, case.seed + 1 + 3 * hits):
+        if findings.hits[cell] >= hits:
+            break
+        _played(findings, replace(case, seed=seed))
     return findings
 
 
@@ -204,11 +218,11 @@ def main() -> int:
         for each in explore_all(paths, seeds, wanted.jobs, pairs=wanted.pairs):
             found.add(each)
             sys.stdout.writelines(f"{broken}\n" for broken in each.broken)
-    page = tables(found.cells, found.hits)
+    page = tables(found.ways, found.hits)
     if wanted.markdown:
         wanted.markdown.write_text(page)
     sys.stdout.write(
-        f"{page}\n{found.cases} cases on {len(paths)} paths, {len(found.cells)} cells, {found.kills} kills, "
+        f"{page}\n{found.cases} cases on {len(paths)} paths, {len(found.ways)} cells, {found.kills} kills, "
         f"{len(found.broken)} cases with violations\n"
     )
     return 1 if found.broken else 0

@@ -1,0 +1,125 @@
+"""The page that a run writes: its figures for people, in Markdown."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.prove.proof import Proof
+from tests.simulation.table import tables
+
+_SHOWN_BROKEN = 5
+
+_INTRODUCTION = """\
+Written by `make prove`, which repeats all of it. What is promised, and how it is proved, is told in
+[reliability.md](reliability.md).
+"""
+
+_CELLS = """\
+How often each thing that can go wrong did go wrong at each place where it can, in the worlds that seeds drew and in the
+exhaustive pass together. A dash: it cannot happen there.
+"""
+
+_PROCESSES = """\
+The four services, the gateway and the sandbox as processes, killed, frozen and cut off under a steady load of orders;
+then what clients were told is compared with the ledgers and the databases.
+"""
+
+
+def page(proof: Proof) -> str:
+    """Return the page."""
+    parts = [
+        "# The last full run",
+        _INTRODUCTION,
+        f"**{_verdict(proof)}**",
+        _rows(("Figure", "Value"), _figures(proof)),
+        *_broken(proof),
+        "## Every fault at every point",
+        _CELLS,
+        tables(proof.hits, proof.hits),
+        *_outages(proof),
+        "## Known-bad variants of the product",
+        _rows(
+            ("What is wrong with it", "Worlds until it is caught", "By"),
+            ((each.name, each.seeds or "**not caught**", each.said.partition(":")[0]) for each in proof.tried),
+        ),
+        *_processes(proof.processes),
+    ]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _verdict(proof: Proof) -> str:
+    if proof.holds:
+        return "Every promise held, every variant was caught, every cell was hit."
+    told = {
+        "promises were broken {} times": proof.violations,
+        "{} variants were not caught": len(proof.missed),
+        "{} cells were hit too seldom": len(proof.thin),
+        "{} seeds told another story": proof.plan.replays - proof.same,
+    }
+    return "It does not hold: " + ", ".join(text.format(count) for text, count in told.items() if count) + "."
+
+
+def _figures(proof: Proof) -> Iterable[tuple[object, ...]]:
+    figures = proof.figures()
+    mutants, hits = figures["mutants"], proof.hits
+    yield "Version", f"`{proof.commit}`"
+    yield "Promises broken", proof.violations
+    yield "Simulated worlds", f"{proof.worlds.seeds:,}, seeds 0 to {proof.worlds.seeds - 1:,}"
+    yield "Processes killed in them", f"{proof.worlds.kills:,}"
+    yield "Cases of the exhaustive pass", f"{proof.pass_.cases:,} on {len(proof.plan.paths)} paths"
+    yield "Processes killed in it", f"{proof.pass_.kills:,}"
+    yield "Simulated hours", f"{figures['simulated_hours']:,}"
+    yield "Faults", f"{sum(proof.kinds.values()):,} of {len(proof.kinds)} kinds"
+    yield (
+        "Cells hit often enough",
+        f"{len(hits) - len(proof.thin)} of {len(hits)}, at least {proof.plan.least_hits} times",
+    )
+    yield "Rarest cell", f"{min(hits.values(), default=0)} times"
+    yield "Seeds that told the same story twice", f"{proof.same} of {proof.plan.replays}"
+    yield "Variants caught", f"{mutants['caught']} of {mutants['of']}"
+    yield "Worlds until a variant was caught", f"median {mutants['median_seeds']}, worst {mutants['worst_seeds']}"
+    if proof.processes:
+        kills = sum(proof.processes.get("kills", {}).values())
+        yield "Rounds on real processes", f"{proof.processes['rounds']}, {kills} times `kill -9`"
+    yield "Took", f"{proof.seconds / 60:.1f} minutes on {proof.cores} cores"
+
+
+def _broken(proof: Proof) -> Iterable[str]:
+    if proof.violations:
+        yield "## Broken promises"
+        told = [*proof.worlds.broken, *map(str, proof.pass_.broken)]
+        yield from (f"```\n{each}```" for each in told[:_SHOWN_BROKEN])
+        if len(told) > _SHOWN_BROKEN:
+            yield f"And {len(told) - _SHOWN_BROKEN} more, in `build/proof.json`."
+        if proof.processes and proof.processes["violations"]:
+            yield "\n".join(f"* {each}" for each in proof.processes["violations"])
+    if proof.thin:
+        yield "## Cells that were hit too seldom"
+        yield _rows(
+            ("Fault", "Place", "Hits"), ((kind, f"`{place}`", proof.hits[kind, place]) for kind, place in proof.thin)
+        )
+
+
+def _outages(proof: Proof) -> Iterable[str]:
+    if proof.outages:
+        away = sorted((place, kind.removeprefix("outage of "), count) for (kind, place), count in proof.outages.items())
+        yield _rows(("Providers away", "How long", "Worlds"), away)
+
+
+def _processes(figures: dict[str, Any] | None) -> Iterable[str]:
+    if not figures:
+        return
+    yield "## Real processes"
+    yield _PROCESSES
+    simple = ("rounds", "orders", "told", "charges", "database")
+    yield _rows(("Figure", "Value"), ((name.capitalize(), figures[name]) for name in simple if name in figures))
+    yield _rows(("Killed", "Times"), sorted(figures.get("kills", {}).items()))
+    yield _rows(("Otherwise harmed", "Times"), sorted(figures.get("harm", {}).items()))
+    yield _rows(
+        ("Recovered", "Median, s", "Longest, s"),
+        ((name, each["median"], each["max"]) for name, each in sorted(figures.get("recovery_seconds", {}).items())),
+    )
+
+
+def _rows(heads: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

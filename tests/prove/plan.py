@@ -1,0 +1,51 @@
+"""How much is proved: the full run, and smaller ones to try things out."""
+
+from dataclasses import dataclass, replace
+
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.paths import PATHS
+from tests.simulation.script import Path
+
+# Thrice as many as the worst variant has taken so far: more would be found by nothing but patience.
+_MUTANT_SEEDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run.
+
+    Attributes:
+        seeds: How many worlds are drawn, from seed 0 on.
+        replays: How many of them are run twice, in different processes, to compare their stories.
+        paths: The ways that the exhaustive pass goes.
+        variants: The seeds with which it goes each; the first is continued with pairs of faults, if any is.
+        pairs: Whether a second thing goes wrong after each.
+        mutants: Names of the variants of the product that have to be caught.
+        mutant_seeds: Within how many worlds.
+        rounds: How often the real processes are harmed.
+        least_hits: How often each fault has to have happened at each place.
+        jobs: How many processes share the simulated worlds; 0: this one runs them.
+    """
+
+    seeds: int = 10_000
+    replays: int = 50
+    paths: tuple[Path, ...] = PATHS
+    variants: tuple[int, ...] = (0, 1, 2)
+    pairs: bool = True
+    mutants: tuple[str, ...] = tuple(each.name for each in MUTANTS)
+    mutant_seeds: int = _MUTANT_SEEDS
+    rounds: int = 50
+    least_hits: int = 10
+    jobs: int = 2
+
+    def tenth(self) -> "Plan":
+        """Return a plan for trying out: a tenth of everything that can be divided."""
+        return replace(
+            self,
+            seeds=self.seeds // 10,
+            replays=self.replays // 10,
+            variants=self.variants[:1],
+            pairs=False,
+            mutant_seeds=self.mutant_seeds // 10,
+            rounds=self.rounds // 10,
+        )

@@ -1,0 +1,115 @@
+"""What was run and what it showed, and whether that is enough."""
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from tests.prove.plan import Plan
+from tests.prove.worlds import Tried, Worlds
+from tests.simulation.exhaustive import Findings
+from tests.simulation.table import Cell
+
+_OUTAGES = "outage of "
+
+
+@dataclass(slots=True)
+class Proof:
+    """Everything that a run has found.
+
+    Attributes:
+        plan: What was run.
+        commit: Of which version, in short.
+        worlds: The worlds that seeds drew.
+        same: How many of those that were run twice told the same story again.
+        pass_: The exhaustive pass.
+        tried: The variants of the product.
+        processes: The figures of the rounds on real processes; None when there were none.
+        seconds: How long all of it took.
+        cores: How many cores there were.
+    """
+
+    plan: Plan
+    commit: str = ""
+    worlds: Worlds = field(default_factory=Worlds)
+    same: int = 0
+    pass_: Findings = field(default_factory=Findings)
+    tried: list[Tried] = field(default_factory=list)
+    processes: dict[str, Any] | None = None
+    seconds: float = 0.0
+    cores: int = 1
+
+    @property
+    def hits(self) -> dict[Cell, int]:
+        """How often each fault happened at each place where it can; outages apart."""
+        hits = dict.fromkeys(self.pass_.ways, 0)
+        for found in (self.worlds.hits, self.pass_.hits):
+            for cell, count in found.items():
+                if not cell[0].startswith(_OUTAGES):
+                    hits[cell] = hits.get(cell, 0) + count
+        return hits
+
+    @property
+    def outages(self) -> dict[Cell, int]:
+        """How often each provider was away for how long."""
+        return {cell: count for cell, count in self.worlds.hits.items() if cell[0].startswith(_OUTAGES)}
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How often each kind of fault happened."""
+        kinds: dict[str, int] = {}
+        for (kind, _), count in (*self.hits.items(), *self.outages.items()):
+            kinds[kind] = kinds.get(kind, 0) + count
+        return dict(sorted(kinds.items()))
+
+    @property
+    def thin(self) -> list[Cell]:
+        """Faults that happened too seldom somewhere where they can."""
+        return sorted(cell for cell, count in self.hits.items() if count < self.plan.least_hits)
+
+    @property
+    def missed(self) -> list[str]:
+        """Variants of the product that nothing caught."""
+        return [each.name for each in self.tried if each.seeds is None]
+
+    @property
+    def violations(self) -> int:
+        """In how many worlds, cases and rounds a promise was broken."""
+        rounds = len(self.processes["violations"]) if self.processes else 0
+        return len(self.worlds.broken) + len(self.pass_.broken) + rounds
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that was run shows what it has to."""
+        return not (self.violations or self.missed or self.thin or self.same < self.plan.replays)
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        caught = [each.seeds for each in self.tried if each.seeds is not None]
+        return {
+            "holds": self.holds,
+            "commit": self.commit,
+            "violations": self.violations,
+            "seeds": {"first": 0, "count": self.worlds.seeds, "kills": self.worlds.kills},
+            "simulated_hours": round((self.worlds.simulated_seconds + self.pass_.simulated_seconds) / 3_600),
+            "determinism": {"same": self.same, "of": self.plan.replays},
+            "exhaustive": {
+                "cases": self.pass_.cases,
+                "paths": len(self.plan.paths),
+                "variants": len(self.plan.variants),
+                "kills": self.pass_.kills,
+            },
+            "faults": self.kinds,
+            "cells": {f"{kind} {place}": count for (kind, place), count in sorted(self.hits.items())},
+            "outages": {f"{place}, {kind}": count for (kind, place), count in sorted(self.outages.items())},
+            "thin_cells": [f"{kind} {place}" for kind, place in self.thin],
+            "mutants": {
+                "caught": len(caught),
+                "of": len(self.tried),
+                "median_seeds": median(caught) if caught else None,
+                "worst_seeds": max(caught, default=None),
+                "seeds": {each.name: each.seeds for each in self.tried},
+            },
+            "processes": self.processes,
+            "seconds": round(self.seconds),
+            "cores": self.cores,
+        }

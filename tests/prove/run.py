@@ -1,0 +1,107 @@
+"""Running a plan: simulated worlds on all cores, and the rounds on real processes beside them."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tests.prove.plan import Plan
+from tests.prove.processes import Rounds
+from tests.prove.proof import Proof
+from tests.prove.worlds import Worlds, run_worlds, try_mutant
+from tests.simulation.exhaustive import explore, played_again
+
+# Small enough that both cores end together, large enough that sending them costs nothing.
+_BLOCK = 50
+
+# Is told what is being done, how much of it is done, and how much there is.
+Tell = Callable[[str, int, int], None]
+
+
+class Here(Executor):
+    """Does everything at once, in this process."""
+
+    def submit(self, act: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:  # noqa: ANN401  (anything)
+        future: Future[Any] = Future()
+        future.set_result(act(*arguments, **named))
+        return future
+
+
+def prove(plan: Plan, folder: Path, tell: Tell) -> Proof:
+    """Run a plan and return what it showed.
+
+    Args:
+        plan: What is run.
+        folder: Where the rounds on real processes leave what they say.
+        tell: Is told of the progress.
+    """
+    began = time.monotonic()
+    proof = Proof(plan, cores=os.cpu_count() or 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.failure", "--rounds", str(plan.rounds)]
+    rounds = Rounds(command, folder) if plan.rounds else None
+    try:
+        with _workers(plan.jobs) as workers:
+            _simulate(proof, workers, tell)
+        if rounds is not None:
+            tell("real processes", 0, 1)
+            proof.processes = rounds.figures()
+            tell("real processes", 1, 1)
+    finally:
+        if rounds is not None:
+            rounds.stop()
+    proof.seconds = time.monotonic() - began
+    return proof
+
+
+def _workers(jobs: int) -> Executor:
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) if jobs else Here()
+
+
+def _simulate(proof: Proof, workers: Executor, tell: Tell) -> None:
+    """Run everything that is simulated; the longest pieces first, so that all workers end together."""
+    plan = proof.plan
+    done = partial(_collect, tell)
+    mutants = [workers.submit(try_mutant, name, plan.mutant_seeds) for name in plan.mutants]
+    paths = [
+        workers.submit(explore, path, seed, pairs=plan.pairs and seed == plan.variants[0])
+        for seed in plan.variants
+        for path in plan.paths
+    ]
+    starts = range(0, plan.seeds, _BLOCK)
+    blocks = [workers.submit(run_worlds, range(begin, min(begin + _BLOCK, plan.seeds))) for begin in starts]
+    again = workers.submit(run_worlds, range(plan.replays))
+    for tried in done("variants of the product", mutants):
+        proof.tried.append(tried)
+    for found in done("paths", paths):
+        proof.pass_.add(found)
+    for worlds in done("blocks of worlds", blocks):
+        proof.worlds.add(worlds)
+    proof.tried.sort(key=lambda each: plan.mutants.index(each.name))
+    repeated: Worlds = again.result()
+    proof.same = sum(proof.worlds.digests[seed] == digest for seed, digest in repeated.digests.items())
+    _thicken(proof, workers, done)
+
+
+def _thicken(proof: Proof, workers: Executor, done: Callable[..., Any]) -> None:
+    """Let what happened too seldom happen again, in variants of the case that is known for it."""
+    ways, hits = proof.pass_.ways, proof.hits
+    again = [
+        workers.submit(played_again, cell, ways[cell], proof.plan.least_hits - hits[cell])
+        for cell in proof.thin
+        if cell in ways
+    ]
+    for found in done("rare faults", again):
+        proof.pass_.add(found)
+
+
+def _collect(tell: Tell, what: str, futures: list[Future[Any]]) -> Any:  # noqa: ANN401  (what the futures are of)
+    tell(what, 0, len(futures))
+    for number, future in enumerate(as_completed(futures), start=1):
+        yield future.result()
+        tell(what, number, len(futures))

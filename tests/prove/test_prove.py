@@ -1,0 +1,123 @@
+"""The runner in its smallest form: what it finds decides its exit code and is on its page."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.prove.__main__ import written
+from tests.prove.plan import Plan
+from tests.prove.processes import Rounds
+from tests.prove.proof import Proof
+from tests.prove.run import prove
+from tests.prove.worlds import Tried
+from tests.simulation.exhaustive import Case
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.paths import PATHS
+from tests.simulation.script import play
+
+_BAD = "orders: a move without its journal entry"
+
+# The shortest path there is, two worlds, a variant that the first world catches; all of it in this process.
+_SMALLEST = Plan(
+    seeds=2,
+    replays=1,
+    paths=tuple(each for each in PATHS if each.name == "unknown card"),
+    variants=(0,),
+    pairs=False,
+    mutants=(_BAD,),
+    mutant_seeds=2,
+    rounds=0,
+    least_hits=1,
+    jobs=0,
+)
+
+
+def _prove(plan: Plan, folder: Path) -> Proof:
+    return prove(plan, folder, lambda *_: None)
+
+
+def test_a_product_that_keeps_its_promises_passes(tmp_path: Path) -> None:
+    proof = _prove(_SMALLEST, tmp_path)
+
+    code = written(proof, tmp_path / "proof.md", tmp_path)
+
+    page = (tmp_path / "proof.md").read_text()
+    figures = json.loads((tmp_path / "proof.json").read_text())
+    assert (code, figures["broken"]) == (0, [])
+    assert "Every promise held" in page
+    assert f"| {_BAD} | 1 | P-8 |" in page
+    assert figures["determinism"] == {"same": 1, "of": 1}
+    assert figures["exhaustive"]["cases"] > 100
+    assert figures["cells"]["kill stripe.create:after"] >= 1
+
+
+def test_a_product_that_breaks_a_promise_fails(tmp_path: Path) -> None:
+    (bad,) = (each for each in MUTANTS if each.name == _BAD)
+    with bad.in_place():
+        proof = _prove(replace(_SMALLEST, seeds=1, paths=(), mutants=()), tmp_path)
+
+    code = written(proof, tmp_path / "proof.md", tmp_path)
+
+    assert code == 1
+    assert "It does not hold: promises were broken 1 times." in (tmp_path / "proof.md").read_text()
+    assert "BROKEN: P-8" in "".join(json.loads((tmp_path / "proof.json").read_text())["broken"])
+
+
+def test_a_case_that_breaks_a_promise_fails_and_tells_how_to_see_it_again(tmp_path: Path) -> None:
+    proof = Proof(replace(_SMALLEST, replays=0))
+    wrong = replace(PATHS[0], ends="FAILED")
+    proof.pass_.saw(Case(wrong), play(wrong))
+
+    assert written(proof, tmp_path / "proof.md", tmp_path) == 1
+    page = (tmp_path / "proof.md").read_text()
+    assert 'python -m tests.simulation.exhaustive --path "paid" --seed 0' in page
+    assert "BROKEN: the path ends as PAID, not as FAILED" in page
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ({"tried": [Tried("harmless", None, "")]}, "1 variants were not caught"),
+        ({"same": 2}, "1 seeds told another story"),
+        ({"processes": {"rounds": 1, "violations": ["an order is lost"]}}, "promises were broken 1 times"),
+    ],
+)
+def test_any_flaw_fails(flaw: dict[str, object], said: str, tmp_path: Path) -> None:
+    whole = Proof(replace(_SMALLEST, replays=3), same=3)
+    assert written(whole, tmp_path / "proof.md", tmp_path) == 0
+
+    assert written(replace(whole, **flaw), tmp_path / "proof.md", tmp_path) == 1  # type: ignore[arg-type]  # its fields
+    assert said in (tmp_path / "proof.md").read_text()
+
+
+def test_a_fault_that_happened_too_seldom_fails(tmp_path: Path) -> None:
+    proof = Proof(replace(_SMALLEST, replays=0, least_hits=10))
+    proof.worlds.hits["late", "stripe.create"] = 9
+    proof.worlds.hits["kill", "stripe.create:after"] = 10
+
+    assert written(proof, tmp_path / "proof.md", tmp_path) == 1
+    assert "| late | `stripe.create` | 9 |" in (tmp_path / "proof.md").read_text()
+    assert proof.thin == [("late", "stripe.create")]
+
+
+_WRITES = "import sys, pathlib; pathlib.Path(sys.argv[2]).write_text({text!r}); sys.exit({code})"
+
+
+def _rounds(folder: Path, text: str, code: int) -> dict[str, object]:
+    return Rounds([sys.executable, "-c", _WRITES.format(text=text, code=code)], folder).figures()
+
+
+def test_rounds_on_real_processes_end_with_their_figures(tmp_path: Path) -> None:
+    assert _rounds(tmp_path, '{"rounds": 3, "violations": []}', 0) == {"rounds": 3, "violations": []}
+
+
+def test_rounds_that_fail_without_a_word_are_a_violation(tmp_path: Path) -> None:
+    assert _rounds(tmp_path, '{"rounds": 3, "violations": []}', 2)["violations"] == [
+        "the rounds ended with exit code 2"
+    ]
+
+    nothing = Rounds([sys.executable, "-c", "import sys; sys.exit(3)"], tmp_path).figures()
+    assert nothing["violations"] == ["the rounds ended with exit code 3 and without figures"]
