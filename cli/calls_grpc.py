@@ -45,6 +45,13 @@ class OrderCalls:
             answer = await self._stub.GetOrder(pb.GetOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer.order)
 
+    async def retry(self, order_id: str, request_id: str) -> Json:
+        """Take one order up again; the same request_id does it once."""
+        request = pb.RetryOrderRequest(order_id=order_id, request_id=request_id)
+        with self._refusals():
+            answer = await self._stub.RetryOrder(request, timeout=CALL_SECONDS)
+        return self._document(answer.order)
+
     async def find(self, *, state: str, customer_id: str, needs_review: bool, limit: int) -> list[Json]:
         """Return at most `limit` orders, newest first; an empty filter lets all through."""
         found: list[Json] = []

@@ -47,7 +47,7 @@ _output = click.option(
 
 @click.group()
 def group() -> None:
-    """Place, get, list, explain and watch orders; ORDER_ADDR says where the order service listens."""
+    """Place, get, list, explain, watch and retry orders; ORDER_ADDR says where the order service listens."""
 
 
 @group.command()
@@ -89,10 +89,14 @@ def get(order_id: str, output: str) -> None:
 @_output
 def list_orders(state: str | None, customer: str, needs_review: bool, limit: int, output: str) -> None:  # noqa: FBT001  (click's way)
     """List orders, newest first."""
-    orders = _call(
-        lambda calls: calls.find(state=state or "", customer_id=customer, needs_review=needs_review, limit=limit)
-    )
-    _show(orders, output, order_view.orders)
+
+    async def find(calls: OrderCalls) -> list[Json]:
+        found = await calls.find(state=state or "", customer_id=customer, needs_review=needs_review, limit=limit)
+        if needs_review and output == "table":
+            return [await calls.explain(order["order_id"]) for order in found]
+        return found
+
+    _show(_call(find), output, story_view.reviews if needs_review else order_view.orders)
 
 
 @group.command()
@@ -101,6 +105,21 @@ def list_orders(state: str | None, customer: str, needs_review: bool, limit: int
 def explain(order_id: str, output: str) -> None:
     """Tell the whole story of an order: what happened when and why, the money, what is still to be done."""
     _show(_call(lambda calls: calls.explain(order_id)), output, story_view.story)
+
+
+@group.command()
+@click.argument("order_id", metavar="ID")
+@click.option("--key", help="The idempotency key: the same key takes the order up once. Made when left out.")
+@_output
+def retry(order_id: str, key: str | None, output: str) -> None:
+    """Take an order up again at once: what waits for its next try, and what a person had to look at first.
+
+    Nothing is done twice by it.
+    """
+    key = key or Uuid7Ids(SystemClock()).new()
+    order = _call(lambda calls: calls.retry(order_id, key))
+    _show(order, output, order_view.order)
+    click.echo(f"What is left to do goes on by itself; `ordermesh explain {order_id}` tells how.", err=True)
 
 
 @group.command()

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.order_view import money, order, state
+from cli.order_view import moment, money, order, state
 
 Json = dict[str, Any]
 
@@ -20,8 +20,16 @@ _SENTENCES = {
     "payment.polled": "The payment was looked at; it still waits for the customer.",
     "payment.expired": "The customer took too long; the payment is given up.",
     "payment.mismatched": "The payment did not match the order; it is given back.",
+    "payment.declined": "The customer's confirmation failed; the payment is given up.",
     "payment.late": "Money had moved after all; it is given back.",
+    "payment.changed": "The payment changed at Stripe.",
+    "payment.differs": "The payment was changed outside of Ordermesh; a person has to look at it.",
+    "payment.undone": "What was left of the payment was taken back; nothing stays charged.",
+    "order.retried": "A person had the order taken up again.",
     "order.failed": "The order was given up; nothing stays charged.",
+    "quote_tax.refused": "The tax that came back cannot be; a person has to look at it.",
+    "charge.refused": "The charge was refused; it is not tried again.",
+    "read_payment.refused": "Looking at the payment was refused; it is not tried again.",
     "quote_tax.retried": "The tax could not be worked out; it is tried again.",
     "charge.retried": "The charge got no clear answer; it is asked for again, under the same key.",
     "read_payment.retried": "The payment could not be looked at; it is tried again.",
@@ -29,16 +37,43 @@ _SENTENCES = {
     "cancel_payment.refused": "The payment could not be given up; a person has to look at it.",
     "refund.retried": "Giving the money back got no clear answer; it is tried again.",
     "refund.refused": "The money could not be given back; a person has to look at it.",
+    "refund.failed": "The bank did not take the money back; it is sent again once a day, and when a person says so.",
+    "mail.refused": "The confirmation was refused for good; a person has to look at it.",
+    "tax.refused": "The tax document was refused for good; a person has to look at it.",
     "mail.accepted": "The confirmation was handed over for sending.",
     "tax.committed": "The tax document was committed.",
 }
+
+
+# The last of these says why a person has to look at an order.
+_REASONS_FOR_REVIEW = (".refused", "refund.failed", "payment.differs")
+
+
+def reviews(documents: list[Json]) -> RenderableType:
+    """Return a table of orders that a person has to look at, with the reason, from documents of ExplainOrder."""
+    if not documents:
+        return Text("No orders.", style="dim")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("order", no_wrap=True)
+    for heading in ("state", "total", "since", "what is wrong"):
+        table.add_column(heading, justify="right" if heading == "total" else "left")
+    for document in documents:
+        each, reason = document["order"], _reason_for_review(document)
+        since = moment(reason["time"]) if reason else "-"
+        table.add_row(each["order_id"], each["state"], money(each.get("total")), since, _what_is_wrong(reason))
+    return table
 
 
 def story(document: Json) -> RenderableType:
     """Return the whole story of an order, from the document of ExplainOrder."""
     now = Text.assemble("\nNow: ", state(document["order"]))
     if "next_attempt_time" in document:
-        now.append(f"; it is looked at next at {clock_time(document['next_attempt_time'])}")
+        # With its date: a refund that failed is sent again the next day.
+        next_at = document["next_attempt_time"]
+        now.append(f"; it is looked at next at {next_at[:10]} {clock_time(next_at)}")
+    if document["order"]["needs_review"]:
+        now.append(f"\n{_what_is_wrong(_reason_for_review(document))}")
+        now.append(f"\n`ordermesh order retry {document['order']['order_id']}` takes it up again.")
     return Group(
         order(document["order"]),
         Text("\nWhat happened", style="bold"),
@@ -49,6 +84,19 @@ def story(document: Json) -> RenderableType:
         _tasks(document["tasks"]),
         *_traces(document),
     )
+
+
+def _reason_for_review(document: Json) -> Json | None:
+    reasons = [event for event in document["events"] if event["kind"].endswith(_REASONS_FOR_REVIEW)]
+    return reasons[-1] if reasons else None
+
+
+def _what_is_wrong(event: Json | None) -> str:
+    if event is None:
+        return "A person has to look at it."
+    reason = event["facts"].get("reason")
+    sentence = _SENTENCES.get(event["kind"]) or event["kind"]
+    return f"{sentence} ({reason})" if reason else sentence
 
 
 def clock_time(time: str) -> str:

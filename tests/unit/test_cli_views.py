@@ -99,7 +99,38 @@ def test_the_story_says_what_is_still_to_be_done_and_when() -> None:
     assert "done doc-1" in shown
     assert "next try at 09:31:00.000Z (timeout)" in shown
     assert "given up" in shown
-    assert "it is looked at next at 09:30:30.125Z" in shown
+    assert "it is looked at next at 2026-03-01 09:30:30.125Z" in shown
+
+
+def parked() -> dict[str, object]:
+    events = [
+        an_event("order.placed"),
+        an_event("refund.refused", "2026-03-01T09:30:07Z", reason="ILLEGAL_STATE"),
+        an_event("refund.retried", "2026-03-01T09:30:08Z", cause="timeout"),
+    ]
+    return story(order=an_order(state="FAILED", needs_review=True), events=events)
+
+
+def test_the_story_of_a_parked_order_says_why_and_what_takes_it_up_again() -> None:
+    shown = text(story_view.story(parked()))
+
+    assert (
+        "FAILED needs review\nThe money could not be given back; a person has to look at it. (ILLEGAL_STATE)" in shown
+    )
+    assert f"ordermesh order retry {ORDER_ID}" in shown
+    assert "order retry" not in text(story_view.story(story()))
+
+
+def test_the_list_of_orders_to_look_at_says_what_is_wrong_with_each() -> None:
+    unexplained = story(order=an_order(needs_review=True))
+
+    shown = text(story_view.reviews([parked(), unexplained]))
+
+    assert shown.count(ORDER_ID) == 2
+    assert "2026-03-01 09:30:07Z" in shown
+    assert "(ILLEGAL_STATE)" in shown
+    assert "A person has to look at it." in shown
+    assert text(story_view.reviews([])) == "No orders.\n"
 
 
 def test_the_story_lists_the_traces() -> None:

@@ -103,7 +103,7 @@ async def test_a_tax_that_cannot_be_is_parked_and_charged_to_nobody(world: World
     async def quote(_: Draft) -> Done[Tax]:
         return Done(wrong)
 
-    world.taxes.quote = quote  # type: ignore[method-assign]  # a tax service with a defect
+    world.taxes.quote = quote  # type: ignore[method-assign, assignment]  # a tax service with a defect
     order = await life.place()
 
     assert (order.state, order.needs_review, order.tax) == (State.PENDING, True, None)
