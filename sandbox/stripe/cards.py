@@ -134,6 +134,10 @@ CARDS: dict[str, TestCard] = {
     "authenticationRequiredChargeDeclinedInsufficientFunds": TestCard(
         "4000008260003178", "visa", decline=INSUFFICIENT_FUNDS, authentication=Authentication.ALWAYS
     ),
+    # Stripe has no such card: money that came too late, and that cannot be given back either.
+    "threeDSecureRequiredRefundFail": TestCard(
+        "4000008400005125", "visa", authentication=Authentication.ALWAYS, refund=RefundCourse.FAILS_LATE
+    ),
 }
 CARDS["chargeDeclined"] = CARDS["visa_chargeDeclined"]
 CARDS["chargeDeclinedInsufficientFunds"] = CARDS["visa_chargeDeclinedInsufficientFunds"]

@@ -8,7 +8,7 @@ from tests.fakes.mesh_shop import MeshShop, mesh_shop
 from tests.fakes.whole_mesh import Mesh, running_mesh
 
 # How long a customer may take for 3-D Secure: long enough to be in time on a busy machine, short enough to wait for it.
-_ACTION_SECONDS = "6"
+_ACTION_SECONDS = "4"
 
 # As short as will do, so that nobody waits half a minute for a worker to look.
 _SETTLE_SECONDS = "1"

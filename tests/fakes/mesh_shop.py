@@ -108,6 +108,22 @@ class MeshShop:
         )
         return await self.payments.RefundPayment(request, timeout=30)
 
+    async def retry(self, order_id: str, key: str) -> Json:
+        """Take a parked order up again, as a person does, and return it."""
+        answer = await self._rest.post(f"/orders/{order_id}:retry", json={}, headers={"Idempotency-Key": key})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        order: Json = answer.json()
+        return order
+
+    async def until_parked(self, order_id: str) -> Json:
+        """Return an order once it is on the list of those that a person has to look at."""
+
+        async def look() -> Json | None:
+            listed = (await self._found("/orders?needs_review=true") or {}).get("orders", ())
+            return next((order for order in listed if order["order_id"] == order_id), None)
+
+        return await until(look)
+
     async def ledger(self, order_id: str) -> Json:
         """Return what the providers did for an order."""
         return await ledger(self._sandbox, order_id)
