@@ -15,12 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.failure.mesh import SERVICES, running_mesh
-from tests.failure.nemesis import Nemesis, disks
+from tests.failure.nemesis import Nemesis, databases, disks
 from tests.failure.rounds import Findings, kill_in_turn, report, torment
 from tests.failure.shop import Shops, kept_history
-
-# The shortest that the order service allows: what a replica leaves behind is taken up as early as can be.
-SETTINGS = {"ORDER_LEASE_SECONDS": "12"}
+from tests.fakes.postgres_server import PostgresServer
 
 
 def main() -> int:
@@ -46,12 +44,14 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
     started = time.monotonic()
     found = Findings()
     rng = random.Random(wanted.seed)
-    with kept_history(folder / "history.jsonl") as history:
-        async with running_mesh(folder, changes=SETTINGS) as mesh:
+    with _postgres(wanted.database) as server, kept_history(folder / "history.jsonl") as history:
+        url = server.create_database() if server else ""
+        async with running_mesh(folder, url, replicas=2 if server else 1) as mesh:
             shops = Shops(mesh.rest_url, history, random.Random(f"shops {wanted.seed}"))
+            extra = databases(mesh, rng, server, url) if server else disks(mesh, rng)
             try:
-                nemesis = Nemesis(mesh, rng, history, found.counts, disks(mesh, rng))
                 if wanted.rounds:
+                    nemesis = Nemesis(mesh, rng, history, found.counts, extra)
                     await torment(mesh, nemesis, shops, rng, wanted.rounds, found)
                 if wanted.each and not found.complaints:
                     await kill_in_turn(mesh, shops, SERVICES, wanted.each, found)
@@ -74,6 +74,20 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
         "seconds": round(time.monotonic() - started, 1),
     }
     return figures, text
+
+
+@contextmanager
+def _postgres(database: str) -> Iterator[PostgresServer | None]:
+    """Run a server for as long as the context is open, when one is wanted."""
+    if database != "postgres":
+        yield None
+        return
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

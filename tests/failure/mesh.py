@@ -1,9 +1,6 @@
-"""The six parts of the mesh as processes that can be killed, stopped and started again one by one."""
+"""The parts of the mesh, each a process of its own, and a network between them that can fail."""
 
 import asyncio
-import resource
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,127 +8,18 @@ from pathlib import Path
 
 import httpx
 
-from tests.failure.words import FULL, ROOM
+from tests.failure.process import START_SECONDS, Part
 from tests.fakes.mesh_process import environment
+from tests.fakes.postgres_proxy import PostgresProxy
 from tests.fakes.tcp_proxy import TcpProxy, to_address
 
 PARTS = ("sandbox", "tax", "payment", "notify", "order", "gateway")
 SERVICES = ("tax", "payment", "notify", "order")
 
-# A start takes about a second on an idle machine.
-_START_SECONDS = 60.0
+# The shortest lease that the order service allows: what a replica leaves behind is taken up as early as can be.
+_SETTINGS = {"ORDER_LEASE_SECONDS": "12"}
+
 _LOOK_SECONDS = 0.05
-
-# In bytes: what a process with a broken disk has to say must still fit into its log.
-_SHORTEST_LIMIT = 16_384
-_NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-
-_ROOT = Path(__file__).parents[2]
-
-
-class Part:
-    """One part, as processes that follow each other.
-
-    Args:
-        name: What `ordermesh serve` calls it.
-        values: Its environment.
-        log: Where its standard error goes.
-
-    """
-
-    def __init__(self, name: str, values: Mapping[str, str], log: Path) -> None:
-        self.name = name
-        self.values = values
-        self.log = log
-        self._process: asyncio.subprocess.Process | None = None
-        self._killed = False
-        self.may_end = False
-        self.ended = 0
-
-    @property
-    def _pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it has a process that has not ended."""
-        return self._process is not None and self._process.returncode is None
-
-    async def start(self) -> None:
-        """Start a process, and return once it listens.
-
-        Raises:
-            AssertionError: It ended instead.
-        """
-        self._killed = self.may_end = False
-        with self.log.open("ab") as errors:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.failure.part", self.name),
-                cwd=_ROOT,
-                env=self.values,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-            )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(_START_SECONDS):
-            while line := await self._process.stdout.readline():
-                if b"listens on" in line:
-                    return
-        raise AssertionError(f"{self.name} ended with {await self._process.wait()}:\n{self.log.read_text()[-3000:]}")
-
-    def freeze(self) -> None:
-        """Let it stand still, with all its connections open."""
-        self._send(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._send(signal.SIGCONT)
-
-    def fill_disk(self, *, full: bool) -> None:
-        """Let the disk under its SQLite file be full, or have room again."""
-        if self.running and self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(FULL if full else ROOM)
-
-    def break_disk(self) -> None:
-        """Let writes fail that make a file of its longer than its write-ahead log is: not with "full", with EIO.
-
-        The process ends by itself at a commit that hits this, or it is mended before.
-        """
-        if self.running:
-            wal = Path(self.values["ORDERMESH_DATA_DIR"], f"{self.name}.db-wal")
-            length = max(_SHORTEST_LIMIT, wal.stat().st_size) if wal.exists() else _SHORTEST_LIMIT
-            resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
-            self.may_end = True
-
-    def mend(self) -> None:
-        """Take all of this back."""
-        self.thaw()
-        self.fill_disk(full=False)
-        if self.may_end and self.running:
-            resource.prlimit(self._pid, resource.RLIMIT_FSIZE, _NO_LIMIT)
-
-    def _send(self, number: signal.Signals) -> None:
-        if self.running and self._process is not None:
-            self._process.send_signal(number)
-
-    async def wait(self) -> int:
-        """Return its exit code, once it has ended."""
-        assert self._process is not None
-        return await self._process.wait()
-
-    async def kill(self) -> None:
-        """End it at once, when it still runs."""
-        if self.running and self._process is not None:
-            self._killed = True
-            self._process.kill()
-            await self._process.wait()
-
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code of a process that has ended by itself."""
-        return None if self._process is None or self._killed else self._process.returncode
 
 
 class Mesh:
@@ -141,11 +29,14 @@ class Mesh:
         parts: By name.
         links: The connections that go through a network of ours, by what they join.
 
+    Attributes:
+        databases: Those of the links that lead to PostgreSQL.
     """
 
     def __init__(self, parts: Mapping[str, Part], links: Mapping[str, TcpProxy]) -> None:
         self.parts = parts
         self.links = links
+        self.databases = [link for link in links.values() if isinstance(link, PostgresProxy)]
         values = parts["gateway"].values
         self.rest_url = f"http://{values['ORDERMESH_GATEWAY_ADDR']}"
         self.sandbox_url = f"http://{parts['sandbox'].values['SANDBOX_ADDR']}"
@@ -198,7 +89,7 @@ class Mesh:
         Raises:
             AssertionError: It does not.
         """
-        end = time.monotonic() + _START_SECONDS
+        end = time.monotonic() + START_SECONDS
         async with httpx.AsyncClient(base_url=self.rest_url, timeout=5) as client:
             while True:
                 try:
@@ -215,30 +106,40 @@ class Mesh:
 
 
 @asynccontextmanager
-async def running_mesh(
-    folder: Path, *, changes: Mapping[str, str] | None = None, links: Mapping[str, TcpProxy] | None = None
-) -> AsyncIterator[Mesh]:
-    """Run all six parts while the context is open.
+async def running_mesh(folder: Path, database_url: str = "", replicas: int = 1) -> AsyncIterator[Mesh]:
+    """Run the mesh while the context is open.
 
     Args:
         folder: Where data and logs go.
-        changes: What differs from the default environment.
-        links: Networks that others made and that belong to the mesh.
+        database_url: A PostgreSQL database on a Unix socket; without one each service has a SQLite file.
+        replicas: How many processes the order service has.
     """
-    values = {**environment(folder / "data"), **(changes or {})}
-    order_payment = _proxy(values["PAYMENT_ADDR"])
-    payment_sandbox = _proxy(values["SANDBOX_ADDR"])
+    values = environment(folder / "data") | _SETTINGS
+    names = [*PARTS, *(f"order-{number}" for number in range(2, replicas + 1))]
+    own: dict[str, dict[str, str]] = {name: {} for name in names}
+    for name in names:
+        if name.startswith("order-"):
+            own[name]["ORDER_ADDR"] = environment(folder)["ORDER_ADDR"]
+    orders = [own[name].get("ORDER_ADDR", values["ORDER_ADDR"]) for name in names if name.startswith("order")]
+    own["gateway"]["ORDER_ADDR"] = f"ipv4:///{','.join(orders)}" if replicas > 1 else orders[0]
+    links: dict[str, TcpProxy] = {}
     async with AsyncExitStack() as stack:
-        to_payment = await stack.enter_async_context(order_payment.listening())
-        to_sandbox = await stack.enter_async_context(payment_sandbox.listening())
-        own = {
-            "order": {"PAYMENT_ADDR": f"127.0.0.1:{to_payment}"},
-            "payment": {"SANDBOX_ADDR": f"127.0.0.1:{to_sandbox}"},
-        }
-        parts = {name: Part(name, {**values, **own.get(name, {})}, folder / f"{name}.log") for name in PARTS}
-        mesh = Mesh(parts, {"order-payment": order_payment, "payment-sandbox": payment_sandbox, **(links or {})})
+
+        async def linked(name: str, proxy: TcpProxy) -> str:
+            links[name] = proxy
+            return f"127.0.0.1:{await stack.enter_async_context(proxy.listening())}"
+
+        to_payment = await linked("order-payment", _proxy(values["PAYMENT_ADDR"]))
+        own["payment"]["SANDBOX_ADDR"] = await linked("payment-sandbox", _proxy(values["SANDBOX_ADDR"]))
+        for name in names:
+            if name.startswith("order"):
+                own[name]["PAYMENT_ADDR"] = to_payment
+            if database_url and name not in {"sandbox", "gateway"}:
+                proxy = PostgresProxy(database_url)
+                own[name]["ORDERMESH_DATABASE_URL"] = proxy.url(await linked(f"{name}-postgres", proxy))
+        mesh = Mesh({name: Part(name, values | own[name], folder / f"{name}.log") for name in names}, links)
         stack.push_async_callback(mesh.kill)
-        await mesh.start(PARTS)
+        await mesh.start(names)
         await mesh.until_ready()
         yield mesh
 

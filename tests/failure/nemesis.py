@@ -10,8 +10,10 @@ from functools import partial
 
 import httpx
 
-from tests.failure.mesh import PARTS, SERVICES, Mesh
+from tests.failure.mesh import SERVICES, Mesh
 from tests.failure.shop import History
+from tests.fakes.postgres_proxy import Fault
+from tests.fakes.postgres_server import PostgresServer
 
 Harm = Callable[[], Awaitable[str]]
 
@@ -98,7 +100,7 @@ class Nemesis:
 
     async def _kill(self) -> str:
         """Kill one part, or several at once."""
-        names = self._rng.sample(PARTS, self._rng.choices((1, 2, 3), (6, 2, 1))[0])
+        names = self._rng.sample(list(self._mesh.parts), self._rng.choices((1, 2, 3), (6, 2, 1))[0])
         for name in names:
             part = self._mesh.parts[name]
             if part.running:
@@ -109,7 +111,7 @@ class Nemesis:
 
     async def _stop(self) -> str:
         """Freeze a part for a while; heal wakes it at the latest."""
-        name = self._rng.choice(PARTS)
+        name = self._rng.choice(list(self._mesh.parts))
         self._mesh.parts[name].freeze()
         asyncio.get_running_loop().call_later(self._rng.uniform(0.2, 2.0), self._mesh.parts[name].thaw)
         return name
@@ -160,3 +162,25 @@ def disks(mesh: Mesh, rng: random.Random) -> dict[str, Harm]:
         return name
 
     return {"disk full": full, "disk broken": broken} if hasattr(resource, "prlimit") else {"disk full": full}
+
+
+def databases(mesh: Mesh, rng: random.Random, server: PostgresServer, url: str) -> dict[str, Harm]:
+    """Return the harm that can be done to services on PostgreSQL."""
+
+    async def sessions() -> str:
+        """End every session, as an administrator does."""
+        await asyncio.to_thread(server.end_sessions, url)
+        return "all"
+
+    async def crash() -> str:
+        """Kill the server with all its sessions; it starts again by itself."""
+        server.crash()
+        return "the server"
+
+    async def commit() -> str:
+        """Cut a connection before or after its next COMMIT, so that nobody can tell from the answer."""
+        proxy = rng.choice(mesh.databases)
+        proxy.fault = rng.choice((Fault.CUT_BEFORE_COMMIT, Fault.CUT_AFTER_COMMIT))
+        return proxy.fault.name
+
+    return {"sessions ended": sessions, "postgres killed": crash, "commit cut": commit}

@@ -101,7 +101,7 @@ class Shops:
         succeeded: Set whenever an order is told PAID.
     """
 
-    def __init__(self, base_url: str, history: History, rng: random.Random, count: int = 6) -> None:
+    def __init__(self, base_url: str, history: History, rng: random.Random, count: int = 12) -> None:
         self.asked: dict[str, Asked] = {}
         self.succeeded = asyncio.Event()
         self._history = history

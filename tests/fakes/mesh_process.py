@@ -39,6 +39,11 @@ class MeshProcess:
         self._log = log
         self.said = ""
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
     def wait_until(self, last_words: str) -> None:
         """Return once it has written a line with these words."""
         assert self._popen.stdout is not None

@@ -41,7 +41,11 @@ class PostgresProxy(TcpProxy):
     async def running(self) -> AsyncIterator[str]:
         """Listen while the context is open; yields the URL that leads through here."""
         async with self.listening() as port:
-            yield f"postgresql://postgres@127.0.0.1:{port}/{self._url.database}"
+            yield self.url(f"127.0.0.1:{port}")
+
+    def url(self, address: str) -> str:
+        """Return the URL that leads through here, where it listens on this address."""
+        return f"postgresql://postgres@{address}/{self._url.database}"
 
     def check_request(self, data: bytes, client: asyncio.StreamWriter) -> None:
         """Cut before a COMMIT, or swallow its answer."""

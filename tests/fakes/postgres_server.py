@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -15,8 +16,19 @@ from pathlib import Path
 # PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
 _UNPRIVILEGED = "nobody"
 
-# The shell ends the server and removes its folder when its own input closes: also when the tests are killed.
-_UNTIL_INPUT_CLOSES = '"$@" & server=$!; trap "" INT; cat > /dev/null; kill -INT $server; wait $server; rm -rf "$0"'
+# The shell starts the server again when it is killed. It ends it and removes its folder when its own input closes: also
+# when the tests are killed.
+_UNTIL_INPUT_CLOSES = """
+trap "" INT
+(until test -e "$0/stopping" || "$@"; do sleep 0.1; done) & keeper=$!
+cat > /dev/null
+: > "$0/stopping"
+while kill -0 $keeper; do
+  kill -INT "$(head -n 1 "$0/data/postmaster.pid")"
+  sleep 0.05
+done
+rm -rf "$0"
+"""
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -82,8 +94,16 @@ class PostgresServer:
 
     def drop_database(self, url: str) -> None:
         """Drop a database that create_database returned, whoever is still connected to it."""
-        name = url.split("?", maxsplit=1)[0].rsplit("/", maxsplit=1)[1]
-        self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+        self._sql(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def end_sessions(self, url: str) -> None:
+        """End every session of a database that create_database returned, as an administrator does."""
+        sessions = f"pg_stat_activity WHERE datname = '{_name(url)}' AND pid <> pg_backend_pid()"
+        self._sql(f"SELECT pg_terminate_backend(pid) FROM {sessions}")
+
+    def crash(self) -> None:
+        """Kill the server; it is started again at once, and recovers what was committed."""
+        os.kill(int((self._data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop the server and remove its files."""
@@ -126,6 +146,10 @@ class PostgresServer:
                 shutil.copytree(libraries, self._directory / libraries.name)
             return copy / "bin"
         return binaries
+
+
+def _name(url: str) -> str:
+    return url.split("?", maxsplit=1)[0].rsplit("/", maxsplit=1)[1]
 
 
 def available() -> bool:
