@@ -1,17 +1,12 @@
 """`ordermesh audit`: whether every order, payment, document and mail agrees with what the providers have on record."""
 
-from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import click
 
-from cli.audit.audit import Finding, read_everything
-from cli.audit.book import Book, opened_book
-from cli.audit.mesh_grpc import AuditedMesh, audited_mesh
-from cli.audit.progress import progress_bar
-from cli.audit.repair import has_plans, plan, repair
+from cli.audit.mesh_grpc import audited_mesh
 from cli.audit.report import JsonForPrograms, LinesForPeople, Report
-from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
+from cli.audit.session import audit_session
 from cli.config import CliConfig, environment
 from cli.dial_grpc import run
 from cli.failures import Unavailable, of_refusal
@@ -50,44 +45,13 @@ def command(repairs: bool, grace: float, output: str) -> None:  # noqa: FBT001  
     report: Report = JsonForPrograms(repairs=repairs) if output == "json" else LinesForPeople()
     config = CliConfig.from_env(environment())
     try:
-        differences = run(_audit(config, timedelta(seconds=grace), report, repairs=repairs))
+        differences = run(_on_mesh(config, timedelta(seconds=grace), report, repairs=repairs))
     except Refusal as refusal:
         raise Unavailable(of_refusal(refusal).message) from None
     if differences:
         raise SystemExit(_DIFFERENT)
 
 
-async def _audit(config: CliConfig, grace: timedelta, report: Report, *, repairs: bool) -> int:
-    """Audit, and once more after repairs; return how many differences are left."""
+async def _on_mesh(config: CliConfig, grace: timedelta, report: Report, *, repairs: bool) -> int:
     async with audited_mesh(config) as mesh:
-        left = await _once(mesh, grace, report, repairs=repairs)
-        if left is None:
-            left = await _once(mesh, grace, report, repairs=False)
-        report.close()
-    return left or 0
-
-
-async def _once(mesh: AuditedMesh, grace: timedelta, report: Report, *, repairs: bool) -> int | None:
-    """Audit and tell; return how many differences there are, or None when something was done about them."""
-    with opened_book() as book:
-        with progress_bar() as progress:
-            audit = await read_everything(mesh, book, SystemClock(), grace, progress)
-        report.begin()
-        planning = book if repairs else None
-        found = report.part("differences", _planned(audit.findings(DIFFERENCES), planning))
-        reviews = report.part("needs_review", _planned(audit.findings(REVIEWS), planning))
-        report.part("notes", audit.findings(NOTES))
-        report.end(audit.census(), found, reviews)
-        if not repairs or not has_plans(book):
-            return found
-        report.repairing()
-        await repair(book, mesh, report.repaired)
-        return None
-
-
-def _planned(findings: Iterable[Finding], book: Book | None) -> Iterator[Finding]:
-    """Pass findings on, each with its remedies noted in the book, if there is one."""
-    for finding in findings:
-        if book is not None:
-            plan(book, finding)
-        yield finding
+        return await audit_session(mesh, SystemClock(), grace, report, repairs=repairs)

@@ -70,7 +70,7 @@ class LinesForPeople:
             table.add_row(name, value)
         console().print(table)
         if differences:
-            click.secho(f"{differences} differences.", fg="red", bold=True)
+            click.secho(f"{differences} difference{'s' if differences > 1 else ''}.", fg="red", bold=True)
         else:
             click.secho("Clean: every order, payment, document and mail agrees.", fg="green", bold=True)
 

@@ -1,8 +1,9 @@
 """A shop as an audit sees it: rows of every kind, made to agree, and then changed on purpose."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -107,25 +108,19 @@ def refunded_order(number: int) -> list[Row]:
     ]
 
 
-class AuditWorld:
-    """Everything that an audit reads; the port `Sources`.
+class Shop:
+    """Everything that an audit reads; the port `Sources`, over rows that may be made while they are read.
 
     Attributes:
-        rows: All of it.
         no_feed: Whether SendGrid refuses its list.
     """
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
-        self.rows = list(rows)
+    def __init__(self) -> None:
         self.no_feed = False
 
-    def change(self, kind: type[SomeRow], **fields: object) -> None:
-        """Change every row of a kind."""
-        self.rows = [row._replace(**fields) if isinstance(row, kind) else row for row in self.rows]  # type: ignore[arg-type]  # each test names fields of that row
-
-    def drop(self, kind: type[Row]) -> None:
-        """Remove every row of a kind."""
-        self.rows = [row for row in self.rows if not isinstance(row, kind)]
+    def everything(self) -> Iterable[Row]:
+        """Return the rows of every kind; each list picks its own."""
+        raise NotImplementedError
 
     async def charges(self) -> AsyncIterator[Sequence[Row]]:
         async for rows in self._of(ChargeRow):
@@ -160,9 +155,45 @@ class AuditWorld:
             yield rows
 
     async def _of(self, kind: type[Row]) -> AsyncIterator[Sequence[Row]]:
-        rows = [row for row in self.rows if isinstance(row, kind)]
-        for start in range(0, len(rows), _BATCH):
-            yield rows[start : start + _BATCH]
+        rows = (row for row in self.everything() if isinstance(row, kind))
+        while batch := list(islice(rows, _BATCH)):
+            yield batch
+
+
+class AuditWorld(Shop):
+    """A small shop whose rows can be changed.
+
+    Attributes:
+        rows: All of it.
+    """
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        super().__init__()
+        self.rows = list(rows)
+
+    def everything(self) -> Iterable[Row]:
+        return self.rows
+
+    def change(self, kind: type[SomeRow], **fields: object) -> None:
+        """Change every row of a kind."""
+        self.rows = [row._replace(**fields) if isinstance(row, kind) else row for row in self.rows]  # type: ignore[arg-type]  # each test names fields of that row
+
+    def drop(self, kind: type[Row]) -> None:
+        """Remove every row of a kind."""
+        self.rows = [row for row in self.rows if not isinstance(row, kind)]
+
+
+class LargeShop(Shop):
+    """A shop with so many orders, every thousandth of which lacks its document, that only a list at a time is there."""
+
+    def __init__(self, orders: int) -> None:
+        super().__init__()
+        self._orders = orders
+
+    def everything(self) -> Iterable[Row]:
+        for number in range(self._orders):
+            made = refunded_order(number) if number % 10 == 0 else paid_order(number)
+            yield from (row for row in made if number % 1000 or not isinstance(row, DocumentRow))
 
 
 @contextmanager
@@ -175,12 +206,12 @@ def book_in(folder: Path) -> Iterator[Book]:
         book.close()
 
 
-async def audit_of(world: AuditWorld, book: Book) -> Audit:
+async def audit_of(world: Shop, book: Book) -> Audit:
     """Read a world into a book."""
     return await read_everything(world, book, ManualClock(NOW), GRACE, lambda _what, _count: None)
 
 
-async def differences_of(world: AuditWorld, folder: Path) -> list[Finding]:
+async def differences_of(world: Shop, folder: Path) -> list[Finding]:
     """Return what an audit of the world finds."""
     with book_in(folder) as book:
         return list((await audit_of(world, book)).findings(DIFFERENCES))

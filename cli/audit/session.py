@@ -1,0 +1,57 @@
+"""An audit from beginning to end; where it may repair, followed by another that says what is left."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Protocol
+
+from cli.audit.audit import Finding, read_everything
+from cli.audit.book import Book, opened_book
+from cli.audit.collect import Sources
+from cli.audit.progress import progress_bar
+from cli.audit.repair import Hands, has_plans, plan, repair
+from cli.audit.report import Report
+from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
+from kernel.clock import Clock
+
+
+class Mesh(Sources, Hands, Protocol):
+    """What is read, and what mends."""
+
+
+async def audit_session(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, *, repairs: bool) -> int:
+    """Audit, and once more after repairs; return how many differences are left.
+
+    Raises:
+        Refusal: Something could not be read.
+    """
+    left = await _once(mesh, clock, grace, report, repairs=repairs)
+    if left is None:
+        left = await _once(mesh, clock, grace, report, repairs=False)
+    report.close()
+    return left or 0
+
+
+async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, *, repairs: bool) -> int | None:
+    """Audit and tell; return how many differences there are, or None when something was done about them."""
+    with opened_book() as book:
+        with progress_bar() as progress:
+            audit = await read_everything(mesh, book, clock, grace, progress)
+        report.begin()
+        planning = book if repairs else None
+        found = report.part("differences", _planned(audit.findings(DIFFERENCES), planning))
+        reviews = report.part("needs_review", _planned(audit.findings(REVIEWS), planning))
+        report.part("notes", audit.findings(NOTES))
+        report.end(audit.census(), found, reviews)
+        if not repairs or not has_plans(book):
+            return found
+        report.repairing()
+        await repair(book, mesh, report.repaired)
+        return None
+
+
+def _planned(findings: Iterable[Finding], book: Book | None) -> Iterator[Finding]:
+    """Pass findings on, each with its remedies noted in the book, if there is one."""
+    for finding in findings:
+        if book is not None:
+            plan(book, finding)
+        yield finding
