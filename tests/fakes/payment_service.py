@@ -18,10 +18,11 @@ from payment_svc.adapters.payments_store import StoredPayments
 from payment_svc.adapters.stripe_amounts import StripeAmounts
 from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.adapters.tables import METADATA
+from payment_svc.app.books import ProviderBooks
 from payment_svc.app.cases import Cases, Ports, cases
 from payment_svc.app.charge import Charge
 from payment_svc.app.events import EventEnd
-from payment_svc.app.ports import PaymentGateway, PaymentStore, Request
+from payment_svc.app.ports import PaymentGateway, Request
 from payment_svc.app.refund import Refunded, RefundOrder
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.payment import Payment
@@ -158,11 +159,13 @@ class PaymentWorld:
     def restart(self, mortality: Mortality | None = None) -> None:
         """Begin a new process; it remembers nothing but what is in the database."""
         gateway: PaymentGateway = self.gateway
-        payments: PaymentStore = self.payments
+        books: ProviderBooks = FakeBooks(self.gateway)
+        payments = self.payments
         if mortality is not None:
-            gateway = cast("PaymentGateway", mortality.around(self.gateway))
-            payments = cast("PaymentStore", mortality.around(self.payments))
-        self.does = _cases(self, gateway, payments)
+            gateway = cast("PaymentGateway", mortality.around(gateway))
+            books = cast("ProviderBooks", mortality.around(books))
+            payments = cast("StoredPayments", mortality.around(payments))
+        self.does = _cases(self, gateway, books, payments)
 
     async def charge(self, request_id: str = "r1", **changes: object) -> Payment:
         """Charge the order."""
@@ -196,15 +199,15 @@ class PaymentWorld:
         return payments[0] if payments else None
 
 
-def _cases(world: PaymentWorld, gateway: PaymentGateway, payments: PaymentStore) -> Cases:
+def _cases(world: PaymentWorld, gateway: PaymentGateway, books: ProviderBooks, payments: StoredPayments) -> Cases:
     ports = Ports(
         gateway=gateway,
-        books=FakeBooks(world.gateway),
+        books=books,
         amounts=StripeAmounts(),
         reader=StripeEvents([], live=False),
         payments=payments,
-        news=world.payments,
-        events=world.payments,
+        news=payments,
+        events=payments,
         tasks=world.tasks,
         background=Background(world.tasks, recording_tracer("payment")[0]),
         telling=world.telling,

@@ -8,7 +8,10 @@ from typing import TypeVar
 import pytest
 
 from kernel.errors import Reason, Refusal
-from payment_svc.domain.intent import RefundState
+from kernel.money import Money
+from kernel.outcome import Done
+from payment_svc.app.ports import ProviderEvent, Request
+from payment_svc.domain.intent import IntentStatus, NewIntent, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 from tests.fakes.payment_gateway import DECLINED, MISSING, THREE_D_SECURE, VISA, Fault
 from tests.fakes.payment_service import Killed, Mortality, PaymentWorld, payment_world
@@ -220,6 +223,66 @@ async def test_the_worker_survives_a_crash_at_any_place(world: PaymentWorld) -> 
 
         assert world.gateway.refunded(payment.intent_id) == 1099
         assert len(world.gateway.refunds) == 1
+        if not died:
+            return
+
+
+async def test_news_survives_a_crash_at_any_place_of_whoever_finds_and_tells_it(world: PaymentWorld) -> None:
+    for place in itertools.count(1):
+        assert place < _MOST_PLACES
+        world.begin_anew()
+        world.restart()
+        waiting = await world.charge(world.order_id, payment_method=THREE_D_SECURE)
+        world.gateway.authenticate(waiting.intent_id, success=True)
+        event = ProviderEvent(world.order_id, "payment_intent.succeeded", waiting.intent_id)
+        await world.payments.add_event(event, world.clock.now(), world.clock.now())
+        taken_in: list[Payment] = []
+
+        async def taken_in_as_the_order_does(taken_in: list[Payment] = taken_in) -> None:
+            await resume_later(world)
+            for payment in await world.does.news.listed(9):
+                taken_in.append(payment)
+                await world.does.news.acknowledge(payment.payment_id, payment.version)
+
+        died = await dies_at(world, place, taken_in_as_the_order_does)
+        world.restart()
+        await taken_in_as_the_order_does()
+
+        kept = await world.kept()
+        assert kept is not None
+        assert kept.state is PaymentState.SUCCEEDED
+        assert (kept.payment_id, kept.version) in {(each.payment_id, each.version) for each in taken_in}
+        assert await world.does.news.listed(9) == []
+        if not died:
+            return
+
+
+@pytest.mark.parametrize("method", [None, VISA])
+async def test_giving_an_orphan_up_survives_a_crash_at_any_place_and_forgotten_keys(
+    world: PaymentWorld, method: str | None
+) -> None:
+    for place in itertools.count(1):
+        assert place < _MOST_PLACES
+        world.begin_anew()
+        made = await world.gateway.create_intent(NewIntent("p", world.order_id, Money("EUR", 1099)), "k1")
+        assert isinstance(made, Done)
+        intent_id = made.value.intent_id
+        if method is not None:
+            await world.gateway.confirm_intent(intent_id, method, "k2")
+
+        def release(intent_id: str = intent_id) -> Awaitable[object]:
+            request = Request("local", "ReleaseProviderPayment", world.order_id, intent_id)
+            return world.does.release(intent_id, request)
+
+        died = await dies_at(world, place, release)
+        world.gateway.forget_keys()
+        world.restart()
+        await until_answered(world, release)
+
+        if method is None:
+            assert world.gateway.only_intent.status is IntentStatus.CANCELLED
+        assert world.gateway.refunded(intent_id) == (1099 if method else 0)
+        assert len(world.gateway.refunds) == (1 if method else 0)
         if not died:
             return
 
