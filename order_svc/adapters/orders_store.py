@@ -1,37 +1,23 @@
 """Orders in SQLite or PostgreSQL, through the group commit."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    ScalarSelect,
-    Select,
-    Table,
-    and_,
-    bindparam,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, select
 
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.request_keys import RequestKey, find_request
-from chassis.storage.store import Store, database_now
+from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
-from order_svc.adapters import rows
+from order_svc.adapters import order_claims, order_reads, rows
+from order_svc.adapters.order_reads import orders_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
 from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter
-from order_svc.domain.order import Event, Order, State, Task, TaskKind
+from order_svc.domain.order import Event, Order, Task, TaskKind
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
 from order_svc.domain.transition import Transition
@@ -85,7 +71,7 @@ class OrdersStore:
             if found is None:
                 return None
             fingerprint, order_id = found
-            (order,) = _orders(connection, select(ORDERS).where(ORDERS.c.order_id == order_id))
+            (order,) = orders_of(connection, select(ORDERS).where(ORDERS.c.order_id == order_id))
             return fingerprint, order
 
         return await self._read(body)
@@ -135,89 +121,38 @@ class OrdersStore:
     async def get(self, order_id: str) -> Order | None:
         """Return the order."""
         query = select(ORDERS).where(ORDERS.c.order_id == order_id)
-        found = await self._read(lambda connection: _orders(connection, query))
+        found = await self._read(lambda connection: orders_of(connection, query))
         return found[0] if found else None
 
     async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         """Return the orders of these ids that there are, each with who is at it."""
-        held = and_(ORDERS.c.lease_owner.is_not(None), ORDERS.c.wake_at > database_now())
-        leases = select(ORDERS.c.order_id, ORDERS.c.wake_at, held.label("held")).where(ORDERS.c.order_id.in_(order_ids))
-        orders = select(ORDERS).where(ORDERS.c.order_id.in_(order_ids))
-        free = or_(ORDER_TASKS.c.lease_owner.is_(None), ORDER_TASKS.c.due_at <= database_now())
-        tasks = select(ORDER_TASKS).where(ORDER_TASKS.c.order_id.in_(order_ids), ORDER_TASKS.c.done.is_(False), free)
-
-        def body(connection: Connection) -> dict[str, Standing]:
-            waiting: defaultdict[str, list[Task]] = defaultdict(list)
-            for row in connection.execute(tasks.order_by(ORDER_TASKS.c.kind)):
-                waiting[row.order_id].append(rows.task_from_row(row))
-            found = {order.order_id: order for order in _orders(connection, orders)}
-            return {
-                row.order_id: Standing(
-                    found[row.order_id],
-                    None if row.wake_at is None else rows.from_ms(row.wake_at),
-                    bool(row.held),
-                    waiting[row.order_id],
-                )
-                for row in connection.execute(leases)
-            }
-
-        return await self._read(body)
+        return await self._read(lambda connection: order_reads.standings_of(connection, order_ids))
 
     async def page(self, wanted: OrderFilter, after: str, limit: int) -> Sequence[Order]:
         """Return orders, newest first, beginning below the order id `after`."""
-        query = select(ORDERS).order_by(ORDERS.c.order_id.desc()).limit(limit)
-        if after:
-            query = query.where(ORDERS.c.order_id < after)
-        if wanted.customer_id:
-            query = query.where(ORDERS.c.customer_id == wanted.customer_id)
-        if wanted.state is not None:
-            query = query.where(ORDERS.c.state == wanted.state.value)
-        if wanted.needs_review:
-            query = query.where(ORDERS.c.needs_review)
-        return await self._read(lambda connection: _orders(connection, query))
+        return await self._read(lambda connection: order_reads.page_of(connection, wanted, after, limit))
 
     async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
         """Return the events, oldest first, the tasks, and when the order is looked at next."""
-        events = (
-            select(ORDER_EVENTS)
-            .where(ORDER_EVENTS.c.order_id == order_id)
-            .order_by(ORDER_EVENTS.c.at, ORDER_EVENTS.c.version)
-        )
-        tasks = select(ORDER_TASKS).where(ORDER_TASKS.c.order_id == order_id).order_by(ORDER_TASKS.c.kind)
-        wake = select(ORDERS.c.wake_at).where(ORDERS.c.order_id == order_id)
-
-        def body(connection: Connection) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
-            wake_at = connection.execute(wake).scalar()
-            return (
-                [rows.event_from_row(row) for row in connection.execute(events)],
-                [rows.task_from_row(row) for row in connection.execute(tasks)],
-                None if wake_at is None else rows.from_ms(wake_at),
-            )
-
-        return await self._read(body)
+        return await self._read(lambda connection: order_reads.journal_of(connection, order_id))
 
     async def due(self) -> Due:
         """Say what there is to take up: the one cheap read of an idle service."""
-
-        def any_due(table: Table, time: ColumnElement[int]) -> ColumnElement[bool]:
-            return select(table).where(time <= database_now()).exists()
-
-        query = select(
-            any_due(ORDERS, ORDERS.c.wake_at).label("orders"),
-            any_due(ORDER_TASKS, ORDER_TASKS.c.due_at).label("tasks"),
-            database_now().label("now"),
-        )
-        found = await self._read(lambda connection: connection.execute(query).one())
-        self._offset_ms = found.now - rows.to_ms(self._clock.now())
-        return Due(bool(found.orders), bool(found.tasks))
+        found, now = await self._read(order_reads.due)
+        self._offset_ms = now - rows.to_ms(self._clock.now())
+        return found
 
     async def claim_orders(self, limit: int, lease_seconds: float) -> Sequence[Order]:
         """Lease orders whose time has come to this replica, and return them."""
-        return await self._transact(lambda connection: self._claim_orders(connection, limit, lease_seconds))
+        return await self._transact(
+            lambda connection: order_claims.claim_orders(connection, self._owner, limit, lease_seconds)
+        )
 
     async def claim_tasks(self, limit: int, lease_seconds: float) -> Sequence[tuple[Task, Order]]:
         """Lease tasks whose time has come to this replica, and return them with their orders."""
-        return await self._transact(lambda connection: self._claim_tasks(connection, limit, lease_seconds))
+        return await self._transact(
+            lambda connection: order_claims.claim_tasks(connection, self._owner, limit, lease_seconds)
+        )
 
     async def finish_task(self, task: Task, event: Event | None) -> None:
         """Store what became of a task; nothing happens when another replica has taken it over."""
@@ -235,48 +170,15 @@ class OrdersStore:
 
     async def refuse_task(self, task: Task, event: Event) -> None:
         """Store that a task was refused for good, and mark its order for a person to look at, in one commit."""
-        await self._transact(lambda connection: self._refuse_task(connection, task, event))
+        await self._transact(lambda connection: order_claims.refuse_task(connection, task, event))
 
     async def release_own(self) -> None:
         """Give up the leases that an earlier life of this replica still holds, so that they are claimed at once."""
-        earlier = f"{self._replica}#"
-
-        def body(connection: Connection) -> None:
-            connection.execute(
-                update(ORDERS)
-                .where(ORDERS.c.lease_owner.startswith(earlier, autoescape=True), ORDERS.c.lease_owner != self._owner)
-                .values(lease_owner=None, wake_at=database_now())
-            )
-            connection.execute(
-                update(ORDER_TASKS)
-                .where(
-                    ORDER_TASKS.c.lease_owner.startswith(earlier, autoescape=True),
-                    ORDER_TASKS.c.lease_owner != self._owner,
-                )
-                .values(lease_owner=None, due_at=database_now())
-            )
-
-        await self._transact(body)
+        await self._transact(lambda connection: order_claims.release(connection, self._replica, self._owner))
 
     async def backlog(self) -> Backlog:
         """Return what is not finished."""
-        waiting = ORDER_TASKS.c.due_at.is_not(None)
-        query = select(
-            select(func.count()).select_from(ORDER_TASKS).where(waiting).scalar_subquery().label("tasks"),
-            select(func.min(ORDER_TASKS.c.created_at)).where(waiting).scalar_subquery().label("oldest_task"),
-            select(func.count()).select_from(ORDERS).where(ORDERS.c.needs_review).scalar_subquery().label("in_review"),
-            _oldest(State.PENDING).label("pending"),
-            _oldest(State.PAYMENT_ACTION_REQUIRED).label("waiting"),
-            database_now().label("now"),
-        )
-        found = await self._read(lambda connection: connection.execute(query).one())
-        orders = [created_at for created_at in (found.pending, found.waiting) if created_at is not None]
-        return Backlog(
-            found.tasks,
-            _age(found.oldest_task, found.now),
-            found.in_review,
-            _age(min(orders, default=None), found.now),
-        )
+        return await self._read(order_reads.backlog)
 
     def _move(self, transition: Transition, lease_seconds: float) -> Update:
         order = transition.order
@@ -290,31 +192,8 @@ class OrdersStore:
         return Update(ORDERS, {"order_id": order.order_id}, {**rows.moving_columns(order), **lease})
 
     def _task_as_it_is(self, task: Task) -> Update:
-        values = {
-            "version": task.version,
-            "attempts": task.attempts,
-            "lease_owner": None,
-            "due_at": None if task.due_at is None else rows.to_ms(task.due_at) + self._offset_ms,
-            "done": task.done,
-            "result": task.result,
-            "last_error": task.last_error,
-        }
-        return Update(ORDER_TASKS, {"task_id": rows.task_id(task.order_id, task.kind)}, values)
-
-    def _refuse_task(self, connection: Connection, task: Task, event: Event) -> None:
-        refused = self._task_as_it_is(task)
-        held = (ORDER_TASKS.c.task_id == refused.key["task_id"]) & (ORDER_TASKS.c.version == task.version - 1)
-        if connection.execute(update(ORDER_TASKS).where(held).values(refused.values)).rowcount == 0:
-            return
-        # The fence as well: whoever is about to move the order decided without knowing.
-        marked = (
-            update(ORDERS)
-            .where(ORDERS.c.order_id == task.order_id)
-            .values(needs_review=True, version=ORDERS.c.version + 1)
-            .returning(ORDERS.c.revision)
-        )
-        version = connection.execute(marked).scalar_one()
-        connection.execute(ORDER_EVENTS.insert(), rows.event_row(task.order_id, replace(event, version=version)))
+        due_at = None if task.due_at is None else rows.to_ms(task.due_at) + self._offset_ms
+        return Update(ORDER_TASKS, {"task_id": rows.task_id(task.order_id, task.kind)}, rows.task_columns(task, due_at))
 
     def _leased(self, lease_seconds: float) -> dict[str, object]:
         ends = rows.to_ms(self._clock.now()) + self._offset_ms + int(lease_seconds * 1000)
@@ -339,53 +218,6 @@ class OrdersStore:
             },
         )
 
-    def _claim_orders(self, connection: Connection, limit: int, lease_seconds: float) -> list[Order]:
-        due = (
-            select(ORDERS)
-            .where(ORDERS.c.wake_at <= database_now())
-            .order_by(ORDERS.c.wake_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        claimed = [replace(order, fence=order.fence + 1) for order in _orders(connection, due)]
-        if claimed:
-            connection.execute(
-                update(ORDERS)
-                .where(ORDERS.c.order_id == bindparam("key"))
-                .values(
-                    version=bindparam("fence"),
-                    lease_owner=self._owner,
-                    wake_at=database_now() + int(lease_seconds * 1000),
-                ),
-                [{"key": order.order_id, "fence": order.fence} for order in claimed],
-            )
-        return claimed
-
-    def _claim_tasks(self, connection: Connection, limit: int, lease_seconds: float) -> list[tuple[Task, Order]]:
-        due = (
-            select(ORDER_TASKS)
-            .where(ORDER_TASKS.c.due_at <= database_now())
-            .order_by(ORDER_TASKS.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        tasks = [rows.task_from_row(row) for row in connection.execute(due)]
-        if not tasks:
-            return []
-        connection.execute(
-            update(ORDER_TASKS)
-            .where(ORDER_TASKS.c.task_id == bindparam("key"))
-            .values(
-                version=bindparam("to_version"),
-                lease_owner=self._owner,
-                due_at=database_now() + int(lease_seconds * 1000),
-            ),
-            [{"key": rows.task_id(task.order_id, task.kind), "to_version": task.version + 1} for task in tasks],
-        )
-        wanted = select(ORDERS).where(ORDERS.c.order_id.in_({task.order_id for task in tasks}))
-        orders = {order.order_id: order for order in _orders(connection, wanted)}
-        return [(replace(task, version=task.version + 1), orders[task.order_id]) for task in tasks]
-
     async def _commit(self, change: Change) -> None:
         with _refusing():
             await self._store.commit(change)
@@ -406,16 +238,6 @@ def _key(command: Command, request: Request, order: Order, at: datetime) -> tupl
     return Absent(REQUEST_KEYS, key), Insert(REQUEST_KEYS, {**key, **used})
 
 
-def _oldest(state: State) -> ScalarSelect[int]:
-    """Return when the oldest order in a state was placed: ids are in order of time, and so is the index."""
-    first = select(ORDERS.c.created_at).where(ORDERS.c.state == state.value).order_by(ORDERS.c.order_id).limit(1)
-    return first.scalar_subquery()
-
-
-def _age(since_ms: int | None, now_ms: int) -> float:
-    return 0.0 if since_ms is None else max(0, now_ms - since_ms) / 1000
-
-
 @contextmanager
 def _refusing() -> Iterator[None]:
     """Turn the storage's troubles into our own words."""
@@ -427,19 +249,3 @@ def _refusing() -> Iterator[None]:
         ) from error
     except CommitUnknown as error:
         raise InDoubt from error
-
-
-def _orders(connection: Connection, query: Select[Any]) -> list[Order]:
-    """Return the orders that a query of whole rows of `orders` finds, each with its items."""
-    found = connection.execute(query).all()
-    if not found:
-        return []
-    items: defaultdict[str, list[Row[Any]]] = defaultdict(list)
-    wanted = (
-        select(ORDER_ITEMS)
-        .where(ORDER_ITEMS.c.order_id.in_([row.order_id for row in found]))
-        .order_by(ORDER_ITEMS.c.order_id, ORDER_ITEMS.c.position)
-    )
-    for item in connection.execute(wanted):
-        items[item.order_id].append(item)
-    return [rows.order_from_rows(row, items[row.order_id]) for row in found]

@@ -137,6 +137,24 @@ def task_id(order_id: str, kind: TaskKind) -> str:
     return f"{order_id}:{kind.value}"
 
 
+def task_columns(task: Task, due_at: int | None) -> dict[str, object]:
+    """Return the columns of a task that nobody holds.
+
+    Args:
+        task: As it is.
+        due_at: When it is tried next, by the database's clock, in milliseconds since 1970; None for never.
+    """
+    return {
+        "version": task.version,
+        "attempts": task.attempts,
+        "lease_owner": None,
+        "due_at": due_at,
+        "done": task.done,
+        "result": task.result,
+        "last_error": task.last_error,
+    }
+
+
 def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
     """Return the order that a row of `orders` and its rows of `order_items`, in order of position, hold."""
     columns = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)

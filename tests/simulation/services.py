@@ -29,6 +29,7 @@ from order_svc.app.driver import Driver
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.place import PlaceOrder
+from order_svc.app.ports import Backlog
 from order_svc.app.quote import QuoteOrder
 from order_svc.app.read import ReadOrders
 from order_svc.app.retry import RetryOrder
@@ -110,9 +111,9 @@ class _Orders(OrdersStore):
         self._kept[order_id] = (row, found)
         return found
 
-    async def waiting(self) -> tuple[int, float]:
-        """Return that nothing waits: nobody here looks at the gauge."""
-        return 0, 0.0
+    async def backlog(self) -> Backlog:
+        """Return that nothing waits: nobody here looks at the gauges."""
+        return Backlog(0, 0.0, 0, 0.0)
 
 
 async def start_order(process: Process, around: Surroundings) -> None:

@@ -1,0 +1,103 @@
+"""Who works on what: statements that lease orders and tasks, and give them up. Each needs a transaction of its own."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from chassis.storage.store import database_now
+from order_svc.adapters import rows
+from order_svc.adapters.order_reads import orders_of
+from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
+from order_svc.domain.order import Event, Order, Task
+
+
+def claim_orders(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[Order]:
+    """Lease the orders that are due longest, at most `limit`, and return them with their new fences."""
+    due = (
+        select(ORDERS)
+        .where(ORDERS.c.wake_at <= database_now())
+        .order_by(ORDERS.c.wake_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = [replace(order, fence=order.fence + 1) for order in orders_of(connection, due)]
+    if claimed:
+        connection.execute(
+            update(ORDERS)
+            .where(ORDERS.c.order_id == bindparam("key"))
+            .values(
+                version=bindparam("fence"),
+                lease_owner=owner,
+                wake_at=database_now() + int(lease_seconds * 1000),
+            ),
+            [{"key": order.order_id, "fence": order.fence} for order in claimed],
+        )
+    return claimed
+
+
+def claim_tasks(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[tuple[Task, Order]]:
+    """Lease the tasks that are due longest, at most `limit`, and return them with their orders."""
+    due = (
+        select(ORDER_TASKS)
+        .where(ORDER_TASKS.c.due_at <= database_now())
+        .order_by(ORDER_TASKS.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    tasks = [rows.task_from_row(row) for row in connection.execute(due)]
+    if not tasks:
+        return []
+    connection.execute(
+        update(ORDER_TASKS)
+        .where(ORDER_TASKS.c.task_id == bindparam("key"))
+        .values(
+            version=bindparam("to_version"),
+            lease_owner=owner,
+            due_at=database_now() + int(lease_seconds * 1000),
+        ),
+        [{"key": rows.task_id(task.order_id, task.kind), "to_version": task.version + 1} for task in tasks],
+    )
+    wanted = select(ORDERS).where(ORDERS.c.order_id.in_({task.order_id for task in tasks}))
+    orders = {order.order_id: order for order in orders_of(connection, wanted)}
+    return [(replace(task, version=task.version + 1), orders[task.order_id]) for task in tasks]
+
+
+def refuse_task(connection: Connection, task: Task, event: Event) -> None:
+    """Store that a task was refused for good, and mark its order, unless somebody else has the task by now."""
+    ours = ORDER_TASKS.c.task_id == rows.task_id(task.order_id, task.kind)
+    refused = update(ORDER_TASKS).where(ours, ORDER_TASKS.c.version == task.version - 1)
+    if connection.execute(refused.values(rows.task_columns(task, None))).rowcount == 0:
+        return
+    # The fence as well: whoever is about to move the order decided without knowing.
+    marked = (
+        update(ORDERS)
+        .where(ORDERS.c.order_id == task.order_id)
+        .values(needs_review=True, version=ORDERS.c.version + 1)
+        .returning(ORDERS.c.revision)
+    )
+    version = connection.execute(marked).scalar_one()
+    connection.execute(ORDER_EVENTS.insert(), rows.event_row(task.order_id, replace(event, version=version)))
+
+
+def release(connection: Connection, replica: str, owner: str) -> None:
+    """Give up the leases of a replica's earlier lives.
+
+    Args:
+        connection: In a transaction.
+        replica: Its name.
+        owner: Its present life, which keeps its own.
+    """
+    earlier = f"{replica}#"
+    connection.execute(
+        update(ORDERS)
+        .where(ORDERS.c.lease_owner.startswith(earlier, autoescape=True), ORDERS.c.lease_owner != owner)
+        .values(lease_owner=None, wake_at=database_now())
+    )
+    connection.execute(
+        update(ORDER_TASKS)
+        .where(
+            ORDER_TASKS.c.lease_owner.startswith(earlier, autoescape=True),
+            ORDER_TASKS.c.lease_owner != owner,
+        )
+        .values(lease_owner=None, due_at=database_now())
+    )

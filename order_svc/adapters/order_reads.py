@@ -1,0 +1,129 @@
+"""What is asked of the tables: orders whole, their stories, and what is not finished. Each reads one snapshot."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, and_, func, or_, select
+
+from chassis.storage.store import database_now
+from order_svc.adapters import rows
+from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS
+from order_svc.app.ports import Backlog, Due, OrderFilter
+from order_svc.domain.order import Event, Order, State, Task
+from order_svc.domain.retry import Standing
+
+
+def orders_of(connection: Connection, query: Select[Any]) -> list[Order]:
+    """Return the orders that a query of whole rows of `orders` finds, each with its items."""
+    found = connection.execute(query).all()
+    if not found:
+        return []
+    items: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    wanted = (
+        select(ORDER_ITEMS)
+        .where(ORDER_ITEMS.c.order_id.in_([row.order_id for row in found]))
+        .order_by(ORDER_ITEMS.c.order_id, ORDER_ITEMS.c.position)
+    )
+    for item in connection.execute(wanted):
+        items[item.order_id].append(item)
+    return [rows.order_from_rows(row, items[row.order_id]) for row in found]
+
+
+def page_of(connection: Connection, wanted: OrderFilter, after: str, limit: int) -> list[Order]:
+    """Return orders, newest first, beginning below the order id `after`."""
+    query = select(ORDERS).order_by(ORDERS.c.order_id.desc()).limit(limit)
+    if after:
+        query = query.where(ORDERS.c.order_id < after)
+    if wanted.customer_id:
+        query = query.where(ORDERS.c.customer_id == wanted.customer_id)
+    if wanted.state is not None:
+        query = query.where(ORDERS.c.state == wanted.state.value)
+    if wanted.needs_review:
+        query = query.where(ORDERS.c.needs_review)
+    return orders_of(connection, query)
+
+
+def journal_of(connection: Connection, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
+    """Return the events of an order, oldest first, its tasks, and when it is looked at next."""
+    events = (
+        select(ORDER_EVENTS)
+        .where(ORDER_EVENTS.c.order_id == order_id)
+        .order_by(ORDER_EVENTS.c.at, ORDER_EVENTS.c.version)
+    )
+    tasks = select(ORDER_TASKS).where(ORDER_TASKS.c.order_id == order_id).order_by(ORDER_TASKS.c.kind)
+    wake_at = connection.execute(select(ORDERS.c.wake_at).where(ORDERS.c.order_id == order_id)).scalar()
+    return (
+        [rows.event_from_row(row) for row in connection.execute(events)],
+        [rows.task_from_row(row) for row in connection.execute(tasks)],
+        None if wake_at is None else rows.from_ms(wake_at),
+    )
+
+
+def standings_of(connection: Connection, order_ids: Collection[str]) -> dict[str, Standing]:
+    """Return the orders of these ids that there are, each with who is at it."""
+    held = and_(ORDERS.c.lease_owner.is_not(None), ORDERS.c.wake_at > database_now())
+    leases = select(ORDERS.c.order_id, ORDERS.c.wake_at, held.label("held")).where(ORDERS.c.order_id.in_(order_ids))
+    free = or_(ORDER_TASKS.c.lease_owner.is_(None), ORDER_TASKS.c.due_at <= database_now())
+    tasks = select(ORDER_TASKS).where(ORDER_TASKS.c.order_id.in_(order_ids), ORDER_TASKS.c.done.is_(False), free)
+    waiting: defaultdict[str, list[Task]] = defaultdict(list)
+    for row in connection.execute(tasks.order_by(ORDER_TASKS.c.kind)):
+        waiting[row.order_id].append(rows.task_from_row(row))
+    found = orders_of(connection, select(ORDERS).where(ORDERS.c.order_id.in_(order_ids)))
+    orders = {order.order_id: order for order in found}
+    return {
+        row.order_id: Standing(
+            orders[row.order_id],
+            None if row.wake_at is None else rows.from_ms(row.wake_at),
+            bool(row.held),
+            waiting[row.order_id],
+        )
+        for row in connection.execute(leases)
+    }
+
+
+def due(connection: Connection) -> tuple[Due, int]:
+    """Return what there is to take up, and the database's time in milliseconds since 1970."""
+    query = select(
+        _any_due(ORDERS, ORDERS.c.wake_at).label("orders"),
+        _any_due(ORDER_TASKS, ORDER_TASKS.c.due_at).label("tasks"),
+        database_now().label("now"),
+    )
+    found = connection.execute(query).one()
+    return Due(bool(found.orders), bool(found.tasks)), found.now
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Return what is not finished."""
+    waiting = ORDER_TASKS.c.due_at.is_not(None)
+    query = select(
+        select(func.count()).select_from(ORDER_TASKS).where(waiting).scalar_subquery().label("tasks"),
+        select(func.min(ORDER_TASKS.c.created_at)).where(waiting).scalar_subquery().label("oldest_task"),
+        select(func.count()).select_from(ORDERS).where(ORDERS.c.needs_review).scalar_subquery().label("in_review"),
+        _oldest(State.PENDING).label("pending"),
+        _oldest(State.PAYMENT_ACTION_REQUIRED).label("waiting"),
+        database_now().label("now"),
+    )
+    found = connection.execute(query).one()
+    orders = [created_at for created_at in (found.pending, found.waiting) if created_at is not None]
+    return Backlog(
+        found.tasks,
+        _age(found.oldest_task, found.now),
+        found.in_review,
+        _age(min(orders, default=None), found.now),
+    )
+
+
+def _any_due(table: Table, time: ColumnElement[int]) -> ColumnElement[bool]:
+    return select(table).where(time <= database_now()).exists()
+
+
+def _oldest(state: State) -> ScalarSelect[int]:
+    """Return when the oldest order in a state was placed: ids are in order of time, and so is the index."""
+    first = select(ORDERS.c.created_at).where(ORDERS.c.state == state.value).order_by(ORDERS.c.order_id).limit(1)
+    return first.scalar_subquery()
+
+
+def _age(since_ms: int | None, now_ms: int) -> float:
+    return 0.0 if since_ms is None else max(0, now_ms - since_ms) / 1000
