@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import stripe
+
+from chassis.config import Secret
 from chassis.retry_budget import RetryBudget
 from chassis.service import Tasks
 from chassis.storage.store import Store, open_store
@@ -31,6 +35,8 @@ from tests.fakes.payment_gateway import VISA, FakeGateway
 from tests.fakes.telemetry_sink import recording_tracer
 
 SETTLE_AFTER = timedelta(seconds=30)
+
+_WEBHOOK_SECRET = "whsec_test"
 
 # More than any test uses up; what happens without is a matter of its own.
 _MOST_RETRIES = 1_000
@@ -192,6 +198,15 @@ class PaymentWorld:
             payment.payment_id, Request("local", "CancelPayment", request_id, payment.payment_id)
         )
 
+    async def ingest(self, kind: str, intent_id: str) -> None:
+        """Take in a webhook about an intent, genuine and of this moment."""
+        about = {"id": intent_id, "object": "payment_intent"}
+        event = {"id": f"evt_{self.ids.new()}", "object": "event", "type": kind, "data": {"object": about}}
+        payload = json.dumps(event)
+        now = int(self.clock.now().timestamp())
+        signature = stripe.WebhookSignature.generate_signature_header(payload, _WEBHOOK_SECRET, now)
+        await self.does.ingest(payload.encode(), signature)
+
     async def kept(self) -> Payment | None:
         """Return the order's payment as it is in the database."""
         payments = await self.payments.page(self.order_id, None, 2)
@@ -204,7 +219,7 @@ def _cases(world: PaymentWorld, gateway: PaymentGateway, books: ProviderBooks, p
         gateway=gateway,
         books=books,
         amounts=StripeAmounts(),
-        reader=StripeEvents([], live=False),
+        reader=StripeEvents([Secret(_WEBHOOK_SECRET)], live=False),
         payments=payments,
         news=payments,
         events=payments,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.errors import Reason, Refusal
+from payment_svc.app.events import EventEnd
 from payment_svc.app.ports import ProviderEvent
 from payment_svc.domain.intent import RefundState
 from payment_svc.domain.payment import Payment, PaymentState
@@ -154,6 +155,49 @@ async def test_a_refund_that_settles_later_is_news(world: PaymentWorld) -> None:
 
     (told,) = await news(world)
     assert [refund.state for refund in told.refunds] == [RefundState.SUCCEEDED]
+
+
+async def test_a_refund_that_is_only_further_on_its_way_is_no_news(world: PaymentWorld) -> None:
+    payment = await world.charge()
+    world.gateway.fail("refund", Fault.NOT_SENT)
+    world.gateway.refund_state = RefundState.PENDING
+    before = (await world.refund(payment, 400)).payment
+
+    await later(world)
+
+    kept = await world.kept()
+    assert kept is not None
+    assert kept.version > before.version
+    assert kept.refunds[0].provider_refund_id
+    assert await news(world) == []
+
+
+async def test_a_webhook_that_overtakes_the_answer_to_the_charge_costs_nothing_and_is_no_news(
+    world: PaymentWorld,
+) -> None:
+    async def the_webhook_comes() -> None:
+        await world.ingest("payment_intent.succeeded", world.gateway.only_intent.intent_id)
+
+    world.gateway.meanwhile["confirm"] = the_webhook_comes
+    payment = await world.charge()
+    await later(world, 3600)
+
+    assert world.gateway.seen == ["create", "confirm"]
+    assert await world.kept() == payment
+    assert await news(world) == []
+    assert world.telling.ends == [EventEnd.OTHER]
+
+
+async def test_a_webhook_after_the_call_that_charged_is_applied_at_once(world: PaymentWorld) -> None:
+    slow = await world.charge(payment_method=SLOW_BANK)
+    world.gateway.decide(slow.intent_id)
+    world.clock.pass_by(10)
+
+    await world.ingest("payment_intent.succeeded", slow.intent_id)
+    await world.tasks.close(5.0)
+
+    assert [payment.state for payment in await news(world)] == [PaymentState.SUCCEEDED]
+    assert world.telling.ends == [EventEnd.APPLIED]
 
 
 async def test_a_refund_that_comes_back_after_it_succeeded_is_news_from_its_webhook(world: PaymentWorld) -> None:

@@ -9,9 +9,10 @@ from kernel.money import Money
 from kernel.outcome import Done
 from payment_svc.app.books import ListedPayment
 from payment_svc.app.ports import Request
-from payment_svc.domain.intent import IntentStatus, NewIntent
+from payment_svc.domain.intent import IntentStatus, NewIntent, RefundState
 from payment_svc.domain.keys import create_key
 from payment_svc.domain.payment import PaymentState, payment_id_of
+from payment_svc.domain.refund import Refund
 from tests.fakes.payment_gateway import DECLINED, THREE_D_SECURE, VISA, Fault
 from tests.fakes.payment_service import ORDER, PaymentWorld, payment_world
 
@@ -65,6 +66,18 @@ async def test_money_that_was_taken_is_given_back(world: PaymentWorld) -> None:
 
     assert (after.captured, after.refunded) == (_AMOUNT, _AMOUNT)
     assert world.gateway.refunded(intent_id) == _AMOUNT.minor_units
+
+
+async def test_of_money_that_went_back_in_part_the_rest_is_given_back(world: PaymentWorld) -> None:
+    intent_id = await orphan(world, VISA)
+    now = world.clock.now()
+    by_hand = Refund("", "", RefundState.PENDING, Money("EUR", 400), "", 1, now, now)
+    await world.gateway.create_refund(intent_id, by_hand, "by hand")
+
+    after = await released(world, intent_id)
+
+    assert after.refunded == _AMOUNT
+    assert [made.refund.amount.minor_units for made in world.gateway.refunds] == [400, 699]
 
 
 async def test_a_repetition_changes_nothing_even_when_the_provider_has_forgotten_its_keys(world: PaymentWorld) -> None:
