@@ -34,10 +34,12 @@ _OUR_PAGE = 200
 _PROVIDER_PAGE = 100
 
 # A page that cannot be had is asked for again, since an audit of a large shop should not end at one hiccup: after what
-# the other side asks for, else longer each time. Not so the first page: where nobody listens that is told at once.
+# the other side asks for, else longer each time. The first page only once more, and soon: a person waits to hear of it.
 _MOST_TRIES = 6
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60.0
+_TRIES_OF_FIRST_PAGE = 2
+_LONGEST_WAIT_FOR_FIRST_PAGE = 1.5  # a service leaves a provider that failed alone for a second
 _PASSING = frozenset({Reason.UNAVAILABLE, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED})
 
 
@@ -130,16 +132,17 @@ class AuditedMesh:
         await self._call("order", self._order.RetryOrder, request)
 
     async def _pages(self, service: str, call: Callable[..., Awaitable[Answer]], request: Any) -> AsyncIterator[Answer]:  # noqa: ANN401  (any list request)
+        tries, longest = _TRIES_OF_FIRST_PAGE, _LONGEST_WAIT_FOR_FIRST_PAGE
         while True:
-            tries = _MOST_TRIES if request.page_token else 1
-            page: Any = await self._patiently(service, call, request, tries)
+            page: Any = await self._patiently(service, call, request, tries, longest)
             yield page
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+            tries, longest = _MOST_TRIES, _LONGEST_WAIT_SECONDS
 
     async def _patiently(
-        self, service: str, call: Callable[..., Awaitable[Answer]], request: object, tries: int
+        self, service: str, call: Callable[..., Awaitable[Answer]], request: object, tries: int, longest: float
     ) -> Answer:
         wait = _FIRST_WAIT_SECONDS
         while True:
@@ -149,7 +152,7 @@ class AuditedMesh:
             except Refusal as refusal:
                 if tries <= 0 or refusal.reason not in _PASSING:
                     raise
-                await asyncio.sleep(min(max(wait, refusal.retry_after or 0.0), _LONGEST_WAIT_SECONDS))
+                await asyncio.sleep(min(max(wait, refusal.retry_after or 0.0), longest))
                 wait *= 2
 
     async def _call(self, service: str, call: Callable[..., Awaitable[Answer]], request: object) -> Answer:

@@ -5,11 +5,9 @@ from typing import Any, Protocol
 
 import click
 import orjson
-from rich.table import Table
 
 from cli.audit.audit import Census, Finding
 from cli.audit.rule import Remedy
-from cli.console import console
 
 Json = dict[str, Any]
 
@@ -43,6 +41,7 @@ class Report(Protocol):
 
 
 _HEADINGS = {"differences": "Differences", "needs_review": "Orders to look at", "notes": "Worth knowing"}
+_NAME_WIDTH = 19
 _COLOURS = {"differences": "red", "needs_review": "yellow", "notes": "cyan"}
 
 
@@ -65,12 +64,14 @@ class LinesForPeople:
 
     def end(self, census: Census, differences: int, reviews: int) -> None:
         """Draw the table, and say how it came out."""
-        table = Table.grid(padding=(0, 2))
         for name, value in _figures(census, differences, reviews):
-            table.add_row(name, value)
-        console().print(table)
+            click.echo(f"{name:<{_NAME_WIDTH}}{value}")
         if differences:
             click.secho(f"{differences} difference{'s' if differences > 1 else ''}.", fg="red", bold=True)
+        elif census.moving:
+            click.secho(
+                f"No differences; {_orders(census.moving)} still moving, to be judged later.", fg="green", bold=True
+            )
         else:
             click.secho("Clean: every order, payment, document and mail agrees.", fg="green", bold=True)
 
@@ -84,6 +85,10 @@ class LinesForPeople:
 
     def close(self) -> None:
         """Finish."""
+
+
+def _orders(count: int) -> str:
+    return "1 order is" if count == 1 else f"{count} orders are"
 
 
 def _remedies(finding: Finding) -> str:

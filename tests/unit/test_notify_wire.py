@@ -10,6 +10,7 @@ from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from notify_svc import wire
+from notify_svc.domain.feed import FeedPlace, ListedMail
 from notify_svc.domain.notification import Kind, State
 from tests.fakes.notify_samples import NOW, new_id, notification, send_message
 
@@ -121,3 +122,29 @@ def test_a_page_token_leads_back_to_its_notification() -> None:
 def test_a_token_of_somebody_elses_is_refused(token: str) -> None:
     with pytest.raises(Refusal, match="page_token"):
         wire.page_token_from_wire(notify_service_pb2.ListNotificationsRequest(page_token=token))
+
+
+@pytest.mark.parametrize("list_id", ["", "0s5KXbXYTT-xiOFBJDGDPw.recvd-6f8b-1-64B.0", "a|b"])
+def test_a_place_in_sendgrids_list_is_found_again(list_id: str) -> None:
+    place = FeedPlace(NOW.replace(microsecond=0), list_id)
+
+    assert wire.feed_place_from_wire(wire.feed_place_to_wire(place)) == place
+    assert wire.feed_place_from_wire("") is None
+
+
+@pytest.mark.parametrize("token", ["x", "!!!!", "bm8=", "OTk5OTk5OTk5OTk5OTk5OTk5fGE="])
+def test_a_place_that_is_none_of_ours_is_refused(token: str) -> None:
+    with pytest.raises(Refusal, match="page_token"):
+        wire.feed_place_from_wire(token)
+
+
+def test_a_mail_of_sendgrids_list_is_told_by_its_ids_alone() -> None:
+    message = wire.listed_mail_to_wire(ListedMail("abc.filter.0", "abc", "delivered", NOW))
+
+    assert (message.provider_message_id, message.status, message.notification_id) == ("abc", "delivered", "")
+    assert message.last_event_time.ToMilliseconds() == int(NOW.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 100), (1, 1), (100, 100), (101, 100)])
+def test_a_page_of_sendgrids_list_has_a_bound(asked: int, given: int) -> None:
+    assert wire.feed_size_from_wire(notify_service_pb2.ListProviderMailsRequest(page_size=asked)) == given

@@ -1,15 +1,16 @@
 """Tax messages to domain and back; what the rules cannot say is refused by field."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 
 import pytest
-from ordermesh.tax.v1 import tax_pb2
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2
 
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from tax_svc import wire
-from tax_svc.domain import Document, DocumentState, Jurisdiction, Quote, Source, TaxLine
+from tax_svc.domain import Document, DocumentState, Jurisdiction, Quote, RecordedDocument, Source, TaxLine
 from tests.fakes.tax_samples import basis, basis_message, money_message
 
 
@@ -97,3 +98,32 @@ def test_every_source_has_its_word_on_the_wire(source: Source) -> None:
     message = wire.quote_to_wire(Quote.of(source, [], "USD"))
 
     assert tax_pb2.TaxSource.Name(message.source) == f"TAX_SOURCE_{source.name}"
+
+
+@pytest.mark.parametrize("skip", [0, 1, 100, 2**31 - 1])
+def test_a_place_in_avataxs_list_is_found_again(skip: int) -> None:
+    assert wire.skip_from_wire(wire.skip_to_wire(skip)) == skip
+    assert wire.skip_from_wire("") == 0
+
+
+@pytest.mark.parametrize("token", ["x", "!!!!", "LTE=", "bm8=", "MjE0NzQ4MzY0OA==", "w6k="])
+def test_a_token_of_somebody_elses_is_refused(token: str) -> None:
+    with pytest.raises(Refusal, match="page_token"):
+        wire.skip_from_wire(token)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 100), (1, 1), (100, 100), (101, 100)])
+def test_a_page_of_avataxs_list_has_a_bound(asked: int, given: int) -> None:
+    assert wire.page_size_from_wire(tax_service_pb2.ListProviderDocumentsRequest(page_size=asked)) == given
+
+
+def test_a_return_keeps_its_sign_and_its_day() -> None:
+    returned = RecordedDocument(
+        "key-1", "ReturnInvoice", "Committed", Money("JPY", -1200), Money("JPY", -120), date(2026, 11, 23)
+    )
+
+    message = wire.recorded_to_wire(returned)
+
+    assert (message.code, message.kind, message.status) == ("key-1", "ReturnInvoice", "Committed")
+    assert (message.amount, message.tax) == (money_message(-1200, "JPY"), money_message(-120, "JPY"))
+    assert message.date.ToJsonString() == "2026-11-23T00:00:00Z"
