@@ -84,7 +84,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         bell = Bell(clock)
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
         telling = TelemetryTelling(telemetry, clock)
-        orders = OrdersStore(store, clock, replica=f"{socket.gethostname()}/{config.address}", life=ids.new())
+        orders = OrdersStore(store, clock, replica=_replica(config.address), life=ids.new())
         outbox = Outbox(orders, taxes, mails, clock, telling, spread)
         driver = Driver(
             orders,
@@ -118,6 +118,13 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         ending.callback(watching.cancel)
         await server.serving(ready=True)
         yield address
+
+
+def _replica(address: str) -> str:
+    """Return what tells this replica from all others that live, and is the same when it starts again."""
+    # A port that the system chooses is no name: other replicas have asked for 0 as well.
+    place = f"{address}/{os.getpid()}" if address.endswith(":0") else address
+    return f"{socket.gethostname()}/{place}"
 
 
 def main() -> None:

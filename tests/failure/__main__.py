@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.failure.audit import audited
 from tests.failure.mesh import SERVICES, running_mesh
 from tests.failure.nemesis import Nemesis, databases, disks
 from tests.failure.rounds import Findings, kill_in_turn, report, torment
@@ -33,10 +34,10 @@ def main() -> int:
     wanted = parser.parse_args()
     with _folder(wanted.keep) as folder:
         figures, text = asyncio.run(_run(wanted, folder))
-    sys.stdout.write(text)
+    sys.stdout.write(f"{text}audit: {figures['audit']}\n")
     if wanted.json:
         wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 1 if figures["violations"] else 0
+    return 0 if not figures["violations"] and figures["audit"] == "clean" else 1
 
 
 async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, object], str]:
@@ -55,6 +56,7 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
                     await torment(mesh, nemesis, shops, rng, wanted.rounds, found)
                 if wanted.each and not found.complaints:
                     await kill_in_turn(mesh, shops, SERVICES, wanted.each, found)
+                audit = await audited(mesh.parts["gateway"].values)
             finally:
                 await shops.abandon()
         told = sum(bool(asked.told) for asked in shops.asked.values())
@@ -64,12 +66,14 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
         "database": wanted.database,
         "rounds": found.rounds,
         "kills": {name: found.counts[f"kill {name}"] for name in mesh.parts},
+        "stops": found.counts["stop"] + found.counts["long stop"],
         "harm": {name: count for name, count in sorted(found.counts.items()) if not name.startswith("kill ")},
         "ended_by_themselves": {name: part.ended for name, part in mesh.parts.items()},
         "orders": found.orders,
         "told": told,
         "charges": found.charges,
         "violations": [complaint.what for _, complaint in found.complaints],
+        "audit": audit,
         "recovery_seconds": found.recovery_seconds(),
         "seconds": round(time.monotonic() - started, 1),
     }

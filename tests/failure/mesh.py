@@ -17,7 +17,8 @@ PARTS = ("sandbox", "tax", "payment", "notify", "order", "gateway")
 SERVICES = ("tax", "payment", "notify", "order")
 
 # The shortest lease that the order service allows: what a replica leaves behind is taken up as early as can be.
-_SETTINGS = {"ORDER_LEASE_SECONDS": "12"}
+LEASE_SECONDS = 12
+_SETTINGS = {"ORDER_LEASE_SECONDS": f"{LEASE_SECONDS}"}
 
 _LOOK_SECONDS = 0.05
 

@@ -10,15 +10,15 @@ from functools import partial
 
 import httpx
 
-from tests.failure.mesh import SERVICES, Mesh
+from tests.failure.mesh import LEASE_SECONDS, SERVICES, Mesh
 from tests.failure.shop import History
 from tests.fakes.postgres_proxy import Fault
 from tests.fakes.postgres_server import PostgresServer
 
 Harm = Callable[[], Awaitable[str]]
 
-# Two thirds of the harm is a kill: it is what a promise has to survive, and what costs a process its memory.
-_KILLS = 6
+# Kills are the most frequent harm: they are what a promise has to survive, and what costs a process its memory.
+_KILLS = 12
 
 # What a provider may do wrong, at most one of each at a time.
 _PROVIDER_FAULTS: tuple[tuple[str, Mapping[str, object]], ...] = (
@@ -63,13 +63,14 @@ class Nemesis:
         self._killed: list[str] = []
         own: dict[str, tuple[int, Harm]] = {
             "kill": (_KILLS, self._kill),
-            "stop": (2, self._stop),
-            "silence": (1, self._silence),
-            "reset": (1, self._reset),
-            "cut": (1, self._cut),
-            "delay": (1, self._delay),
-            "provider": (2, self._provider),
-            **{name: (1, harm) for name, harm in (extra or {}).items()},
+            "stop": (4, self._stop),
+            "long stop": (1, self._stop_long),
+            "silence": (2, self._silence),
+            "reset": (2, self._reset),
+            "cut": (2, self._cut),
+            "delay": (2, self._delay),
+            "provider": (4, self._provider),
+            **{name: (2, harm) for name, harm in (extra or {}).items()},
         }
         self._weights = [weight for weight, _ in own.values()]
         self._harm = {name: harm for name, (_, harm) in own.items()}
@@ -114,6 +115,13 @@ class Nemesis:
         name = self._rng.choice(list(self._mesh.parts))
         self._mesh.parts[name].freeze()
         asyncio.get_running_loop().call_later(self._rng.uniform(0.2, 2.0), self._mesh.parts[name].thaw)
+        return name
+
+    async def _stop_long(self) -> str:
+        """Freeze a replica of the order service for longer than its leases, so that others take its orders over."""
+        name = self._rng.choice([each for each in self._mesh.parts if each.startswith("order")])
+        self._mesh.parts[name].freeze()
+        await asyncio.sleep(LEASE_SECONDS + 1)
         return name
 
     async def _silence(self) -> str:
