@@ -7,8 +7,10 @@ from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.app.books import ListedPayment, ProviderBooks
+from payment_svc.app.contradictions import refused_by
 from payment_svc.app.ports import KeySpent, PaymentGateway, PaymentStore, Refused, Request, WrongState
 from payment_svc.app.refusals import check_use, unavailable
+from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import Intent, ProviderRefund, RefundState
 from payment_svc.domain.keys import release_key
 from payment_svc.domain.payment import PaymentState
@@ -48,7 +50,8 @@ class ReleaseOrphan:
         """Return the intent as the provider has it now: it holds no money any more.
 
         Raises:
-            Refusal: It is no orphan, the provider refuses, or whether it was given up is not known: repeat the request.
+            Refusal: It is no orphan, or whether it was given up is not known: repeat the request. Or the provider
+                refuses for good, and a person has to look.
         """
         key = release_key(request.request_id)
         for _ in range(_TRIES):
@@ -64,7 +67,8 @@ class ReleaseOrphan:
                 case Unknown(cause, retry_after):
                     raise unavailable(f"Whether it was given up is not known yet ({cause}); repeat it.", retry_after)
                 case NotDone(Refused(code)):
-                    raise _refused(orphan, code)
+                    with refused_by(orphan.order_id):
+                        raise Contradiction(f"intent {intent_id} is nobody's and cannot be given up ({code})")
                 case NotDone() | Done():
                     pass  # what that made of it is read
         raise unavailable("It is still being given up; repeat the request to learn what it comes to.")
@@ -121,11 +125,3 @@ class ReleaseOrphan:
             updated_at=now,
         )
         return await self._gateway.create_refund(orphan.intent_id, refund, f"{key}:refund")
-
-
-def _refused(orphan: ListedPayment, code: str) -> Refusal:
-    return Refusal(
-        Reason.PROVIDER_REFUSED,
-        f"Stripe refused to give the payment up ({code}).",
-        metadata={"orderId": orphan.order_id, "provider": "stripe"},
-    )

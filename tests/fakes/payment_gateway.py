@@ -73,6 +73,8 @@ class FakeGateway:
         attempts: How often a bank was asked, by intent.
         seen: Names of the calls that arrived, in order.
         reached: Set once any has.
+        refund_state: Of new refunds.
+        refuses_refunds: The code with which it refuses all refunds for good; empty while it does not.
         meanwhile: What others do while a call of an operation is under way, once, after its effect.
     """
 
@@ -85,6 +87,7 @@ class FakeGateway:
         self.reached = asyncio.Event()
         self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
         self.refund_state = RefundState.SUCCEEDED
+        self.refuses_refunds = ""
         self.answer_intent: Callable[[Intent], Intent] = lambda intent: intent
         self._kept: dict[str, tuple[object, object]] = {}
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
@@ -199,6 +202,8 @@ class FakeGateway:
     ) -> Done[ProviderRefund] | NotDone[Refused] | Unknown:
         def effect() -> Done[ProviderRefund] | NotDone[Refused]:
             left = self.intents[intent_id].captured.minor_units - self.refunded(intent_id)
+            if self.refuses_refunds:
+                return NotDone(Refused(self.refuses_refunds))
             if left == 0:
                 return NotDone(Refused("charge_already_refunded"))
             if refund.amount.minor_units > left:

@@ -200,15 +200,23 @@ async def test_an_outage_of_days_delays_a_refund_and_no_more(world: PaymentWorld
     assert await later(world) == after
 
 
-async def test_a_refund_that_is_refused_for_good_leaves_the_money_with_us(world: PaymentWorld, paid: Payment) -> None:
-    intent = world.gateway.intents[paid.intent_id]
-    world.gateway.intents[paid.intent_id] = replace(intent, captured=Money("EUR", 0))
+@pytest.mark.parametrize("code", ["balance_insufficient", "charge_disputed", "http_400"])
+async def test_a_refund_that_is_refused_for_good_leaves_the_money_with_us(
+    world: PaymentWorld, paid: Payment, code: str
+) -> None:
+    done = await world.refund(paid, 300, "f0")
+    world.gateway.refuses_refunds = code
 
     refunded = await world.refund(paid, 400)
 
     assert refunded.refund.state is RefundState.FAILED
-    assert refunded.payment.refunded == Money("EUR", 0)
+    assert refunded.payment.refunded == Money("EUR", 300)
+    assert refunded.payment.refunds == (done.refund, refunded.refund)
     assert await world.kept() == refunded.payment
+    world.gateway.refuses_refunds = ""
+    assert await world.refund(paid, 400) == refunded
+    assert (await later(world)).refunded == Money("EUR", 300)
+    assert (await world.refund(paid, 799, "f2")).refund.state is RefundState.SUCCEEDED
 
 
 async def test_a_refund_that_the_bank_still_works_on_is_followed_to_its_end(world: PaymentWorld, paid: Payment) -> None:

@@ -80,6 +80,18 @@ async def test_of_money_that_went_back_in_part_the_rest_is_given_back(world: Pay
     assert [made.refund.amount.minor_units for made in world.gateway.refunds] == [400, 699]
 
 
+async def test_money_that_stripe_does_not_give_back_is_for_a_person(
+    world: PaymentWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    intent_id = await orphan(world, VISA)
+    world.gateway.refuses_refunds = "charge_disputed"
+
+    refusal = await refused(world, intent_id)
+
+    assert (refusal.reason, refusal.metadata) == (Reason.PROVIDER_CONTRADICTS, {"orderId": ORDER})
+    assert [record.getMessage() for record in caplog.records] == ["payment.contradiction"]
+
+
 async def test_a_repetition_changes_nothing_even_when_the_provider_has_forgotten_its_keys(world: PaymentWorld) -> None:
     intent_id = await orphan(world, VISA)
     first = await released(world, intent_id)

@@ -8,7 +8,7 @@ import pytest
 from ordermesh.payment.v1 import payment_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import Service, refused, service
+from tests.fakes.payment_over_grpc import Service, euros, refused, service
 from tests.fakes.sandbox_world import World, sandbox_world
 
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
@@ -76,6 +76,18 @@ async def test_a_slow_bank_is_given_up_in_time_to_say_so(payments: Service, worl
             answers += 1
     assert payment.state == _SUCCEEDED
     assert len((await world.ledger())["charges"]) == 1
+
+
+async def test_a_refund_that_stripe_refuses_for_good_is_failed_in_the_answer(payments: Service, world: World) -> None:
+    payment = await payments.charge()
+    await world.fault("stripe", mode="error", status=400, operation="refunds.create", times=1)
+
+    refused_for_good = await payments.refund(payment.payment_id, 400, "f1")
+
+    assert refused_for_good.refund.state == payment_pb2.REFUND_STATE_FAILED
+    assert refused_for_good.payment.refunded == euros(0)
+    assert await payments.refund(payment.payment_id, 400, "f1") == refused_for_good
+    assert (await world.ledger())["refunds"] == []
 
 
 async def test_a_refund_left_open_by_a_crash_is_made_after_the_next_start(tmp_path: Path, world: World) -> None:
