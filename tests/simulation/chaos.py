@@ -13,6 +13,12 @@ _RATES = (0.0, 0.03, 0.25)
 _KILL_RATES = (0.0, 0.01, 0.04)
 _HOLD_RATES = (0.0, 0.0, 0.002)
 
+# Events are few, and refunds fewer: most worlds have none, so the rates are higher. In some, no event ever comes.
+_EVENT_RATES = (0.0, 0.05, 0.1)
+_LOST_EVENTS = (0.0, 0.0, 0.1, 1.0)
+_REFUND_RATES = (0.0, 0.2)
+_OTHERS_RATES = (0.0, 0.0, 0.5)
+
 # Outages in seconds: a hiccup, one in the middle of a lunch, and one that outlasts Stripe's idempotency keys (24 h).
 _OUTAGES = (60.0, 7_200.0, 108_000.0)
 
@@ -26,6 +32,14 @@ PROVIDER = ("not_sent", "lost_request", "lost_answer", "late", "busy", "error_be
 SERVICE = ("not_sent", "lost_request", "lost_answer", "late", "slow")
 COMMIT = ("away", "cut_before", "cut_after", "cut_late")
 READ = ("away",)
+
+# What can happen to one of Stripe's events, to a refund after it was asked for, and what others do there unasked: a
+# customer pays with another card after a decline, somebody at the shop gives money back in the dashboard.
+EVENT_COMES = ("late_event", "twice", "thrice", "forged", "stale", "future", "strange")
+EVENT = ("lost_event", *EVENT_COMES)
+REFUND = ("refund_pends", "refund_fails", "refund_returned", "refund_refused")
+CUSTOMER = ("pays_anyway",)
+SHOP = ("refunds_by_hand",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,10 @@ class Chaos:
         self._draws = 0
         kinds = sorted({*PROVIDER, *SERVICE, *COMMIT})
         self._rates = {kind: self.random.choice(_RATES) / 4 for kind in kinds}
+        self._rates.update({kind: self.random.choice(_EVENT_RATES) for kind in EVENT})
+        self._rates["lost_event"] = self.random.choice(_LOST_EVENTS)
+        self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
+        self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)
         self.outages = [

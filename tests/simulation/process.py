@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from chassis import deadline
+
 T = TypeVar("T")
 
 
@@ -84,6 +86,7 @@ def outside() -> contextvars.Context:
     """Return a context that belongs to no process."""
     context = contextvars.copy_context()
     context.run(_current.set, None)
+    context.run(deadline.detach)
     return context
 
 

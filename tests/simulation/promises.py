@@ -1,5 +1,6 @@
 """The promises, checked by an observer that is no part of the product: at every instant, and when all is quiet."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -12,13 +13,14 @@ from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from payment_svc.adapters.tables import PAYMENTS
-from payment_svc.domain.intent import IntentStatus
+from payment_svc.domain.intent import Intent, IntentStatus
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.idling import MAILS_DUE, ORDERS_DUE, PAYMENTS_OPEN
-from tests.simulation.providers import SendGrid, Stripe
+from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_OPEN
+from tests.simulation.providers import SendGrid
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Told
+from tests.simulation.stripe import Stripe
 from tests.simulation.world import World
 
 _OPEN = {"PENDING", "PAYMENT_ACTION_REQUIRED"}
@@ -30,9 +32,13 @@ class Promises:
 
     Args:
         world: Where broken promises are written down.
+
+    Attributes:
+        given_up: Is told of an order that stops waiting for its customer.
     """
 
     def __init__(self, world: World) -> None:
+        self.given_up: Callable[[str], None] = lambda _: None
         self._world = world
 
     def may_charge(self, order_id: str, intent_id: str) -> str:
@@ -52,6 +58,8 @@ class Promises:
     def moved(self, order_id: str, before: str, after: str, was: int, now: int, fence: int, next_fence: int) -> None:
         """P-5, P-8: what happens to an order, told by the database itself."""
         self._world.note(f"order {order_id} {before} {was} -> {after} {now}")
+        if (before, after) == ("PAYMENT_ACTION_REQUIRED", "PENDING"):
+            self.given_up(order_id)
         if before not in _OPEN and before != after:
             self._world.violated(f"P-5: order {order_id} left {before} for {after}")
         if now != was + 1 or next_fence <= fence:
@@ -69,10 +77,36 @@ class Promises:
         return found[0] if found else None
 
 
-def quiet() -> bool:
-    """Say whether nothing is left to be done anywhere."""
-    waiting = ((ORDER_TABLES, ORDERS_DUE), (NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN))
-    return all(shelf(kept).earliest(query) is None for kept, query in waiting)
+def quiet(stripe: Stripe) -> bool:
+    """Say whether nothing is left to be done anywhere, except where somebody's work in the dashboard is in the way."""
+    waiting = ((NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN), (PAYMENT_TABLES, NEWS_DUE))
+    if any(shelf(kept).earliest(query) is not None for kept, query in waiting):
+        return False
+    if shelf(ORDER_TABLES).earliest(ORDERS_DUE) is not None and not _only_parked(stripe):
+        return False
+    return all(_noticed(intent, stripe) for intent in stripe.intents.values())
+
+
+def _only_parked(stripe: Stripe) -> bool:
+    orders = shelf(ORDER_TABLES)
+    if orders.ask(select(ORDER_TASKS.c.task_id).where(ORDER_TASKS.c.due_at.is_not(None)).limit(1)):
+        return False
+    waiting = orders.ask(select(ORDERS).where(ORDERS.c.wake_at.is_not(None)))
+    return all(order.needs_review and stripe.by_hand[order.order_id] for order in waiting)
+
+
+def _noticed(intent: Intent, stripe: Stripe) -> bool:
+    """Say whether our ledger has heard of all that was taken and given back, except by hand."""
+    return (
+        _ledger(intent.order_id)
+        == stripe.captured[intent.order_id] - stripe.given_back(intent.order_id) + (stripe.by_hand[intent.order_id])
+    )
+
+
+def _ledger(order_id: str) -> int:
+    """Return the minor units of an order that we say we have."""
+    found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS).where(PAYMENTS.c.order_id == order_id))
+    return sum(row.captured - row.refunded for row in found)
 
 
 def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTaxAuthority, sendgrid: SendGrid) -> None:
@@ -81,7 +115,7 @@ def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTax
     if len(orders) > len(told):
         world.violated(f"P-2: {len(orders)} orders for {len(told)} keys")
     for order in orders:
-        _check_order(world, order)
+        _check_order(world, order, stripe)
         _check_money(world, order, stripe)
         _check_tax(world, order, authority)
         _check_mail(world, order, sendgrid)
@@ -95,9 +129,13 @@ def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTax
             world.violated(f"P-12: {intent.intent_id} belongs to no order")
 
 
-def _check_order(world: World, order: Any) -> None:  # noqa: ANN401  (a row)
-    if order.state not in {"PAID", "FAILED"}:
-        world.violated(f"P-4: order {order.order_id} ends as {order.state}/{order.stage}, review {order.needs_review}")
+def _check_order(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN401  (a row)
+    told = f"{order.state}/{order.stage}, review {order.needs_review}"
+    hindered = stripe.failed_refunds[order.order_id] or stripe.by_hand[order.order_id] or _address_refused(order)
+    if order.needs_review and not hindered:
+        world.violated(f"P-4: order {order.order_id} is parked, and nothing is the matter: {told}")
+    if order.state not in {"PAID", "FAILED"} and not (order.needs_review and hindered):
+        world.violated(f"P-4: order {order.order_id} ends as {told}")
     query = select(ORDER_EVENTS.c.version).where(
         ORDER_EVENTS.c.order_id == order.order_id, ORDER_EVENTS.c.cause != "outbox"
     )
@@ -107,8 +145,9 @@ def _check_order(world: World, order: Any) -> None:  # noqa: ANN401  (a row)
 
 
 def _check_money(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN401  (a row)
+    by_hand = stripe.by_hand[order.order_id]
     kept = stripe.captured[order.order_id] - stripe.given_back(order.order_id)
-    due = order.total if order.state == "PAID" else 0
+    due = order.total - by_hand if order.state == "PAID" else 0
     if kept != due:
         world.violated(f"P-12: order {order.order_id} is {order.state}, {kept} was kept and {due} is due")
     live = [
@@ -118,10 +157,8 @@ def _check_money(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN
     ]
     if live:
         world.violated(f"P-13: order {order.order_id} is {order.state} and {live} may still move money")
-    found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS).where(PAYMENTS.c.order_id == order.order_id))
-    ledger = sum(row.captured - row.refunded for row in found)
-    if ledger != kept:
-        world.violated(f"P-16: order {order.order_id}: the ledger says {ledger}, Stripe says {kept}")
+    if (ledger := _ledger(order.order_id)) != kept + by_hand:
+        world.violated(f"P-16: order {order.order_id}: the ledger says {ledger}, Stripe {kept}, and {by_hand} by hand")
 
 
 def _check_tax(world: World, order: Any, authority: FakeTaxAuthority) -> None:  # noqa: ANN401  (a row)

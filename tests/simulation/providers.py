@@ -1,4 +1,4 @@
-"""Stripe, AvaTax and SendGrid outside the crash domain: what they did stays done, and they watch what they are asked.
+"""AvaTax and SendGrid outside the crash domain: what they did stays done, and they watch what they are asked.
 
 The fakes are those of the services' own tests, which pass the contract suites of the real adapters.
 """
@@ -14,8 +14,6 @@ from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.sendgrid import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
 from notify_svc.app.ports import Postponed, Refused
 from notify_svc.domain.notification import Notification
-from payment_svc.domain.intent import IntentStatus
-from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.chaos import PROVIDER
 from tests.simulation.process import Process
@@ -25,12 +23,6 @@ T = TypeVar("T")
 
 # How long our adapters wait for an answer.
 _PATIENCE_SECONDS = 8.0
-
-# Stripe may forget an idempotency key from this age on.
-_KEYS_SECONDS = 86_400.0
-
-# When customers finish 3-D Secure, as a share of the time that they have: most around its end, where it matters.
-_ACTS = (0.1, 0.9, 0.99, 1.0, 1.005, 1.01, 1.3)
 
 _MENU = tuple(kind for kind in PROVIDER if not kind.startswith("error"))
 
@@ -89,89 +81,6 @@ class Line:
 
 def _begin(act: Callable[[], Awaitable[object]]) -> None:
     asyncio.ensure_future(act())  # noqa: RUF006  (it ends within the same moment)
-
-
-class Stripe(FakeGateway):
-    """The fake, with customers and banks that answer by themselves, keys that expire, and a look at every charge.
-
-    Attributes:
-        captured: Minor units taken, by order.
-    """
-
-    def __init__(self, world: World, may_charge: Callable[[str, str], str]) -> None:
-        super().__init__()
-        self.captured: Counter[str] = Counter()
-        self._world = world
-        self._may_charge = may_charge
-        self._key_ages: dict[str, float] = {}
-
-    async def _call(self, operation: str, effect: Callable[[], T], key: str = "", said: object = None) -> T | Unknown:
-        if key:
-            for old in [old for old, at in self._key_ages.items() if self._world.now() - at >= _KEYS_SECONDS]:
-                del self._key_ages[old]
-                self._kept.pop(old, None)
-            self._key_ages.setdefault(key, self._world.now())
-        return await super()._call(operation, effect, key, said)
-
-    def _take(self, intent_id: str) -> None:
-        intent = self.intents[intent_id]
-        self._world.note(f"stripe takes {intent.amount} for {intent.order_id} on {intent_id}")
-        if wrong := self._may_charge(intent.order_id, intent_id):
-            self._world.violated(wrong)
-        self.captured[intent.order_id] += intent.amount.minor_units
-        if self.captured[intent.order_id] - self.given_back(intent.order_id) > intent.amount.minor_units:
-            self._world.violated(f"P-10: order {intent.order_id} is charged twice")
-        super()._take(intent_id)
-
-    def given_back(self, order_id: str) -> int:
-        """Return the minor units of an order that were refunded."""
-        return sum(self.refunded(each.intent_id) for each in self.intents.values() if each.order_id == order_id)
-
-    def _confirm(self, intent_id: str, payment_method: str) -> Any:  # noqa: ANN401  (as the fake says)
-        world, luck = self._world, self._world.luck
-        if payment_method == THREE_D_SECURE and luck.random() < 0.8:
-            seconds, success = world.action_seconds * luck.choice(_ACTS), luck.random() < 0.7
-            world.later(seconds, self._acts, intent_id, success)
-        if payment_method == SLOW_BANK:
-            world.later(luck.choice((2.0, 60.0, 900.0)), self._decides, intent_id)
-        return super()._confirm(intent_id, payment_method)
-
-    def _acts(self, intent_id: str, success: bool) -> None:  # noqa: FBT001  (a callback)
-        if self.intents[intent_id].status is IntentStatus.ACTION_REQUIRED:
-            self.authenticate(intent_id, success=success)
-
-    def _decides(self, intent_id: str) -> None:
-        if self.intents[intent_id].status is IntentStatus.PROCESSING:
-            self.decide(intent_id)
-
-
-class StripeLine:
-    """The port PaymentGateway of one process."""
-
-    _SHORT = {  # noqa: RUF012  (never changed)
-        "create_intent": "create",
-        "confirm_intent": "confirm",
-        "read_intent": "read",
-        "cancel_intent": "cancel",
-        "create_refund": "refund",
-        "find_refund": "find",
-    }
-
-    def __init__(self, line: Line, stripe: Stripe) -> None:
-        self._line = line
-        self._stripe = stripe
-
-    def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
-        short = self._SHORT[operation]
-
-        def stored_error(executed: bool) -> None:  # noqa: FBT001  (one of two)
-            self._stripe.fail(short, Fault.ERROR_EXECUTED if executed else Fault.ERROR)
-
-        async def call(*arguments: object) -> Any:  # noqa: ANN401  (as the port says)
-            keeps = stored_error if short in {"create", "confirm", "cancel", "refund"} else None
-            return await self._line.call(short, lambda: getattr(self._stripe, operation)(*arguments), keeps)
-
-        return call
 
 
 class AvaTaxLine:

@@ -18,20 +18,22 @@ from tests.fakes.virtual_time import VirtualLoop
 from tests.simulation.chaos import Fired
 from tests.simulation.process import Crash, Process, make_task
 from tests.simulation.promises import Promises, check_end, quiet
-from tests.simulation.providers import SendGrid, Stripe, avatax
+from tests.simulation.providers import SendGrid, avatax
 from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Shops
+from tests.simulation.stripe import Stripe
+from tests.simulation.webhooks import Webhooks
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
 # How long a replica is down after it died.
 _DOWN_SECONDS = (0.1, 5.0, 90.0)
 
-# By then, after the last fault, everything must have settled: the longest wait there is, an hour of the payment
-# worker, and the half hour that a customer may take.
-_SETTLE_SECONDS = 3 * 3_600.0
-_LOOK_SECONDS = 5.0
+# By then, after the last fault, everything must have settled: the longest wait there is, a day until a refund that the
+# bank sent back is tried again, an hour of the payment worker, and the half hour that a customer may take.
+_SETTLE_SECONDS = 27 * 3_600.0
+_LOOK_SECONDS = 60.0
 
 # Logged as an error, and no defect: the database was away for as long as an attempt may last.
 _EXPECTED_ERRORS = {"mail.outcome_lost"}
@@ -78,6 +80,8 @@ class Mesh:
         self._world = world
         self._promises = Promises(world)
         self.stripe = stripe(world, self._promises.may_charge)
+        self._promises.given_up = self.stripe.last_moment
+        self.stripe.tell = Webhooks(world, Stub(world, "payment", self.pick)).tell
         self.authority = avatax()
         self.sendgrid = SendGrid(world, self._promises.may_mail)
         self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
@@ -147,16 +151,20 @@ async def _live(world: World, mesh: Mesh) -> None:
         if world.now() < max(ends, default=0.0):
             await asyncio.sleep(max(ends) - world.now())
         mesh.heal()
-        until = world.now() + _SETTLE_SECONDS
         # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-        while not _settled(world) and world.now() < until:  # noqa: ASYNC110  (an observer from outside is told nothing)
+        while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):  # noqa: ASYNC110  (an observer from outside is told nothing)
             await asyncio.sleep(_LOOK_SECONDS)
         mesh.end()
     check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
 
 
-def _settled(world: World) -> bool:
-    return quiet() and world.now() > world.late_until + 2 * _LOOK_SECONDS
+def _settled(world: World, stripe: Stripe) -> bool:
+    return world.now() > world.late_until + 2 * _LOOK_SECONDS and quiet(stripe)
+
+
+def _latest_end(world: World) -> float:
+    """Return when all must have settled that began before faults ended, or came in late."""
+    return max(world.healed_at or 0.0, world.late_until) + _SETTLE_SECONDS
 
 
 def run(seed: int, only: frozenset[int] | None = None) -> Result:

@@ -14,9 +14,9 @@ from typing import Any
 from tests.fakes.order_requests import place_request
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA, FakeGateway
 from tests.simulation.chaos import Chaos, Fired, Outage
-from tests.simulation.providers import Stripe
 from tests.simulation.run import Result, played
 from tests.simulation.shops import Shops, Told
+from tests.simulation.stripe import Stripe
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 

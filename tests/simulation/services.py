@@ -55,8 +55,10 @@ from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, WorkerClock
 from tests.simulation.process import Process
-from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine, Stripe, StripeLine
+from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
 from tests.simulation.shelf import open_store, shelf
+from tests.simulation.stripe import Stripe, StripeLine
+from tests.simulation.webhooks import SECRET
 from tests.simulation.wire import Pick, Stub
 from tests.simulation.world import SeededIds, SimClock, World
 
@@ -165,7 +167,7 @@ async def start_payment(process: Process, around: Surroundings) -> None:
         gateway=cast("Any", gateway),
         books=FakeBooks(around.stripe),
         amounts=StripeAmounts(),
-        reader=StripeEvents([], live=False),
+        reader=StripeEvents([SECRET], live=False),
         payments=payments,
         news=payments,
         events=payments,

@@ -14,8 +14,8 @@ from tests.fakes.payment_gateway import DECLINED, MISSING, SLOW_BANK, THREE_D_SE
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
-# Mostly cards that are charged: there is most to lose.
-_CARDS = (VISA, VISA, VISA, VISA, DECLINED, THREE_D_SECURE, MISSING, SLOW_BANK)
+# Mostly cards that are charged, or whose customers have to act first: there is most to lose.
+_CARDS = (VISA, VISA, VISA, THREE_D_SECURE, THREE_D_SECURE, DECLINED, MISSING, SLOW_BANK)
 
 _OPEN = {Reason.UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL, Reason.OVERLOADED}
 
