@@ -2,26 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 
-from chassis.errors import refusal_of
-from chassis.telemetry.setup import SPANS_FILE, start_telemetry
+from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.store import SpanStore
 from kernel.clock import SystemClock
-from kernel.errors import Reason, Refusal
+from kernel.errors import Reason
 from notify_svc.__main__ import running
 from notify_svc.config import NotifyConfig
 from tests.fakes.notify_samples import EMAIL, new_id, send_message
 from tests.fakes.notify_signing import SendgridKey, batch, raw_event
 from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.service_over_grpc import called, refused
 from tests.fakes.webhook_sink import webhook_sink
 
 ACCEPTED = notification_pb2.NOTIFICATION_STATE_ACCEPTED
@@ -97,15 +97,8 @@ async def notify_service(world: World, data_dir: Path, **values: str) -> AsyncIt
             **values,
         }
     )
-    telemetry = start_telemetry("notify", data_dir, None)
-    try:
-        async with (
-            running(config, telemetry) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-            yield Service(notify_service_pb2_grpc.NotifyServiceStub(channel), world)
-    finally:
-        await telemetry.aclose()
+    async with called("notify", data_dir, partial(running, config)) as channel:
+        yield Service(notify_service_pb2_grpc.NotifyServiceStub(channel), world)
 
 
 @pytest.fixture
@@ -118,14 +111,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def service(world: World, tmp_path: Path) -> AsyncIterator[Service]:
     async with notify_service(world, tmp_path) as service:
         yield service
-
-
-async def refused(call: Awaitable[object]) -> Refusal:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await call
-    refusal = refusal_of(error.value)
-    assert refusal is not None, error.value
-    return refusal
 
 
 async def test_a_confirmation_is_accepted_and_then_in_the_mailbox(service: Service) -> None:
@@ -338,3 +323,31 @@ async def test_the_largest_batch_that_the_contract_allows_is_judged_and_not_cut_
         refusal = await refused(service.ingest(b" " * 1_048_576, "AAAA", "1"))
 
     assert refusal.reason is Reason.SIGNATURE_INVALID
+
+
+async def test_the_mails_that_sendgrid_took_are_listed_without_personal_data(service: Service) -> None:
+    sent = [await service.send(send_message(f"key-{number}")) for number in range(3)]
+    told = [await service.until(each.notification_id, lambda now: bool(now.provider_message_id)) for each in sent]
+
+    async def page(token: str) -> notify_service_pb2.ListProviderMailsResponse:
+        request = notify_service_pb2.ListProviderMailsRequest(page_size=2, page_token=token)
+        answer: notify_service_pb2.ListProviderMailsResponse = await service.stub.ListProviderMails(request)
+        return answer
+
+    first = await page("")
+    rest = await page(first.next_page_token)
+
+    found = [*first.mails, *rest.mails]
+    assert rest.next_page_token == ""
+    assert {mail.provider_message_id for mail in found} == {each.provider_message_id for each in told}
+    assert len(found) == 3
+    assert EMAIL not in str(found)
+
+
+async def test_an_account_without_the_activity_feed_is_told_as_such(service: Service) -> None:
+    await service.world.fault("sendgrid", mode="error", status=403, operation="messages.list")
+
+    refusal = await refused(service.stub.ListProviderMails(notify_service_pb2.ListProviderMailsRequest()))
+
+    assert refusal.reason is Reason.PROVIDER_REFUSED
+    assert "no activity feed" in refusal.message

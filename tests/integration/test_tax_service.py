@@ -1,23 +1,23 @@
 """The tax service as a whole: over gRPC, on the sandbox, with its tables in a file."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 
-from chassis.errors import refusal_of
-from chassis.telemetry.setup import SPANS_FILE, start_telemetry
+from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.store import SpanStore
-from kernel.errors import Reason, Refusal
+from kernel.errors import Reason
 from tax_svc.__main__ import running
 from tax_svc.config import TaxConfig
 from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.service_over_grpc import called, refused
 from tests.fakes.tax_samples import basis_message, commit_message, money_message, order_id
 
 
@@ -48,15 +48,8 @@ async def tax_service(world: World, data_dir: Path, **values: str) -> AsyncItera
             **values,
         }
     )
-    telemetry = start_telemetry("tax", data_dir, None)
-    try:
-        async with (
-            running(config, telemetry) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-            yield Service(tax_service_pb2_grpc.TaxServiceStub(channel), world)
-    finally:
-        await telemetry.aclose()
+    async with called("tax", data_dir, partial(running, config)) as channel:
+        yield Service(tax_service_pb2_grpc.TaxServiceStub(channel), world)
 
 
 @pytest.fixture
@@ -69,14 +62,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def service(world: World, tmp_path: Path) -> AsyncIterator[Service]:
     async with tax_service(world, tmp_path) as service:
         yield service
-
-
-async def refused(call: Awaitable[object]) -> Refusal:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await call
-    refusal = refusal_of(error.value)
-    assert refusal is not None, error.value
-    return refusal
 
 
 async def test_a_quote_comes_from_avatax_with_its_authorities_and_stores_nothing(service: Service) -> None:
@@ -210,3 +195,41 @@ async def test_what_is_not_built_yet_says_so(service: Service) -> None:
 
     for call in (service.stub.RefundTax(refund), service.stub.VoidTax(void)):
         assert (await refused(call)).reason is Reason.NOT_IMPLEMENTED
+
+
+async def test_what_avatax_recorded_is_listed_page_by_page(service: Service) -> None:
+    orders = [order_id() for _ in range(3)]
+    committed = [await service.commit(commit_message(f"key-{order}", order)) for order in orders]
+
+    async def page(token: str) -> tax_service_pb2.ListProviderDocumentsResponse:
+        request = tax_service_pb2.ListProviderDocumentsRequest(page_size=2, page_token=token)
+        answer: tax_service_pb2.ListProviderDocumentsResponse = await service.stub.ListProviderDocuments(request)
+        return answer
+
+    first = await page("")
+    rest = await page(first.next_page_token)
+
+    found = [*first.documents, *rest.documents]
+    assert rest.next_page_token == ""
+    assert [document.code for document in found] == orders
+    assert [document.tax for document in found] == [document.total_tax for document in committed]
+    assert {(document.kind, document.status) for document in found} == {("SalesInvoice", "Committed")}
+
+
+async def test_the_list_is_unavailable_while_avatax_is_away(service: Service) -> None:
+    await service.world.fault("avatax", mode="outage")
+
+    refusal = await refused(service.stub.ListProviderDocuments(tax_service_pb2.ListProviderDocumentsRequest()))
+
+    assert (refusal.reason, refusal.metadata) == (Reason.UNAVAILABLE, {"provider": "avatax"})
+    assert refusal.retry_after
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_the_list_is_refused_where_avatax_refuses_it(service: Service, status: int) -> None:
+    await service.world.fault("avatax", mode="error", status=status)
+
+    refusal = await refused(service.stub.ListProviderDocuments(tax_service_pb2.ListProviderDocumentsRequest()))
+
+    assert refusal.reason is Reason.PROVIDER_REFUSED
+    assert "AvaTax refuses to list its documents" in refusal.message
