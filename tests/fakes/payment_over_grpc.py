@@ -1,23 +1,20 @@
 """A running payment service by its stub, on its own database, before a running sandbox."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import grpc
 import httpx
-import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.type.v1 import money_pb2
 
-from chassis.errors import refusal_of
-from chassis.telemetry.setup import start_telemetry
-from kernel.errors import Refusal
 from payment_svc.__main__ import running
 from payment_svc.config import PaymentConfig
 from tests.fakes.sandbox_world import STRIPE_KEY, World
+from tests.fakes.service_over_grpc import called
 
 ORDER = "0199a0b0-0000-7000-8000-000000000001"
 SECRET = "whsec_test"
@@ -83,26 +80,12 @@ async def service(data_dir: Path, world: World, **settings: str) -> AsyncIterato
         "PAYMENT_RESUME_SECONDS": "0.05",
         **settings,
     }
-    telemetry = start_telemetry("payment", data_dir, None)
-    try:
-        async with (
-            running(PaymentConfig.from_env(environment), telemetry) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-            yield Service(payment_service_pb2_grpc.PaymentServiceStub(channel))
-    finally:
-        telemetry.shutdown()
+    config = PaymentConfig.from_env(environment)
+    async with called("payment", data_dir, partial(running, config)) as channel:
+        yield Service(payment_service_pb2_grpc.PaymentServiceStub(channel))
 
 
 async def authenticate(world: World, payment: payment_pb2.Payment) -> None:
     path = f"/stripe/_sandbox/payment_intents/{payment.provider_payment_id}/authenticate"
     answer: httpx.Response = await world.http.post(path, json={"outcome": "succeed"}, headers=STRIPE_KEY)
     answer.raise_for_status()
-
-
-async def refused(call: Awaitable[object]) -> Refusal:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await call
-    refusal = refusal_of(error.value)
-    assert refusal is not None, error.value
-    return refusal

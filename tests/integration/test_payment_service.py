@@ -8,8 +8,9 @@ import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, Service, authenticate, euros, refused, service
+from tests.fakes.payment_over_grpc import ORDER, Service, authenticate, euros, service
 from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.service_over_grpc import refused
 
 _NOBODY = "0199a0b0-0000-7000-8000-00000000ffff"
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED

@@ -7,8 +7,9 @@ import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, Service, euros, refused, service
+from tests.fakes.payment_over_grpc import ORDER, Service, euros, service
 from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.service_over_grpc import refused
 
 
 @pytest.fixture

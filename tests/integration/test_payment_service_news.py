@@ -6,8 +6,9 @@ from pathlib import Path
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import Service, authenticate, euros, refused, service
+from tests.fakes.payment_over_grpc import Service, authenticate, euros, service
 from tests.fakes.sandbox_world import sandbox_world
+from tests.fakes.service_over_grpc import refused
 from tests.fakes.webhook_sink import WebhookSink, webhook_sink
 
 _NOBODY = "0199a0b0-0000-7000-8000-00000000ffff"

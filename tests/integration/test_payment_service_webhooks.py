@@ -11,8 +11,9 @@ from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.store import SpanStore
 from kernel.clock import SystemClock
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, SECRET, Service, authenticate, euros, refused, service
+from tests.fakes.payment_over_grpc import ORDER, SECRET, Service, authenticate, euros, service
 from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.service_over_grpc import refused
 from tests.fakes.webhook_sink import WebhookSink, webhook_sink
 
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
