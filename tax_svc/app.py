@@ -7,6 +7,7 @@ from typing import Protocol
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
+from kernel.request import Request
 from tax_svc.domain import Basis, Document, DocumentState, FallbackRates, Quote, RecordedDocument
 
 _logger = logging.getLogger(__name__)
@@ -84,21 +85,6 @@ class TaxAuthority(Protocol):
     async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage] | NotDone[ListDenied] | Unknown:
         """Return at most `limit` of all documents, leaving out the first `skip`; new ones come after the others."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The idempotency key of a command, and what was asked under it.
-
-    Attributes:
-        caller: Who asks; keys of two callers never meet.
-        request_id: The key.
-        fingerprint: SHA-256 of the request.
-    """
-
-    caller: str
-    request_id: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

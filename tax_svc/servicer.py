@@ -7,8 +7,9 @@ from chassis.layers import Context
 from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
 from kernel.errors import Reason, Refusal
+from kernel.request import Request
 from tax_svc import wire
-from tax_svc.app import CommitTax, ListRecorded, QuoteTax, Request
+from tax_svc.app import CommitTax, ListRecorded, QuoteTax
 
 
 class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):

@@ -17,8 +17,9 @@ from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
+from kernel.request import Request
 from tax_svc.adapters.tables import REQUEST_KEYS, TAX_DOCUMENTS
-from tax_svc.app import Earlier, Request
+from tax_svc.app import Earlier
 from tax_svc.domain import Document, DocumentState
 
 _METHOD = "CommitTax"

@@ -1,6 +1,7 @@
 """Tax documents in memory."""
 
-from tax_svc.app import Earlier, Request
+from kernel.request import Request
+from tax_svc.app import Earlier
 from tax_svc.domain import Document
 
 

@@ -8,7 +8,7 @@ from ordermesh.type.v1 import address_pb2, money_pb2
 
 from kernel.address import Address
 from kernel.money import Money
-from tax_svc.app import Request
+from kernel.request import Request
 from tax_svc.domain import Basis, BasisLine
 
 BERLIN = Address("Unter den Linden 1", "", "Berlin", "", "10117", "DE")
