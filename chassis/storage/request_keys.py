@@ -4,8 +4,9 @@ A row is written in the same change as the object that the request made, so eith
 """
 
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, String, Table, bindparam, select
 
 
 def request_keys_table(metadata: MetaData, service: str) -> Table:
@@ -43,9 +44,13 @@ class RequestKey:
 
 def find_request(connection: Connection, table: Table, key: RequestKey) -> tuple[str, str] | None:
     """Return (fingerprint, subject id) of an earlier use of the key, or None."""
-    row = connection.execute(
-        select(table.c.fingerprint, table.c.subject_id).where(
-            table.c.caller == key.caller, table.c.method == key.method, table.c.request_id == key.request_id
-        )
-    ).first()
+    use = {"caller": key.caller, "method": key.method, "request_id": key.request_id}
+    row = connection.execute(_lookup(table), use).first()
     return None if row is None else (row.fingerprint, row.subject_id)
+
+
+@cache
+def _lookup(table: Table) -> Select[tuple[str, str]]:
+    """Return the statement that finds a key's use: built once, because that takes longer than executing it."""
+    same = (table.c[name] == bindparam(name) for name in ("caller", "method", "request_id"))
+    return select(table.c.fingerprint, table.c.subject_id).where(*same)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _METHOD = "SendNotification"
 _WAITING = NOTIFICATIONS.c.due_at
+# Built once, because that takes longer than executing it.
+_NEXT_DUE = select(func.min(_WAITING), select(database_now()).scalar_subquery()).where(_WAITING.is_not(None))
 
 # A batch of events meets a sender that stores its outcome, or another batch: each round one of them gets through.
 _INGEST_ROUNDS = 10
@@ -131,8 +133,7 @@ class NotificationsStore:
 
     async def next_due(self) -> float | None:
         """Return the seconds until the next is due, and learn how the database's clock differs from ours."""
-        query = select(func.min(_WAITING), select(database_now()).scalar_subquery()).where(_WAITING.is_not(None))
-        due, now = await self._read(lambda connection: connection.execute(query).one())
+        due, now = await self._read(lambda connection: connection.execute(_NEXT_DUE).one())
         self._offset_ms = now - rows.to_ms(self._clock.now())
         return None if due is None else (due - now) / 1000
 

@@ -1,65 +1,60 @@
 """Who works on what: statements that lease orders and tasks, and give them up. Each needs a transaction of its own."""
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, Select, Table, bindparam, select, update
 
 from chassis.storage.store import database_now
 from order_svc.adapters import rows
-from order_svc.adapters.order_reads import orders_of
+from order_svc.adapters.order_reads import orders_by_id, orders_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
 from order_svc.domain.order import Event, Order, Task
 
 
+def _longest_due(table: Table, time: Column[int]) -> Select[Any]:
+    due = select(table).where(time <= database_now()).order_by(time).limit(bindparam("limit", type_=Integer))
+    return due.with_for_update(skip_locked=True)
+
+
+# Built once, as those of order_reads.py.
+_DUE_ORDERS = _longest_due(ORDERS, ORDERS.c.wake_at)
+_DUE_TASKS = _longest_due(ORDER_TASKS, ORDER_TASKS.c.due_at)
+_LEASE_ENDS = database_now() + bindparam("lease_ms", type_=BigInteger)
+_LEASE_ORDER = (
+    update(ORDERS)
+    .where(ORDERS.c.order_id == bindparam("key"))
+    .values(version=bindparam("to_version"), lease_owner=bindparam("owner"), wake_at=_LEASE_ENDS)
+)
+_LEASE_TASK = (
+    update(ORDER_TASKS)
+    .where(ORDER_TASKS.c.task_id == bindparam("key"))
+    .values(version=bindparam("to_version"), lease_owner=bindparam("owner"), due_at=_LEASE_ENDS)
+)
+
+
 def claim_orders(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[Order]:
     """Lease the orders that are due longest, at most `limit`, and return them with their new fences."""
-    due = (
-        select(ORDERS)
-        .where(ORDERS.c.wake_at <= database_now())
-        .order_by(ORDERS.c.wake_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = [replace(order, fence=order.fence + 1) for order in orders_of(connection, due)]
+    found = orders_of(connection, _DUE_ORDERS, {"limit": limit})
+    claimed = [replace(order, fence=order.fence + 1) for order in found]
     if claimed:
-        connection.execute(
-            update(ORDERS)
-            .where(ORDERS.c.order_id == bindparam("key"))
-            .values(
-                version=bindparam("fence"),
-                lease_owner=owner,
-                wake_at=database_now() + int(lease_seconds * 1000),
-            ),
-            [{"key": order.order_id, "fence": order.fence} for order in claimed],
-        )
+        lease = {"owner": owner, "lease_ms": int(lease_seconds * 1000)}
+        leases = [{"key": order.order_id, "to_version": order.fence, **lease} for order in claimed]
+        connection.execute(_LEASE_ORDER, leases)
     return claimed
 
 
 def claim_tasks(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[tuple[Task, Order]]:
     """Lease the tasks that are due longest, at most `limit`, and return them with their orders."""
-    due = (
-        select(ORDER_TASKS)
-        .where(ORDER_TASKS.c.due_at <= database_now())
-        .order_by(ORDER_TASKS.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    tasks = [rows.task_from_row(row) for row in connection.execute(due)]
-    if not tasks:
+    found = [rows.task_from_row(row) for row in connection.execute(_DUE_TASKS, {"limit": limit})]
+    if not found:
         return []
-    connection.execute(
-        update(ORDER_TASKS)
-        .where(ORDER_TASKS.c.task_id == bindparam("key"))
-        .values(
-            version=bindparam("to_version"),
-            lease_owner=owner,
-            due_at=database_now() + int(lease_seconds * 1000),
-        ),
-        [{"key": rows.task_id(task.order_id, task.kind), "to_version": task.version + 1} for task in tasks],
-    )
-    wanted = select(ORDERS).where(ORDERS.c.order_id.in_({task.order_id for task in tasks}))
-    orders = {order.order_id: order for order in orders_of(connection, wanted)}
-    return [(replace(task, version=task.version + 1), orders[task.order_id]) for task in tasks]
+    tasks = [replace(task, version=task.version + 1) for task in found]
+    lease = {"owner": owner, "lease_ms": int(lease_seconds * 1000)}
+    leases = [{"key": rows.task_id(task.order_id, task.kind), "to_version": task.version, **lease} for task in tasks]
+    connection.execute(_LEASE_TASK, leases)
+    orders = orders_by_id(connection, {task.order_id for task in tasks})
+    return [(task, orders[task.order_id]) for task in tasks]
 
 
 def refuse_task(connection: Connection, task: Task, event: Event) -> None:

@@ -1,11 +1,11 @@
 """What is asked of the tables: orders whole, their stories, and what is not finished. Each reads one snapshot."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, and_, bindparam, func, or_, select
 
 from chassis.storage.store import database_now
 from order_svc.adapters import rows
@@ -14,21 +14,66 @@ from order_svc.app.ports import Backlog, Due, OrderFilter
 from order_svc.domain.order import Event, Order, State, Task
 from order_svc.domain.retry import Standing
 
+# Statements that every order needs are built once: building one anew, and finding what it was compiled to, takes five
+# times as long as executing it on SQLite.
+_ORDER = select(ORDERS).where(ORDERS.c.order_id == bindparam("order_id"))
+_ORDERS = select(ORDERS).where(ORDERS.c.order_id.in_(bindparam("order_ids", expanding=True)))
+_ITEMS = (
+    select(ORDER_ITEMS)
+    .where(ORDER_ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
+    .order_by(ORDER_ITEMS.c.order_id, ORDER_ITEMS.c.position)
+)
 
-def orders_of(connection: Connection, query: Select[Any]) -> list[Order]:
+
+def _any_due(table: Table, time: ColumnElement[int]) -> ColumnElement[bool]:
+    return select(table).where(time <= database_now()).exists()
+
+
+def _oldest(state: State) -> ScalarSelect[int]:
+    """Return when the oldest order in a state was placed: ids are in order of time, and so is the index."""
+    first = select(ORDERS.c.created_at).where(ORDERS.c.state == state.value).order_by(ORDERS.c.order_id).limit(1)
+    return first.scalar_subquery()
+
+
+_DUE = select(
+    _any_due(ORDERS, ORDERS.c.wake_at).label("orders"),
+    _any_due(ORDER_TASKS, ORDER_TASKS.c.due_at).label("tasks"),
+    database_now().label("now"),
+)
+_WAITING = ORDER_TASKS.c.due_at.is_not(None)
+_BACKLOG = select(
+    select(func.count()).select_from(ORDER_TASKS).where(_WAITING).scalar_subquery().label("tasks"),
+    select(func.min(ORDER_TASKS.c.created_at)).where(_WAITING).scalar_subquery().label("oldest_task"),
+    select(func.count()).select_from(ORDERS).where(ORDERS.c.needs_review).scalar_subquery().label("in_review"),
+    _oldest(State.PENDING).label("pending"),
+    _oldest(State.PAYMENT_ACTION_REQUIRED).label("waiting"),
+    database_now().label("now"),
+)
+
+
+def orders_of(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, object] | None = None
+) -> list[Order]:
     """Return the orders that a query of whole rows of `orders` finds, each with its items."""
-    found = connection.execute(query).all()
+    found = connection.execute(query, parameters).all()
     if not found:
         return []
     items: defaultdict[str, list[Row[Any]]] = defaultdict(list)
-    wanted = (
-        select(ORDER_ITEMS)
-        .where(ORDER_ITEMS.c.order_id.in_([row.order_id for row in found]))
-        .order_by(ORDER_ITEMS.c.order_id, ORDER_ITEMS.c.position)
-    )
-    for item in connection.execute(wanted):
+    for item in connection.execute(_ITEMS, {"order_ids": [row.order_id for row in found]}):
         items[item.order_id].append(item)
     return [rows.order_from_rows(row, items[row.order_id]) for row in found]
+
+
+def order_of(connection: Connection, order_id: str) -> Order | None:
+    """Return the order of an id."""
+    found = orders_of(connection, _ORDER, {"order_id": order_id})
+    return found[0] if found else None
+
+
+def orders_by_id(connection: Connection, order_ids: Collection[str]) -> dict[str, Order]:
+    """Return the orders of these ids that there are."""
+    found = orders_of(connection, _ORDERS, {"order_ids": list(order_ids)})
+    return {order.order_id: order for order in found}
 
 
 def page_of(connection: Connection, wanted: OrderFilter, after: str, limit: int) -> list[Order]:
@@ -70,8 +115,7 @@ def standings_of(connection: Connection, order_ids: Collection[str]) -> dict[str
     waiting: defaultdict[str, list[Task]] = defaultdict(list)
     for row in connection.execute(tasks.order_by(ORDER_TASKS.c.kind)):
         waiting[row.order_id].append(rows.task_from_row(row))
-    found = orders_of(connection, select(ORDERS).where(ORDERS.c.order_id.in_(order_ids)))
-    orders = {order.order_id: order for order in found}
+    orders = orders_by_id(connection, order_ids)
     return {
         row.order_id: Standing(
             orders[row.order_id],
@@ -85,27 +129,13 @@ def standings_of(connection: Connection, order_ids: Collection[str]) -> dict[str
 
 def due(connection: Connection) -> tuple[Due, int]:
     """Return what there is to take up, and the database's time in milliseconds since 1970."""
-    query = select(
-        _any_due(ORDERS, ORDERS.c.wake_at).label("orders"),
-        _any_due(ORDER_TASKS, ORDER_TASKS.c.due_at).label("tasks"),
-        database_now().label("now"),
-    )
-    found = connection.execute(query).one()
+    found = connection.execute(_DUE).one()
     return Due(bool(found.orders), bool(found.tasks)), found.now
 
 
 def backlog(connection: Connection) -> Backlog:
     """Return what is not finished."""
-    waiting = ORDER_TASKS.c.due_at.is_not(None)
-    query = select(
-        select(func.count()).select_from(ORDER_TASKS).where(waiting).scalar_subquery().label("tasks"),
-        select(func.min(ORDER_TASKS.c.created_at)).where(waiting).scalar_subquery().label("oldest_task"),
-        select(func.count()).select_from(ORDERS).where(ORDERS.c.needs_review).scalar_subquery().label("in_review"),
-        _oldest(State.PENDING).label("pending"),
-        _oldest(State.PAYMENT_ACTION_REQUIRED).label("waiting"),
-        database_now().label("now"),
-    )
-    found = connection.execute(query).one()
+    found = connection.execute(_BACKLOG).one()
     orders = [created_at for created_at in (found.pending, found.waiting) if created_at is not None]
     return Backlog(
         found.tasks,
@@ -113,16 +143,6 @@ def backlog(connection: Connection) -> Backlog:
         found.in_review,
         _age(min(orders, default=None), found.now),
     )
-
-
-def _any_due(table: Table, time: ColumnElement[int]) -> ColumnElement[bool]:
-    return select(table).where(time <= database_now()).exists()
-
-
-def _oldest(state: State) -> ScalarSelect[int]:
-    """Return when the oldest order in a state was placed: ids are in order of time, and so is the index."""
-    first = select(ORDERS.c.created_at).where(ORDERS.c.state == state.value).order_by(ORDERS.c.order_id).limit(1)
-    return first.scalar_subquery()
 
 
 def _age(since_ms: int | None, now_ms: int) -> float:

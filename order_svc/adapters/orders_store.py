@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.request_keys import RequestKey, find_request
@@ -14,7 +14,7 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from order_svc.adapters import order_claims, order_reads, rows
-from order_svc.adapters.order_reads import orders_of
+from order_svc.adapters.order_reads import order_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
 from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter
 from order_svc.domain.order import Event, Order, Task, TaskKind
@@ -71,7 +71,8 @@ class OrdersStore:
             if found is None:
                 return None
             fingerprint, order_id = found
-            (order,) = orders_of(connection, select(ORDERS).where(ORDERS.c.order_id == order_id))
+            order = order_of(connection, order_id)
+            assert order is not None, "it was stored in the commit of its key"
             return fingerprint, order
 
         return await self._read(body)
@@ -120,9 +121,7 @@ class OrdersStore:
 
     async def get(self, order_id: str) -> Order | None:
         """Return the order."""
-        query = select(ORDERS).where(ORDERS.c.order_id == order_id)
-        found = await self._read(lambda connection: orders_of(connection, query))
-        return found[0] if found else None
+        return await self._read(lambda connection: order_of(connection, order_id))
 
     async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         """Return the orders of these ids that there are, each with who is at it."""

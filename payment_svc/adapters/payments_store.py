@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
     Connection,
+    Integer,
     Row,
     Select,
     Table,
@@ -44,6 +46,18 @@ T = TypeVar("T")
 _RETRY_SECONDS = 1.0
 
 _REFUNDS_OF = select(REFUNDS).where(REFUNDS.c.payment_id == bindparam("payment_id")).order_by(REFUNDS.c.refund_id)
+
+_NEWS = (
+    select(PAYMENTS)
+    .where(PAYMENTS.c.news_at.is_not(None))
+    .order_by(PAYMENTS.c.news_at, PAYMENTS.c.payment_id)
+    .limit(bindparam("most", type_=Integer))
+)
+_REFUNDS_OF_ALL = (
+    select(REFUNDS)
+    .where(REFUNDS.c.payment_id.in_(bindparam("payment_ids", expanding=True)))
+    .order_by(REFUNDS.c.refund_id)
+)
 
 
 def _lookup(column: Column[str]) -> Select[Any]:
@@ -123,16 +137,16 @@ class StoredPayments:
 
     async def due_payments(self, now: datetime, most: int) -> list[Payment]:
         """Return payments that are to be looked at, most overdue first."""
-        query = _due(PAYMENTS, now, most)
-        return await self._read(lambda connection: _payments(connection, connection.execute(query).all()))
+        due = {"now": to_ms(now), "most": most}
+        return await self._read(lambda connection: _payments(connection, connection.execute(_due(PAYMENTS), due).all()))
 
     async def due_refunds(self, now: datetime, most: int) -> list[tuple[Payment, Refund]]:
         """Return refunds that are to be looked at, most overdue first."""
-        query = _due(REFUNDS, now, most)
+        limits = {"now": to_ms(now), "most": most}
 
         def read(connection: Connection) -> list[tuple[Payment, Refund]]:
             due = []
-            for row in connection.execute(query).all():
+            for row in connection.execute(_due(REFUNDS), limits).all():
                 payment = _one(connection, PAYMENTS.c.payment_id, row.payment_id)
                 if payment is not None:
                     due.append((payment, payment.refund(row.refund_id)))
@@ -150,9 +164,8 @@ class StoredPayments:
 
     async def news(self, most: int) -> list[Payment]:
         """Return payments that are news, the longest unheard first."""
-        is_news = PAYMENTS.c.news_at.is_not(None)
-        query = select(PAYMENTS).where(is_news).order_by(PAYMENTS.c.news_at, PAYMENTS.c.payment_id).limit(most)
-        return await self._read(lambda connection: _payments(connection, connection.execute(query).all()))
+        limit = {"most": most}
+        return await self._read(lambda connection: _payments(connection, connection.execute(_NEWS, limit).all()))
 
     async def heard(self, payment_id: str, version: int) -> bool:
         """Keep that a payment is news no more, unless it has changed since this version."""
@@ -173,8 +186,9 @@ class StoredPayments:
 
     async def due_events(self, now: datetime, most: int) -> list[tuple[ProviderEvent, datetime]]:
         """Return events that are to be applied and when they came, most overdue first."""
-        query = _due(STRIPE_EVENTS, now, most)
-        return await self._read(lambda connection: [event_of(row) for row in connection.execute(query)])
+        due = {"now": to_ms(now), "most": most}
+        events = _due(STRIPE_EVENTS)
+        return await self._read(lambda connection: [event_of(row) for row in connection.execute(events, due)])
 
     async def put_off_event(self, event_id: str, look_at: datetime | None) -> None:
         """Apply an event later, or never again."""
@@ -236,12 +250,20 @@ def _next(payment: Payment, look_at: datetime | None) -> Update:
     return Update(PAYMENTS, {"payment_id": payment.payment_id}, moving_columns(payment, look_at))
 
 
-def _due(table: Table, now: datetime, most: int) -> Select[Any]:
-    return select(table).where(table.c.look_at <= to_ms(now)).order_by(table.c.look_at).limit(most)
+@cache
+def _due(table: Table) -> Select[Any]:
+    # Built once, because that takes longer than executing it; the others below as well.
+    most = bindparam("most", type_=Integer)
+    return select(table).where(table.c.look_at <= bindparam("now")).order_by(table.c.look_at).limit(most)
+
+
+@cache
+def _by(column: Column[str]) -> Select[Any]:
+    return select(PAYMENTS).where(column == bindparam("value"))
 
 
 def _one(connection: Connection, column: Column[str], value: str) -> Payment | None:
-    row = connection.execute(select(PAYMENTS).where(column == value)).first()
+    row = connection.execute(_by(column), {"value": value}).first()
     return None if row is None else _payment(connection, row)
 
 
@@ -253,8 +275,7 @@ def _payments(connection: Connection, rows: Sequence[Row[Any]]) -> list[Payment]
     """Return payments with their refunds, which are read at once for all of them."""
     ids = [row.payment_id for row in rows]
     of_payment: dict[str, list[Row[Any]]] = {each: [] for each in ids}
-    query = select(REFUNDS).where(REFUNDS.c.payment_id.in_(ids)).order_by(REFUNDS.c.refund_id)
-    for refund in connection.execute(query) if ids else ():
+    for refund in connection.execute(_REFUNDS_OF_ALL, {"payment_ids": ids}) if ids else ():
         of_payment[refund.payment_id].append(refund)
     return [payment_of(row, of_payment[row.payment_id]) for row in rows]
 
