@@ -9,7 +9,7 @@ from kernel.ids import Ids
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.app.attempt import Attempts, check_time
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.patience import PAUSES, Patience, Retries
 from payment_svc.app.ports import (
     AmountRefused,
@@ -92,7 +92,7 @@ class ChargePayment:
         return check_attempt(await self._runs.share(request, lambda: self._run(charge, request)))
 
     async def _run(self, charge: Charge, request: Request) -> Payment:
-        with refused_by(charge.order_id):
+        with telling_contradictions(charge.order_id):
             return await self._charged(charge, request)
 
     async def _charged(self, charge: Charge, request: Request) -> Payment:

@@ -11,7 +11,7 @@ _logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def refused_by(order_id: str) -> Iterator[None]:
+def telling_contradictions(order_id: str) -> Iterator[None]:
     """Turn a contradiction about an order's payment into its refusal, and log it: here, and nowhere else.
 
     Raises:

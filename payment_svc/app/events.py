@@ -8,7 +8,7 @@ from typing import Protocol
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.ports import EventReader, EventStore, PaymentStore, ProviderEvent
 from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
@@ -126,7 +126,7 @@ class ApplyEvent:
         """
         subject = await self.subject(event)
         if isinstance(subject, Payment):
-            with refused_by(subject.order_id):
+            with telling_contradictions(subject.order_id):
                 await self._read(subject, event)
         elif subject is EventEnd.UNKNOWN and self._may_come(received_at):
             return

@@ -5,7 +5,7 @@ from datetime import datetime
 from kernel.clock import Clock
 from kernel.ids import Ids
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.ports import PaymentGateway, PaymentStore, Refused, Request
 from payment_svc.app.refund import Refunds
 from payment_svc.app.refusals import check_use, payment_not_found, unavailable
@@ -56,7 +56,7 @@ class ConfirmPayment:
             Refusal: There is none, the provider cannot be asked now, or it says what cannot be.
         """
         payment = await _claimed(self._store, payment_id, request)
-        with refused_by(payment.order_id):
+        with telling_contradictions(payment.order_id):
             return await self._refunds.refresh(await self._settlement.read(payment))
 
 
@@ -79,7 +79,7 @@ class CancelPayment:
             Refusal: There is none, whether it was given up is not known now, or the provider says what cannot be.
         """
         payment = await _claimed(self._store, payment_id, request)
-        with refused_by(payment.order_id):
+        with telling_contradictions(payment.order_id):
             return payment if payment.state in FINAL else await self._cancelled(payment)
 
     async def _cancelled(self, payment: Payment) -> Payment:

@@ -9,7 +9,7 @@ from kernel.errors import Refusal
 from kernel.ids import Ids
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.ports import AmountRules, KeySpent, PaymentGateway, PaymentStore, Request
 from payment_svc.app.refusals import amount_refused, check_use, payment_not_found, unavailable
 from payment_svc.app.runs import Runs
@@ -230,7 +230,7 @@ class RefundPayment:
             after = payment.with_refund(refund, refund.created_at)
             look_at = self._schedule.after(refund.created_at, refund.created_at)
             if await self._store.add_refund(after, refund, look_at, request):
-                with refused_by(payment.order_id):
+                with telling_contradictions(payment.order_id):
                     return await self._refunds.carry_out(after, refund, fresh=True)
         raise unavailable("The payment is being changed by others; try again.")
 

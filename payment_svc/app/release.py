@@ -7,7 +7,7 @@ from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.app.books import ListedPayment, ProviderBooks
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.ports import KeySpent, PaymentGateway, PaymentStore, Refused, Request, WrongState
 from payment_svc.app.refusals import check_use, unavailable
 from payment_svc.domain.errors import Contradiction
@@ -67,7 +67,7 @@ class ReleaseOrphan:
                 case Unknown(cause, retry_after):
                     raise unavailable(f"Whether it was given up is not known yet ({cause}); repeat it.", retry_after)
                 case NotDone(Refused(code)):
-                    with refused_by(orphan.order_id):
+                    with telling_contradictions(orphan.order_id):
                         raise Contradiction(f"intent {intent_id} is nobody's and cannot be given up ({code})")
                 case NotDone() | Done():
                     pass  # what that made of it is read

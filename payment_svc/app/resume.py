@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
-from payment_svc.app.contradictions import refused_by
+from payment_svc.app.contradictions import telling_contradictions
 from payment_svc.app.events import ApplyEvent
 from payment_svc.app.ports import EventStore, PaymentStore
 from payment_svc.app.refund import Refunds
@@ -79,11 +79,11 @@ class Resume:
             await self._take_up(self._read(payment), "payment", payment.payment_id, payment.trace)
 
     async def _carry_out(self, payment: Payment, refund: Refund) -> None:
-        with refused_by(payment.order_id):
+        with telling_contradictions(payment.order_id):
             await self._ports.refunds.carry_out(payment, refund, fresh=False)
 
     async def _read(self, payment: Payment) -> None:
-        with refused_by(payment.order_id):
+        with telling_contradictions(payment.order_id):
             await self._ports.settlement.read(payment)
 
     async def _take_up(self, work: Coroutine[object, object, object], kind: str, subject: str, cause: str = "") -> None:

@@ -2,20 +2,24 @@
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
 from chassis.storage import migrations
+from chassis.storage.changes import Change, Insert
 from chassis.storage.store import open_store
 from kernel.clock import SystemClock
 from kernel.money import Money
 from payment_svc.__main__ import MIGRATIONS
 from payment_svc.adapters.payments_store import StoredPayments
-from payment_svc.adapters.tables import METADATA
+from payment_svc.adapters.rows import payment_columns
+from payment_svc.adapters.tables import METADATA, PAYMENTS
 from payment_svc.app.ports import Found, ProviderEvent, Request, Use
 from payment_svc.domain.intent import Decline, DeclineKind, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
@@ -258,6 +262,33 @@ async def test_the_migrated_tables_are_the_ones_the_code_knows(database_url: str
         assert await opened.read(_differences) == []
     finally:
         await opened.close()
+
+
+async def test_payments_of_before_there_was_news_are_none_and_their_writer_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    older = tmp_path / "payment_svc" / "migrations"
+    (older / "versions").mkdir(parents=True)
+    shutil.copy(Path(MIGRATIONS) / "versions" / "0001_payments.py", older / "versions")
+    await asyncio.to_thread(migrations.run, database_url, str(older))
+    await _write_as_before(database_url, payment(1))
+
+    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
+    await _write_as_before(database_url, payment(2))
+
+    opened = await open_store(database_url, metadata=METADATA)
+    store = StoredPayments(opened, SystemClock())
+    assert await store.page("", None, 9) == [payment(2), payment(1)]
+    assert await store.news(9) == []
+    await opened.close()
+
+
+async def _write_as_before(database_url: str, payment: Payment) -> None:
+    """Write a payment as the code did that knew no news."""
+    columns = {name: value for name, value in payment_columns(payment, None).items() if name != "news_at"}
+    opened = await open_store(database_url, metadata=METADATA)
+    await opened.commit(Change((), (Insert(PAYMENTS, columns),)))
+    await opened.close()
 
 
 def _differences(connection: Connection) -> list[object]:
