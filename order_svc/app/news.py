@@ -78,7 +78,8 @@ class NewsWatcher:
             Refusal: The database is away.
             InDoubt: A commit may have happened; the next look tells.
         """
-        heard = await self._payments.news()
+        with self._telling.listening():
+            heard = await self._payments.news()
         if not isinstance(heard, Done):
             return False
         if heard.value:

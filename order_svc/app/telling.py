@@ -36,6 +36,10 @@ class Telling(Protocol):
         """Surround the driving of an order that was left behind: a trace of its own, linked to the order's."""
         ...
 
+    def listening(self) -> AbstractContextManager[object]:
+        """Surround a look for news, of which there is none as a rule: it is not recorded."""
+        ...
+
     def event(self, transition: Transition, cause: str) -> Event:
         """Return the journal entry of a move, with the trace in which it happens."""
         ...

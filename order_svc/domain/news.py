@@ -7,10 +7,8 @@ The order may be under way still, or over for months. Nothing here moves money: 
 from dataclasses import replace
 from datetime import datetime
 
-from order_svc.domain.order import Order, Payment, PaymentState, Stage, State
+from order_svc.domain.order import Order, Payment, PaymentState, Stage
 from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed
-
-_GIVEN_UP = frozenset({State.FAILED, State.CANCELLED})
 
 
 def after_news(order: Order, payment: Payment, now: datetime) -> Transition | None:
@@ -24,7 +22,7 @@ def after_news(order: Order, payment: Payment, now: datetime) -> Transition | No
     if order.payment is not None and payment.version <= order.payment.version:
         return None
     match order.stage:
-        case Stage.SETTLED if order.state in _GIVEN_UP:
+        case Stage.SETTLED if order.given_up:
             return _of_one_given_up(order, payment, now)
         case Stage.SETTLED:
             return _of_one_paid(order, payment, now)

@@ -302,6 +302,11 @@ class Order:
         return self.payment.refunded if self.payment else Money.zero(self.draft.currency_code)
 
     @property
+    def given_up(self) -> bool:
+        """Say whether the order has ended without being paid; money may still have to go back."""
+        return self.state in {State.FAILED, State.CANCELLED}
+
+    @property
     def open(self) -> bool:
         """Say whether the order still changes by itself."""
         return self.state in {State.PENDING, State.PAYMENT_ACTION_REQUIRED} and not self.needs_review

@@ -271,7 +271,7 @@ def _await_customer(order: Order, payment: Payment, now: datetime, action_second
 
 def _given_up(order: Order, payment: Payment, now: datetime) -> Transition:
     """End an order of whose payment nothing is left; one that had ended before stays what it was."""
-    if order.state in {State.FAILED, State.CANCELLED}:
+    if order.given_up:
         over = moved(order, now, stage=Stage.SETTLED, payment=payment)
         return Transition(over, "payment.undone", {**payment_facts(payment), "refunded": str(payment.refunded)})
     return failed(replace(order, payment=payment), now, _known_failure(order))

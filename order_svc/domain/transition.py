@@ -114,19 +114,21 @@ def undone(
 def refund_failed(order: Order, payment: Payment, now: datetime) -> Transition:
     """Take in that the money did not reach the customer: a person is told, and it is sent again, as a new refund.
 
-    The new refund's number is committed here, before anybody could ask for it.
+    The new refund's number is committed here, before anybody could ask for it. The order is given up from here on: it
+    will never be paid, and who asks for it need not wait for a bank.
     """
     undoing = moved(
         order,
         now,
         stage=Stage.UNDOING,
+        state=order.state if order.given_up else State.FAILED,
         payment=payment,
         needs_review=True,
         refund_number=order.refund_number + 1,
         tries=0,
     )
     facts = {**payment_facts(payment), "kept": str(payment.kept), "refund": str(order.refund_number)}
-    return Transition(undoing, "refund.failed", facts, wake_at=now + _REFUND_AGAIN)
+    return Transition(undoing, "refund.failed", facts, wake_at=now + _REFUND_AGAIN, ends=not order.given_up)
 
 
 def payment_facts(payment: Payment) -> dict[str, str]:

@@ -50,6 +50,10 @@ class FakeTelling:
         self.resumes.append(order.order_id)
         yield
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        yield
+
     def event(self, transition: Transition, cause: str) -> Event:
         order = transition.order
         return Event(order.version, order.updated_at, transition.kind, cause, order.state, transition.facts)

@@ -135,7 +135,7 @@ async def test_a_refund_that_failed_is_sent_again_as_soon_as_a_person_says_so(wo
     world.payments.closed.add(order.order_id)
     world.payments.faults.plan("read", Refusal(Reason.PROVIDER_REFUSED, "no"))
     await left(life, world, 600)
-    assert (stored(world).state, stored(world).needs_review) == (State.PENDING, True)
+    assert (stored(world).state, stored(world).needs_review) == (State.FAILED, True)
     world.payments.closed.clear()
 
     await life.retry(order.order_id)

@@ -141,6 +141,13 @@ def test_a_trace_that_is_not_recorded_is_carried_on_and_not_named(ear: Ear) -> N
         assert ear.telling.traceparent().startswith(f"00-{7:032x}-")
 
 
+def test_a_look_for_news_leaves_no_span(ear: Ear) -> None:
+    with ear.telling.listening(), ear.tracer.span("ListPaymentNews", "client") as call:
+        assert call.traceparent().endswith("-00")
+
+    assert ear.sink.spans == []
+
+
 def test_ends_and_the_outbox_are_numbers(ear: Ear) -> None:
     ear.telling.ended(an_order(state=State.PAID))
     ear.telling.ended(an_order(state=State.FAILED))
