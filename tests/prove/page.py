@@ -65,7 +65,7 @@ def _figures(proof: Proof) -> Iterable[tuple[object, ...]]:
     yield "Promises broken", proof.violations
     yield "Simulated worlds", f"{proof.worlds.seeds:,}, seeds 0 to {proof.worlds.seeds - 1:,}"
     yield "Processes killed in them", f"{proof.worlds.kills:,}"
-    yield "Cases of the exhaustive pass", f"{proof.pass_.cases:,} on {len(proof.plan.paths)} paths"
+    yield "Cases of the exhaustive pass", f"{proof.pass_.cases:,} on {figures['exhaustive']['paths']} paths"
     yield "Processes killed in it", f"{proof.pass_.kills:,}"
     yield "Simulated hours", f"{figures['simulated_hours']:,}"
     yield "Faults", f"{sum(proof.kinds.values()):,} of {len(proof.kinds)} kinds"

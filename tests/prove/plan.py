@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.paths import PATHS
+from tests.simulation.paths import LONG_PATHS, PATHS
 from tests.simulation.script import Path
 
 # Thrice as many as the worst variant has taken so far: more would be found by nothing but patience.
@@ -18,6 +18,7 @@ class Plan:
         seeds: How many worlds are drawn, from seed 0 on.
         replays: How many of them are run twice, in different processes, to compare their stories.
         paths: The ways that the exhaustive pass goes.
+        long_paths: Those that it goes only once, without pairs: each case takes long.
         variants: The seeds with which it goes each; the first is continued with pairs of faults, if any is.
         pairs: Whether a second thing goes wrong after each.
         mutants: Names of the variants of the product that have to be caught.
@@ -30,6 +31,7 @@ class Plan:
     seeds: int = 10_000
     replays: int = 50
     paths: tuple[Path, ...] = PATHS
+    long_paths: tuple[Path, ...] = LONG_PATHS
     variants: tuple[int, ...] = (0, 1, 2)
     pairs: bool = True
     mutants: tuple[str, ...] = tuple(each.name for each in MUTANTS)
@@ -44,6 +46,7 @@ class Plan:
             self,
             seeds=self.seeds // 10,
             replays=self.replays // 10,
+            long_paths=(),
             variants=self.variants[:1],
             pairs=False,
             mutant_seeds=self.mutant_seeds // 10,

@@ -94,7 +94,7 @@ class Proof:
             "determinism": {"same": self.same, "of": self.plan.replays},
             "exhaustive": {
                 "cases": self.pass_.cases,
-                "paths": len(self.plan.paths),
+                "paths": len(self.plan.paths) + len(self.plan.long_paths),
                 "variants": len(self.plan.variants),
                 "kills": self.pass_.kills,
             },

@@ -14,10 +14,12 @@ from tests.prove.plan import Plan
 from tests.prove.processes import Rounds
 from tests.prove.proof import Proof
 from tests.prove.worlds import Worlds, run_worlds, try_mutant
-from tests.simulation.exhaustive import explore, played_again
+from tests.simulation.exhaustive import Share, explore, played_again
 
 # Small enough that both cores end together, large enough that sending them costs nothing.
 _BLOCK = 50
+_PARTS = 2
+_LONG_PARTS = 10
 
 # Is told what is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
@@ -68,17 +70,20 @@ def _simulate(proof: Proof, workers: Executor, tell: Tell) -> None:
     plan = proof.plan
     done = partial(_collect, tell)
     mutants = [workers.submit(try_mutant, name, plan.mutant_seeds) for name in plan.mutants]
-    paths = [
-        workers.submit(explore, path, seed, pairs=plan.pairs and seed == plan.variants[0])
+    long = [Share(path, plan.variants[0], part, _LONG_PARTS) for path in plan.long_paths for part in range(_LONG_PARTS)]
+    short = [
+        Share(path, seed, part, _PARTS, pairs=plan.pairs and seed == plan.variants[0])
         for seed in plan.variants
         for path in plan.paths
+        for part in range(_PARTS)
     ]
+    paths = [workers.submit(explore, share) for share in (*long, *short)]
     starts = range(0, plan.seeds, _BLOCK)
     blocks = [workers.submit(run_worlds, range(begin, min(begin + _BLOCK, plan.seeds))) for begin in starts]
     again = workers.submit(run_worlds, range(plan.replays))
     for tried in done("variants of the product", mutants):
         proof.tried.append(tried)
-    for found in done("paths", paths):
+    for found in done("paths, piece by piece", paths):
         proof.pass_.add(found)
     for worlds in done("blocks of worlds", blocks):
         proof.worlds.add(worlds)

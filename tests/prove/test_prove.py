@@ -25,6 +25,7 @@ _SMALLEST = Plan(
     seeds=2,
     replays=1,
     paths=tuple(each for each in PATHS if each.name == "unknown card"),
+    long_paths=(),
     variants=(0,),
     pairs=False,
     mutants=(_BAD,),

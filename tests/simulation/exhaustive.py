@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path as File
 
 from tests.simulation.chaos import KILL, READ
-from tests.simulation.paths import PATHS
+from tests.simulation.paths import LONG_PATHS, PATHS
 from tests.simulation.script import Chance, Cue, Path, Played, play
 from tests.simulation.table import Cell, tables
 
@@ -111,21 +110,37 @@ class Findings:
         self.broken += other.broken
 
 
-def explore(path: Path, seed: int = 0, *, pairs: bool = False) -> Findings:
-    """Play a path undisturbed, and once for everything that can go wrong on it.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of what there is to play on a path.
 
-    Args:
+    Attributes:
         path: The way of the order.
         seed: As in Case.
+        part: Which part, from 0.
+        parts: How many there are.
         pairs: Whether a second thing goes wrong after each.
+        without: Kinds of faults that are left out.
     """
+
+    path: Path
+    seed: int = 0
+    part: int = 0
+    parts: int = 1
+    pairs: bool = False
+    without: frozenset[str] = frozenset()
+
+
+def explore(share: Share) -> Findings:
+    """Play a path undisturbed, and once for everything that can go wrong on it."""
     findings = Findings()
-    undisturbed = _played(findings, Case(path, seed=seed))
-    for cue in moments(undisturbed):
-        once = _played(findings, Case(path, (cue,), seed))
-        if pairs and not once.result.violations:
+    undisturbed = _played(findings, Case(share.path, seed=share.seed))
+    ours = [cue for cue in moments(undisturbed) if cue.kind not in share.without][share.part :: share.parts]
+    for cue in ours:
+        once = _played(findings, Case(share.path, (cue,), share.seed))
+        if share.pairs and not once.result.violations:
             for second in _after(cue, once):
-                _played(findings, Case(path, (cue, second), seed))
+                _played(findings, Case(share.path, (cue, second), share.seed))
     return findings
 
 
@@ -185,20 +200,20 @@ def _first(chances: Iterable[Chance]) -> Chance | None:
     return next(iter(chances), None)
 
 
-def explore_all(paths: Iterable[Path], seeds: Iterable[int], jobs: int, *, pairs: bool) -> Iterator[Findings]:
-    """Explore paths, each with each seed, in so many processes."""
-    work = [(path, seed) for seed in seeds for path in paths]
+def explored(shares: Iterable[Share], jobs: int) -> Iterator[Findings]:
+    """Explore shares, in so many processes."""
     if jobs == 1:
-        yield from (explore(path, seed, pairs=pairs) for path, seed in work)
+        yield from map(explore, shares)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
-        yield from processes.map(partial(explore, pairs=pairs), *zip(*work, strict=True))
+        yield from processes.map(explore, shares)
 
 
 def main() -> int:
     """Run what the command line asks for."""
+    known = {path.name: path for path in (*PATHS, *LONG_PATHS)}
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.exhaustive", description=__doc__)
-    parser.add_argument("--path", action="append", choices=[each.name for each in PATHS], help="only this path")
+    parser.add_argument("--path", action="append", choices=list(known), help="only this path")
     parser.add_argument("--seed", type=int, action="append", help="ids, jitter, replicas, durations (default 1)")
     parser.add_argument(
         "--cue", type=Cue.parsed, action="append", help="only this, as kind@place#number; two for a pair"
@@ -207,7 +222,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many processes share the work")
     parser.add_argument("--markdown", type=File, help="write the table here")
     wanted = parser.parse_args()
-    paths = [each for each in PATHS if not wanted.path or each.name in wanted.path]
+    paths = [known[name] for name in wanted.path] if wanted.path else list(PATHS)
     seeds = wanted.seed or [1]
     found = Findings()
     if wanted.cue:
@@ -215,7 +230,8 @@ def main() -> int:
             played = _played(found, Case(path, tuple(wanted.cue), seeds[0]))
             sys.stdout.writelines(f"{at:12.3f}  {what}\n" for at, what in played.result.log)
     else:
-        for each in explore_all(paths, seeds, wanted.jobs, pairs=wanted.pairs):
+        shares = [Share(path, seed, pairs=wanted.pairs) for seed in seeds for path in paths]
+        for each in explored(shares, wanted.jobs):
             found.add(each)
             sys.stdout.writelines(f"{broken}\n" for broken in each.broken)
     page = tables(found.ways, found.hits)

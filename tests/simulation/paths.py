@@ -16,7 +16,15 @@ PATHS = (
     Path("unknown card", "FAILED", ("stripe.confirm:after",), card=MISSING),
     Path("refused address", "FAILED", ("avatax.quote:after",), postal_code="00000"),
     Path("slow bank", "PAID", ("stripe.read",), card=SLOW_BANK),
-    Path("3-D Secure", "PAID", ("payment.ConfirmPayment",), card=THREE_D_SECURE, customer=(3.0, True)),
+    Path("3-D Secure", "PAID", ("payment.IngestStripeEvent",), card=THREE_D_SECURE, customer=(3.0, True)),
+    Path(
+        "3-D Secure whose event is lost",
+        "PAID",
+        ("payment.ConfirmPayment",),
+        card=THREE_D_SECURE,
+        customer=(3.0, True),
+        faults=(Cue("lost_event", "event.payment_intent.succeeded", 1),),
+    ),
     Path("3-D Secure failed", "FAILED", ("stripe.cancel",), card=THREE_D_SECURE, customer=(3.0, False)),
     Path("3-D Secure never finished", "FAILED", ("stripe.cancel",), card=THREE_D_SECURE),
     Path(
@@ -35,8 +43,29 @@ PATHS = (
         customer=_TOO_LATE,
         faults=(_NOT_CANCELLED_YET, Cue("error_after", "stripe.refund", 1)),
     ),
+    Path(
+        "refund that takes its time",
+        "FAILED",
+        ("stripe.refund",),
+        card=THREE_D_SECURE,
+        customer=_TOO_LATE,
+        faults=(_NOT_CANCELLED_YET, Cue("refund_pends", "stripe.refund.fate", 1)),
+    ),
     Path("charge without an answer", "PAID", ("stripe.read",), faults=(Cue("lost_answer", "stripe.confirm", 1),)),
     Path("charge that arrives late", "PAID", ("stripe.read",), faults=(Cue("late", "stripe.confirm", 1),)),
     Path("clients who ask at once", "PAID", clients=(0.0, 0.0, 0.05, 3.0)),
     Path("mail put off", "PAID", ("sendgrid.send",), outages=(Outage("sendgrid", 0.0, 8.0),)),
+)
+
+# A refund that failed is made anew after a day, and a day of looking around takes a quarter of a second of ours: only
+# `make prove` has the time.
+LONG_PATHS = (
+    Path(
+        "refund that the bank sends back",
+        "FAILED",
+        ("stripe.refund",),
+        card=THREE_D_SECURE,
+        customer=_TOO_LATE,
+        faults=(_NOT_CANCELLED_YET, Cue("refund_fails", "stripe.refund.fate", 1)),
+    ),
 )

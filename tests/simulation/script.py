@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from payment_svc.domain.intent import IntentStatus
 from tests.fakes.order_requests import place_request
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA, FakeGateway
 from tests.simulation.chaos import Chaos, Fired, Outage
@@ -174,13 +175,20 @@ class ScriptedStripe(Stripe):
         super().__init__(world, may_charge)
         self._path = path
 
+    def last_moment(self, order_id: str) -> None:
+        """Let nobody act in the last moment whom the path does not name."""
+
     def _confirm(self, intent_id: str, payment_method: str) -> Any:  # noqa: ANN401  (as the fake says)
         if payment_method == THREE_D_SECURE and self._path.customer is not None:
             seconds, success = self._path.customer
-            self._world.later(seconds, self._acts, intent_id, success)
+            self._world.later(seconds, self._finishes, intent_id, success)
         if payment_method == SLOW_BANK:
             self._world.later(self._path.bank_seconds, self._decides, intent_id)
         return FakeGateway._confirm(self, intent_id, payment_method)
+
+    def _finishes(self, intent_id: str, success: bool) -> None:  # noqa: FBT001  (a callback)
+        if self.intents[intent_id].status is IntentStatus.ACTION_REQUIRED:
+            self.authenticate(intent_id, success=success)
 
 
 @dataclass(frozen=True, slots=True)

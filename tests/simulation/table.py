@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tests.simulation.chaos import COMMIT, HOLD, KILL, PROVIDER, READ, SERVICE
+from tests.simulation.chaos import COMMIT, CUSTOMER, EVENT, HOLD, KILL, PROVIDER, READ, REFUND, SERVICE, SHOP
 
 # A kind of fault and the place where it happens.
 Cell = tuple[str, str]
@@ -13,7 +13,10 @@ _BLOCKS = (
     ("Calls of providers", (*_POINTS, *PROVIDER)),
     ("Calls of services", (*_POINTS, *SERVICE)),
     ("Databases", (*_POINTS, *dict.fromkeys((*COMMIT, *READ)))),
+    ("Stripe's events", EVENT),
+    ("Refunds, and what others do unasked", (*REFUND, *CUSTOMER, *SHOP)),
 )
+_OTHERS = ("stripe.refund.fate", "stripe.customer", "stripe.dashboard")
 
 
 def tables(cells: Iterable[Cell], hits: Mapping[Cell, int]) -> str:
@@ -33,6 +36,10 @@ def tables(cells: Iterable[Cell], hits: Mapping[Cell, int]) -> str:
 
 def _block(place: str) -> int:
     service, _, what = place.partition(".")
+    if service == "event":
+        return 3
+    if place in _OTHERS:
+        return 4
     if service in _PROVIDERS:
         return 0
     return 2 if what in {"commit", "read"} else 1
