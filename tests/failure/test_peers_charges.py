@@ -98,6 +98,7 @@ async def test_an_order_killed_between_charge_and_record_is_paid_once_when_it_st
     assert (await calling).json()["order_id"] == order_id  # who asks until he is answered
     books = await shop.until_done(order_id)
     assert (len(books["charges"]), len(books["mails"]), books["refunds"]) == (1, 1, [])
+    await shop.until_agreed(order_id)
 
 
 async def charges(shop: MeshShop, order_id: str) -> list[Json]:
@@ -131,3 +132,5 @@ async def test_money_that_comes_after_an_order_has_expired_goes_back_and_none_co
     assert refused.status_code == httpx.codes.BAD_REQUEST, refused.text
     assert await charges(shop, too_late["order_id"]) == []
     assert (await shop.payment(too_late["order_id"]))["state"] == "CANCELLED"
+    for order in (late, too_late):
+        await shop.until_agreed(order["order_id"])

@@ -128,6 +128,7 @@ async def test_an_order_whose_refund_comes_back_later_needs_a_person(shop: MeshS
 
     parked = await shop.until_parked(order_id)
     assert (parked["state"], parked["refunded"]["minor_units"]) == ("FAILED", 0)
+    assert await shop.differences(order_id) == ["money_differs"]
     assert "refund.failed" in {event["kind"] for event in (await shop.story(order_id))["events"]}
 
 

@@ -1,8 +1,10 @@
 """A shop in front of a whole mesh, that can also look into the providers' books and have them fail."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -12,6 +14,7 @@ from ordermesh.type.v1 import money_pb2
 from stripe import WebhookSignature
 
 from kernel.clock import SystemClock
+from tests.fakes.mesh_process import ordermesh
 from tests.fakes.whole_mesh import Json, Mesh, ledger, place, until
 
 if TYPE_CHECKING:
@@ -127,6 +130,20 @@ class MeshShop:
     async def ledger(self, order_id: str) -> Json:
         """Return what the providers did for an order."""
         return await ledger(self._sandbox, order_id)
+
+    async def differences(self, order_id: str) -> list[str]:
+        """Return the kinds of differences that `ordermesh audit` finds about an order, however young it is."""
+        audit = partial(ordermesh, "audit", "--grace", "0", "--output", "json", values=self.mesh.values)
+        found = json.loads((await asyncio.to_thread(audit)).stdout)["differences"]
+        return [difference["kind"] for difference in found if difference["order_id"] == order_id]
+
+    async def until_agreed(self, order_id: str) -> None:
+        """Wait until our ledgers and the providers' own lists say the same about an order."""
+
+        async def look() -> bool:
+            return not await self.differences(order_id)
+
+        await until(look)
 
     async def fail(self, provider: str, mode: str, **fields: object) -> None:
         """Have a provider fail from now on."""
