@@ -1,5 +1,6 @@
 """payment_svc through its stubs."""
 
+import logging
 from collections.abc import Sequence
 
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
@@ -11,6 +12,8 @@ from order_svc.adapters.calls import outcome, with_our_fields
 from order_svc.app.ports import Charge, News
 from order_svc.domain.order import Payment, PaymentState
 from order_svc.domain.saga import Refunded
+
+_logger = logging.getLogger(__name__)
 
 # A charge is two calls to Stripe, of some hundred milliseconds as a rule; beyond this it counts as unknown and is
 # settled later.
@@ -97,7 +100,14 @@ def _refunded(answer: payment_service_pb2.RefundPaymentResponse) -> Refunded:
 
 
 def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Sequence[News]:
-    return [News(message.order_id, _payment(message)) for message in answer.payments]
+    news = []
+    for message in answer.payments:
+        try:
+            news.append(News(message.order_id, _payment(message)))
+        except (Refusal, LookupError, ValueError):
+            # The peer is newer than we are: one payment that we cannot read must not hide the others.
+            _logger.warning("news.unreadable", extra={"payment_id": message.payment_id})
+    return news
 
 
 def _payment(message: payment_pb2.Payment) -> Payment:

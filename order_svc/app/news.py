@@ -86,10 +86,22 @@ class NewsWatcher:
             # Read after the news: what an order knows already is then not taken for news again.
             standings = await self._orders.standings({news.order_id for news in heard.value})
             for news in heard.value:
-                if await self._taken_in(news, standings.get(news.order_id)):
-                    # An answer that is lost costs nothing: the news is heard again, and has nothing new in it then.
-                    await self._payments.acknowledge(news.payment)
+                await self._take_in(news, standings.get(news.order_id))
         return True
+
+    async def _take_in(self, news: News, standing: Standing | None) -> None:
+        """Acknowledge the news once it was taken in.
+
+        An acknowledgement that is lost costs nothing: the news is heard again, and has nothing new in it then.
+        """
+        try:
+            if await self._taken_in(news, standing):
+                await self._payments.acknowledge(news.payment)
+        except (Refusal, InDoubt):
+            raise
+        except Exception:
+            # A defect with one order must not keep the others from being heard of.
+            _logger.exception("news.defect", extra={"order_id": news.order_id})
 
     async def _taken_in(self, news: News, standing: Standing | None) -> bool:
         """Move the order where there is something new in it; False when it has to be heard again."""

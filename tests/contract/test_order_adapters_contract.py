@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from google.protobuf.json_format import MessageToJson
 from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
-from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
+from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 
 from chassis.channel import Channel
@@ -312,6 +312,20 @@ async def test_an_answer_that_cannot_be_read_leaves_the_outcome_open(method: str
         assert isinstance(outcome, Unknown)
         assert outcome.cause.startswith("unreadable answer")
         assert len(outcome.cause) < 200
+
+
+async def test_news_that_cannot_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async with adapters() as ports:
+        await charged(ports, NEEDS_ACTION)
+        ports.world.payments.customer_pays(ORDER_ID)
+        answer = payment_service_pb2.ListPaymentNewsResponse(payments=[payment_pb2.Payment(payment_id="newer")])
+        ports.world.answers["ListPaymentNews"] = answer
+
+        heard = await ports.payments.news()
+
+    assert isinstance(heard, Done)
+    assert [news.order_id for news in heard.value] == [ORDER_ID]
+    assert [record.message for record in caplog.records] == ["news.unreadable"]
 
 
 async def test_a_quote_says_where_its_figure_comes_from() -> None:

@@ -198,8 +198,10 @@ class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
         self, request: payment_service_pb2.ListPaymentNewsRequest, context: Context
     ) -> payment_service_pb2.ListPaymentNewsResponse:
         news = await _value(context, await self._peers.payments.news())
-        payments = [_payment(each.payment, each.order_id) for each in news]
-        return payment_service_pb2.ListPaymentNewsResponse(payments=payments)
+        answer = payment_service_pb2.ListPaymentNewsResponse()
+        answer.MergeFrom(self._peers.answers.get("ListPaymentNews", answer))
+        answer.payments.extend(_payment(each.payment, each.order_id) for each in news)
+        return answer
 
     async def AcknowledgePaymentNews(
         self, request: payment_service_pb2.AcknowledgePaymentNewsRequest, context: Context

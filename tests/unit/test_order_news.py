@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,7 @@ from order_svc.app.ports import OrderFilter
 from order_svc.domain.order import Order, Stage, State
 from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Lost
 from tests.fakes.order_promises import check_promises
-from tests.fakes.order_samples import a_payment, euros
+from tests.fakes.order_samples import a_payment, a_request, euros
 from tests.fakes.order_world import ACTION_SECONDS, Crash, Doom, Life, World, in_a_world
 from tests.fakes.orders_in_memory import FakeOrders, Trouble
 from tests.fakes.virtual_time import LoopClock, in_virtual_time
@@ -268,6 +268,54 @@ def test_the_watcher_outlives_outages_and_defects_and_says_so_once(caplog: pytes
         story()
 
     assert [record.message for record in caplog.records] == ["news.paused"]
+
+
+def test_a_defect_with_one_order_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    @in_a_world
+    async def story(world: World) -> None:
+        life = world.life()
+        orders = [(await life.place(NEEDS_ACTION, request=a_request(f"k-{number}"))).order_id for number in range(2)]
+        for order_id in orders:
+            world.payments.customer_pays(order_id)
+        broken = replace(world.payments.payments[orders[0]], version=None)  # type: ignore[arg-type]  # a defect
+        world.payments.payments[orders[0]] = broken
+
+        assert await life.news.look()
+        await life.sweep()
+
+        assert world.database.orders[orders[1]].state is State.PAID
+        assert list(world.payments.unheard) == orders[:1]
+
+    with caplog.at_level(logging.ERROR):
+        story()
+
+    assert [record.message for record in caplog.records] == ["news.defect"]
+
+
+def test_no_defect_ends_the_watching(caplog: pytest.LogCaptureFixture) -> None:
+    @in_a_world
+    async def story(world: World) -> None:
+        life = world.life()
+        order = await life.place(NEEDS_ACTION)
+        world.payments.customer_pays(order.order_id)
+        heard, defects = life.telling.listening, [ZeroDivisionError("a defect")]
+
+        def listening() -> AbstractContextManager[None]:
+            if defects:
+                raise defects.pop()
+            return heard()
+
+        life.telling.listening = listening  # type: ignore[method-assign, assignment]  # a defect, planted
+        watching = asyncio.create_task(life.news.run())
+        await world.clock.sleep(5)
+        watching.cancel()
+
+        assert world.payments.unheard == {}
+
+    with caplog.at_level(logging.WARNING):
+        story()
+
+    assert [record.message for record in caplog.records] == ["news.defect"]
 
 
 @pytest.mark.parametrize("what", ["late", "returned"])
