@@ -1,33 +1,22 @@
 """A running mesh as the audit sees it: the lists of its services page by page, and the commands that mend."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
-from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
-from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
-from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
+from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
+from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
+from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 
-from cli.audit.rows import (
-    ChargeRefundRow,
-    ChargeRow,
-    DocumentRow,
-    MailRow,
-    NotificationRow,
-    OrderRow,
-    PaymentRow,
-    RefundRow,
-    Row,
-)
+from cli.audit import rows_grpc
+from cli.audit.collect import Batches
 from cli.config import CliConfig
 from cli.dial_grpc import CALL_SECONDS, Line, dialled
 from kernel.errors import Reason, Refusal
 
 Answer = TypeVar("Answer")
-Batches = AsyncIterator[Sequence[Row]]
 
 # The most that our own lists, and those of the providers, hand out at once.
 _OUR_PAGE = 200
@@ -61,19 +50,19 @@ class AuditedMesh:
         """Yield Stripe's PaymentIntents."""
         request = payment_service_pb2.ListProviderPaymentsRequest(page_size=_PROVIDER_PAGE)
         async for page in self._pages("payment", self._payment.ListProviderPayments, request):
-            yield [_charge(each) for each in page.payments]
+            yield [rows_grpc.charge_row(each) for each in page.payments]
 
     async def charge_refunds(self) -> Batches:
         """Yield Stripe's refunds."""
         request = payment_service_pb2.ListProviderRefundsRequest(page_size=_PROVIDER_PAGE)
         async for page in self._pages("payment", self._payment.ListProviderRefunds, request):
-            yield [_charge_refund(each) for each in page.refunds]
+            yield [rows_grpc.charge_refund_row(each) for each in page.refunds]
 
     async def documents(self) -> Batches:
         """Yield AvaTax's documents."""
         request = tax_service_pb2.ListProviderDocumentsRequest(page_size=_PROVIDER_PAGE)
         async for page in self._pages("tax", self._tax.ListProviderDocuments, request):
-            yield [_document(each) for each in page.documents]
+            yield [rows_grpc.document_row(each) for each in page.documents]
 
     async def mails(self) -> Batches:
         """Yield SendGrid's mails.
@@ -84,35 +73,37 @@ class AuditedMesh:
         request = notify_service_pb2.ListProviderMailsRequest(page_size=_PROVIDER_PAGE)
         head: int | None = None
         async for page in self._pages("notify", self._notify.ListProviderMails, request):
-            rows = [_mail(each) for each in page.mails]
+            rows = [rows_grpc.mail_row(each) for each in page.mails]
             head = rows[0].last_event if head is None and rows else head
             yield rows
         if head is None:
             return
         async for page in self._pages("notify", self._notify.ListProviderMails, request):
-            rows = [_mail(each) for each in page.mails if _milliseconds(each.last_event_time) >= head]
+            rows = [rows_grpc.mail_row(each) for each in page.mails]
             yield rows
-            if len(rows) < len(page.mails):
+            if rows[-1].last_event < head:
                 return
 
     async def payments(self) -> Batches:
         """Yield our payments, and after those of each page their refunds."""
         request = payment_service_pb2.ListPaymentsRequest(page_size=_OUR_PAGE)
         async for page in self._pages("payment", self._payment.ListPayments, request):
-            yield [_payment(each) for each in page.payments]
-            yield [_refund(payment.payment_id, each) for payment in page.payments for each in payment.refunds]
+            yield [rows_grpc.payment_row(each) for each in page.payments]
+            yield [
+                rows_grpc.refund_row(payment.payment_id, each) for payment in page.payments for each in payment.refunds
+            ]
 
     async def notifications(self) -> Batches:
         """Yield our mails to customers."""
         request = notify_service_pb2.ListNotificationsRequest(page_size=_OUR_PAGE)
         async for page in self._pages("notify", self._notify.ListNotifications, request):
-            yield [_notification(each) for each in page.notifications]
+            yield [rows_grpc.notification_row(each) for each in page.notifications]
 
     async def orders(self) -> Batches:
         """Yield our orders."""
         request = order_service_pb2.ListOrdersRequest(page_size=_OUR_PAGE)
         async for page in self._pages("order", self._order.ListOrders, request):
-            yield [_order(each) for each in page.orders]
+            yield [rows_grpc.order_row(each) for each in page.orders]
 
     async def confirm_payment(self, payment_id: str, key: str) -> None:
         """Have a payment read afresh from Stripe."""
@@ -132,13 +123,15 @@ class AuditedMesh:
         await self._call("order", self._order.RetryOrder, request)
 
     async def _pages(self, service: str, call: Callable[..., Awaitable[Answer]], request: Any) -> AsyncIterator[Answer]:  # noqa: ANN401  (any list request)
+        asked = type(request)()
+        asked.CopyFrom(request)
         tries, longest = _TRIES_OF_FIRST_PAGE, _LONGEST_WAIT_FOR_FIRST_PAGE
         while True:
-            page: Any = await self._patiently(service, call, request, tries, longest)
+            page: Any = await self._patiently(service, call, asked, tries, longest)
             yield page
             if not page.next_page_token:
                 return
-            request.page_token = page.next_page_token
+            asked.page_token = page.next_page_token
             tries, longest = _MOST_TRIES, _LONGEST_WAIT_SECONDS
 
     async def _patiently(
@@ -172,117 +165,3 @@ async def audited_mesh(config: CliConfig) -> AsyncIterator[AuditedMesh]:
     async with AsyncExitStack() as stack:
         lines = [await stack.enter_async_context(dialled(*place)) for place in places]
         yield AuditedMesh(*lines)
-
-
-def _order(message: order_pb2.Order) -> OrderRow:
-    return OrderRow(
-        order_id=message.order_id,
-        state=_word(order_pb2.OrderState, message.state),
-        currency=message.subtotal.currency_code,
-        subtotal=message.subtotal.minor_units,
-        tax=message.tax.amount.minor_units if message.HasField("tax") else None,
-        total=message.total.minor_units if message.HasField("total") else None,
-        refunded=message.refunded.minor_units,
-        tax_source=_word(tax_pb2.TaxSource, message.tax.source),
-        document_code=message.tax.document_code,
-        provider_payment_id=message.payment.provider_payment_id,
-        needs_review=message.needs_review,
-        version=message.version,
-        updated=_milliseconds(message.update_time),
-    )
-
-
-def _payment(message: payment_pb2.Payment) -> PaymentRow:
-    return PaymentRow(
-        payment_id=message.payment_id,
-        order_id=message.order_id,
-        state=_word(payment_pb2.PaymentState, message.state),
-        currency=message.amount.currency_code,
-        amount=message.amount.minor_units,
-        captured=message.captured.minor_units,
-        refunded=message.refunded.minor_units,
-        provider_payment_id=message.provider_payment_id,
-        version=message.version,
-        updated=_milliseconds(message.update_time),
-    )
-
-
-def _refund(payment_id: str, message: payment_pb2.Refund) -> RefundRow:
-    return RefundRow(
-        refund_id=message.refund_id,
-        payment_id=payment_id,
-        provider_refund_id=message.provider_refund_id,
-        state=_word(payment_pb2.RefundState, message.state),
-        amount=message.amount.minor_units,
-    )
-
-
-def _notification(message: notification_pb2.Notification) -> NotificationRow:
-    return NotificationRow(
-        notification_id=message.notification_id,
-        order_id=message.order_id,
-        kind=_word(notification_pb2.NotificationKind, message.kind),
-        state=_word(notification_pb2.NotificationState, message.state),
-        provider_message_id=message.provider_message_id,
-        is_due=message.HasField("next_attempt_time"),
-        created=_milliseconds(message.create_time),
-        sent=_milliseconds(message.sent_time) if message.HasField("sent_time") else None,
-    )
-
-
-def _charge(message: payment_pb2.ProviderPayment) -> ChargeRow:
-    return ChargeRow(
-        provider_payment_id=message.provider_payment_id,
-        payment_id=message.payment_id,
-        order_id=message.order_id,
-        state=_word(payment_pb2.PaymentState, message.state),
-        currency=message.amount.currency_code,
-        amount=message.amount.minor_units,
-        captured=message.captured.minor_units,
-        refunded=message.refunded.minor_units,
-        created=_milliseconds(message.create_time),
-    )
-
-
-def _charge_refund(message: payment_pb2.ProviderRefund) -> ChargeRefundRow:
-    return ChargeRefundRow(
-        provider_refund_id=message.provider_refund_id,
-        provider_payment_id=message.provider_payment_id,
-        state=_word(payment_pb2.RefundState, message.state),
-        currency=message.amount.currency_code,
-        amount=message.amount.minor_units,
-        created=_milliseconds(message.create_time),
-    )
-
-
-def _document(message: tax_pb2.ProviderTaxDocument) -> DocumentRow:
-    return DocumentRow(
-        code=message.code,
-        kind=message.kind,
-        status=message.status,
-        currency=message.amount.currency_code,
-        amount=message.amount.minor_units,
-        tax=message.tax.minor_units,
-    )
-
-
-def _mail(message: notification_pb2.ProviderMail) -> MailRow:
-    return MailRow(
-        provider_message_id=message.provider_message_id,
-        notification_id=message.notification_id,
-        status=message.status,
-        last_event=_milliseconds(message.last_event_time),
-    )
-
-
-def _word(enum: Any, value: int) -> str:  # noqa: ANN401  (any enum of the contract)
-    """Return the name of a value without the enum's own: "PAID" for ORDER_STATE_PAID."""
-    if value not in enum.values():
-        return str(value)  # of a service that is newer than this command
-    name: str = enum.Name(value)
-    prefix = enum.Name(0).removesuffix("UNSPECIFIED")
-    return name.removeprefix(prefix)
-
-
-def _milliseconds(moment: Timestamp) -> int:
-    return int(moment.seconds * 1000 + moment.nanos // 1_000_000)

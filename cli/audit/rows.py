@@ -77,9 +77,10 @@ class ChargeRow(NamedTuple):
 
 
 class ChargeRefundRow(NamedTuple):
-    """A refund, as Stripe lists it."""
+    """A refund, as Stripe lists it; the id of ours is that in its metadata."""
 
     provider_refund_id: str
+    refund_id: str
     provider_payment_id: str
     state: str
     currency: str

@@ -26,7 +26,15 @@ PREPARATION = (
       order_id = (SELECT p.order_id FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
     WHERE EXISTS (SELECT 1 FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
     """,
-    "CREATE INDEX charges_of_order ON charges (order_id, booked, captured, refunded, currency)",
+    # What was given back of our payments by others, at Stripe's dashboard for instance: questioned by itself.
+    "ALTER TABLE charges ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE charges SET elsewhere = strangers.amount
+    FROM (SELECT provider_payment_id, sum(amount) AS amount FROM charge_refunds
+          WHERE refund_id = '' AND state <> 'FAILED' GROUP BY provider_payment_id) AS strangers
+    WHERE charges.provider_payment_id = strangers.provider_payment_id AND booked
+    """,
+    "CREATE INDEX charges_of_order ON charges (order_id, booked, captured, refunded, elsewhere, currency)",
     # An order that goes on by itself, or where something happened so lately that the lists may show only a part of it.
     "ALTER TABLE orders ADD COLUMN moving INTEGER NOT NULL DEFAULT 0",
     """

@@ -41,7 +41,7 @@ CHARGES = (
         SELECT * FROM (
           SELECT o.order_id, o.state, o.currency, o.version, p.payment_id, p.provider_payment_id,
             iif(o.paid, o.total - o.refunded, 0) AS due,
-            coalesce((SELECT sum(c.captured - c.refunded) FROM charges c
+            coalesce((SELECT sum(c.captured - c.refunded + c.elsewhere) FROM charges c
                       WHERE c.order_id = o.order_id AND c.booked), 0) AS kept,
             (SELECT c.currency FROM charges c WHERE c.order_id = o.order_id AND c.booked) AS charged_currency
           FROM orders o LEFT JOIN payments p USING (order_id)
@@ -144,12 +144,12 @@ LEDGER = (
         """
         SELECT p.order_id, p.payment_id, p.provider_payment_id, p.version, p.state, p.currency, p.amount, p.captured,
           p.refunded, c.state AS their_state, c.currency AS their_currency, c.amount AS their_amount,
-          c.captured AS their_captured, c.refunded AS their_refunded
+          c.captured AS their_captured, c.refunded - c.elsewhere AS their_refunded
         FROM payments p LEFT JOIN charges c USING (provider_payment_id) LEFT JOIN orders o ON o.order_id = p.order_id
         WHERE p.updated <= :horizon AND NOT coalesce(o.moving, 0)
           AND (p.provider_payment_id <> '' OR p.captured > 0 OR p.state IN ('AUTHORIZED', 'SUCCEEDED'))
           AND (p.state, p.currency, p.amount, p.captured, p.refunded)
-            IS NOT (c.state, c.currency, c.amount, c.captured, c.refunded)
+            IS NOT (c.state, c.currency, c.amount, c.captured, c.refunded - c.elsewhere)
         """,
         _differing,
         "The payment has to be read afresh.",
@@ -175,15 +175,28 @@ LEDGER = (
         """
         SELECT p.order_id, p.payment_id, p.version, s.provider_refund_id, s.provider_payment_id, s.currency, s.amount
         FROM charge_refunds s JOIN payments p USING (provider_payment_id) LEFT JOIN orders o ON o.order_id = p.order_id
-        WHERE s.created <= :horizon AND s.state <> 'FAILED' AND NOT coalesce(o.moving, 0)
+        WHERE s.created <= :horizon AND s.state <> 'FAILED' AND NOT coalesce(o.moving, 0) AND s.refund_id <> ''
           AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.provider_refund_id = s.provider_refund_id)
         """,
         lambda row: (
-            f"Stripe gave back {money(row['amount'], row['currency'])} of {row['provider_payment_id']} "
-            f"({row['provider_refund_id']}), which our ledger does not have"
+            f"Stripe gave back {money(row['amount'], row['currency'])} of {row['provider_payment_id']} for us "
+            f"({row['provider_refund_id']}), but our ledger does not have it"
         ),
         "The payment has to be read afresh.",
         (Remedy.CONFIRM_PAYMENT,),
+    ),
+    Rule(
+        "refund_elsewhere",
+        """
+        SELECT p.order_id, p.payment_id, s.provider_refund_id, s.provider_payment_id, s.currency, s.amount
+        FROM charge_refunds s JOIN payments p USING (provider_payment_id) LEFT JOIN orders o ON o.order_id = p.order_id
+        WHERE s.created <= :horizon AND s.state <> 'FAILED' AND NOT coalesce(o.moving, 0) AND s.refund_id = ''
+        """,
+        lambda row: (
+            f"somebody gave back {money(row['amount'], row['currency'])} of {row['provider_payment_id']} "
+            f"at Stripe itself ({row['provider_refund_id']}), and neither the order nor our ledger follows it"
+        ),
+        "Put it down in the books by hand, and refund through the order next time.",
     ),
 )
 """Our ledger against Stripe's record, refund by refund."""

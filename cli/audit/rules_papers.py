@@ -19,9 +19,9 @@ TAX = (
     Rule(
         "tax_missing",
         """
-        SELECT o.order_id, o.state, o.version, o.currency, o.tax, o.document_code FROM orders o
-        WHERE NOT o.moving AND o.paid AND NOT EXISTS (
-          SELECT 1 FROM sales d WHERE d.code = o.order_id)
+        SELECT o.order_id, o.state, o.version, o.currency, o.tax FROM orders o
+        WHERE NOT o.moving AND o.paid AND o.document_code = ''
+          AND NOT EXISTS (SELECT 1 FROM sales d WHERE d.code = o.order_id)
         """,
         lambda row: (
             f"the order is {row['state']}, but AvaTax has no committed document of it "
@@ -29,6 +29,21 @@ TAX = (
         ),
         "The document has to be committed.",
         (Remedy.RETRY_ORDER,),
+    ),
+    Rule(
+        "tax_lost",
+        """
+        SELECT o.order_id, o.state, o.currency, o.tax, (
+          SELECT d.status FROM documents d WHERE d.code = o.order_id AND d.kind = 'SalesInvoice') AS status
+        FROM orders o
+        WHERE NOT o.moving AND o.paid AND o.document_code <> ''
+          AND NOT EXISTS (SELECT 1 FROM sales d WHERE d.code = o.order_id)
+        """,
+        lambda row: (
+            f"the document of the order ({money(row['tax'], row['currency'])} tax) was committed, "
+            f"and is {row['status'] or 'no longer'} at AvaTax"
+        ),
+        "Restore it at AvaTax: whoever changed it there has to say why.",
     ),
     Rule(
         "tax_unnoted",

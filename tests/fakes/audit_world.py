@@ -104,7 +104,7 @@ def refunded_order(number: int) -> list[Row]:
     return [
         *rows,
         RefundRow(identity(number, "3"), identity(number, "1"), f"re_{number}", "SUCCEEDED", 500),
-        ChargeRefundRow(f"re_{number}", f"pi_{number}", "SUCCEEDED", "USD", 500, _LONG_AGO),
+        ChargeRefundRow(f"re_{number}", identity(number, "3"), f"pi_{number}", "SUCCEEDED", "USD", 500, _LONG_AGO),
     ]
 
 

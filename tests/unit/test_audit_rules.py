@@ -68,10 +68,23 @@ def order_failed(world: AuditWorld) -> None:
     world.drop(NotificationRow)
 
 
-def charge_reversed(world: AuditWorld) -> None:
-    """Refund at Stripe what our ledger does not know."""
+def given_back(world: AuditWorld, refund_id: str) -> None:
+    """Refund the order at Stripe; with an id of ours it is a refund that our ledger has lost."""
     world.change(ChargeRow, refunded=1085)
-    world.rows.append(ChargeRefundRow("re_dashboard", "pi_1", "SUCCEEDED", "USD", 1085, 0))
+    world.rows.append(ChargeRefundRow("re_9", refund_id, "pi_1", "SUCCEEDED", "USD", 1085, 0))
+
+
+def refund_unbooked(world: AuditWorld) -> None:
+    given_back(world, identity(9, "3"))
+
+
+def refunded_at_the_dashboard(world: AuditWorld) -> None:
+    given_back(world, "")
+
+
+def document_unmade(world: AuditWorld) -> None:
+    world.drop(DocumentRow)
+    world.change(OrderRow, document_code="")
 
 
 def no_such_order(world: AuditWorld) -> None:
@@ -126,10 +139,15 @@ def many_mails(world: AuditWorld) -> None:
 # What is done to an order that went through; the kinds that it has to be found as; and words that tell of it.
 DONE: dict[str, tuple[Callable[[AuditWorld], None], set[str], str]] = {
     "failed, but charged": (order_failed, {"money_differs"}, "FAILED, but Stripe keeps 10.85 USD"),
-    "given back behind our back": (
-        charge_reversed,
+    "refund that our ledger lost": (
+        refund_unbooked,
         {"money_differs", "ledger_differs", "refund_unbooked"},
         "PAID over 10.85 USD, but Stripe keeps 0.00 USD",
+    ),
+    "refund at the dashboard": (
+        refunded_at_the_dashboard,
+        {"refund_elsewhere"},
+        "somebody gave back 10.85 USD of pi_1",
     ),
     "refunded by less": (
         lambda world: world.change(OrderRow, refunded=500),
@@ -163,8 +181,9 @@ DONE: dict[str, tuple[Callable[[AuditWorld], None], set[str], str]] = {
     ),
     "refund unknown to Stripe": (refund_lost, {"refund_differs"}, "re_1 (5.00 USD SUCCEEDED), but Stripe does not"),
     "refund that failed later": (refund_failed_later, {"refund_differs"}, "5.00 USD FAILED at Stripe"),
-    "no document": (lambda world: world.drop(DocumentRow), {"tax_missing"}, "no committed document"),
-    "document only saved": (lambda world: world.change(DocumentRow, status="Saved"), {"tax_missing"}, "0.85 USD tax"),
+    "no document": (document_unmade, {"tax_missing"}, "no committed document of it (0.85 USD tax)"),
+    "document that is gone": (lambda world: world.drop(DocumentRow), {"tax_lost"}, "is no longer at AvaTax"),
+    "voided document": (lambda world: world.change(DocumentRow, status="Cancelled"), {"tax_lost"}, "is Cancelled"),
     "document not noted": (lambda world: world.change(OrderRow, document_code=""), {"tax_unnoted"}, "notes none"),
     "other amount": (
         lambda world: world.change(DocumentRow, amount=999),

@@ -50,6 +50,7 @@ class MendingWorld(AuditWorld):
     async def retry_order(self, order_id: str, key: str) -> None:
         self._command("retry", order_id, key)
         self.rows.append(DocumentRow(order_id, "SalesInvoice", "Committed", "USD", 1000, 85))
+        self.change(OrderRow, document_code=order_id)
 
     def _command(self, name: str, target: str, key: str) -> None:
         self.commands.append((name, target, key))
@@ -62,6 +63,7 @@ def broken_world() -> MendingWorld:
     world = MendingWorld([*paid_order(1)])
     world.change(PaymentRow, state="PENDING", captured=0)
     world.drop(DocumentRow)
+    world.change(OrderRow, document_code="")
     world.rows.append(ChargeRow("pi_9", identity(9, "1"), identity(9), "SUCCEEDED", "USD", 700, 700, 0, 0))
     return world
 
