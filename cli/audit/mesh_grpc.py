@@ -81,7 +81,7 @@ class AuditedMesh:
         async for page in self._pages("notify", self._notify.ListProviderMails, request):
             rows = [rows_grpc.mail_row(each) for each in page.mails]
             yield rows
-            if rows[-1].last_event < head:
+            if not rows or rows[-1].last_event < head:
                 return
 
     async def payments(self) -> Batches:
