@@ -18,6 +18,7 @@ _EVENT_RATES = (0.0, 0.05, 0.1)
 _LOST_EVENTS = (0.0, 0.0, 0.1, 1.0)
 _REFUND_RATES = (0.0, 0.2)
 _OTHERS_RATES = (0.0, 0.0, 0.5)
+_WRONG_RATES = (0.0, 0.0, 0.0, 0.2)
 
 # Outages in seconds: a hiccup, one in the middle of a lunch, and one that outlasts Stripe's idempotency keys (24 h).
 _OUTAGES = (60.0, 7_200.0, 108_000.0)
@@ -30,8 +31,11 @@ POINT = (KILL, HOLD)
 # What can happen to one call of a provider, of another service, and to one commit.
 PROVIDER = ("not_sent", "lost_request", "lost_answer", "late", "busy", "error_before", "error_after")
 SERVICE = ("not_sent", "lost_request", "lost_answer", "late", "slow")
-COMMIT = ("away", "cut_before", "cut_after", "cut_late")
+COMMIT = ("away", "deadlock", "locked", "cut_before", "cut_after", "cut_late")
 READ = ("away",)
+
+# What can be wrong with a quote of AvaTax's.
+QUOTE = ("other_currency",)
 
 # What can happen to one of Stripe's events, to a refund after it was asked for, and what others do there unasked: a
 # customer pays with another card after a decline, somebody at the shop gives money back in the dashboard.
@@ -89,6 +93,7 @@ class Chaos:
         self._rates["lost_event"] = self.random.choice(_LOST_EVENTS)
         self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
         self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
+        self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in QUOTE})
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)
         self.outages = [

@@ -31,6 +31,19 @@ SELECT min(due) FROM (
 MAILS_DUE = "SELECT min(due_at) FROM notifications"
 NEWS_DUE = "SELECT min(news_at) FROM payments"
 
+# Without orders that wait for a person, or that are tried again though one has to look at them.
+UNPARKED_DUE = """
+SELECT min(due) FROM (
+  SELECT min(wake_at) AS due FROM orders WHERE NOT needs_review UNION ALL
+  SELECT min(due_at) FROM order_tasks
+)
+"""
+
+# Orders that go on only when a person says so.
+PARKED_SINCE = """
+SELECT min(updated_at) FROM orders WHERE needs_review AND wake_at IS NULL AND stage <> 'SETTLED'
+"""
+
 # What keeps the payment service from being done; a payment that the provider may still move on does not.
 PAYMENTS_OPEN = """
 SELECT min(since) FROM (

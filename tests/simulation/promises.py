@@ -12,11 +12,10 @@ from notify_svc.adapters.tables import NOTIFICATIONS
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
-from payment_svc.adapters.tables import PAYMENTS
 from payment_svc.domain.intent import Intent, IntentStatus
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_OPEN
+from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PARKED_SINCE, PAYMENTS_OPEN, UNPARKED_DUE
 from tests.simulation.providers import SendGrid
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Told
@@ -43,17 +42,16 @@ class Promises:
 
     def may_charge(self, order_id: str, intent_id: str) -> str:
         """P-11: money may only move on the intent whose id is stored."""
-        found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS.c.intent_id).where(PAYMENTS.c.order_id == order_id))
-        if [row.intent_id for row in found] != [intent_id]:
-            return f"P-11: money moves on {intent_id} of order {order_id}, and stored is {found}"
-        order = self._order(order_id)
-        return "" if order and order.state in _OPEN else f"order {order_id} is charged as {order and order.state}"
+        stored = shelf(PAYMENT_TABLES).row("SELECT intent_id FROM payments WHERE order_id = ?", order_id)
+        if stored != (intent_id,):
+            return f"P-11: money moves on {intent_id} of order {order_id}, and stored is {stored}"
+        state = _state(order_id)
+        return "" if state in _OPEN else f"order {order_id} is charged as {state}"
 
     def may_mail(self, order_id: str) -> str:
         """P-33: no confirmation for an order that is not paid."""
-        order = self._order(order_id)
-        paid = order is not None and order.state == "PAID"
-        return "" if paid else f"P-33: order {order_id} is confirmed as {order and order.state}"
+        state = _state(order_id)
+        return "" if state == "PAID" else f"P-33: order {order_id} is confirmed as {state}"
 
     def moved(self, order_id: str, before: str, after: str, was: int, now: int, fence: int, next_fence: int) -> None:
         """P-5, P-8: what happens to an order, told by the database itself."""
@@ -69,12 +67,13 @@ class Promises:
         """P-1: every order that somebody was told of is there."""
         for each in told:
             for order_id in each.order_ids:
-                if self._order(order_id) is None:
+                if _state(order_id) is None:
                     self._world.violated(f"P-1: order {order_id} of {each.key} is lost")
 
-    def _order(self, order_id: str) -> Any:  # noqa: ANN401  (a row)
-        found = shelf(ORDER_TABLES).ask(select(ORDERS).where(ORDERS.c.order_id == order_id))
-        return found[0] if found else None
+
+def _state(order_id: str) -> str | None:
+    found = shelf(ORDER_TABLES).row("SELECT state FROM orders WHERE order_id = ?", order_id)
+    return None if found is None else str(found[0])
 
 
 def quiet(stripe: Stripe) -> bool:
@@ -82,17 +81,20 @@ def quiet(stripe: Stripe) -> bool:
     waiting = ((NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN), (PAYMENT_TABLES, NEWS_DUE))
     if any(shelf(kept).earliest(query) is not None for kept, query in waiting):
         return False
-    if shelf(ORDER_TABLES).earliest(ORDERS_DUE) is not None and not _only_parked(stripe):
+    orders = shelf(ORDER_TABLES)
+    if orders.earliest(UNPARKED_DUE) is not None or orders.earliest(PARKED_SINCE) is not None:
         return False
+    if orders.earliest(ORDERS_DUE) is not None:
+        parked = orders.ask(select(ORDERS.c.order_id).where(ORDERS.c.wake_at.is_not(None)))
+        if not all(stripe.by_hand[order.order_id] for order in parked):
+            return False
     return all(_noticed(intent, stripe) for intent in stripe.intents.values())
 
 
-def _only_parked(stripe: Stripe) -> bool:
-    orders = shelf(ORDER_TABLES)
-    if orders.ask(select(ORDER_TASKS.c.task_id).where(ORDER_TASKS.c.due_at.is_not(None)).limit(1)):
-        return False
-    waiting = orders.ask(select(ORDERS).where(ORDERS.c.wake_at.is_not(None)))
-    return all(order.needs_review and stripe.by_hand[order.order_id] for order in waiting)
+def parked() -> list[str]:
+    """Return the ids of orders that wait for a person to take them up again."""
+    waits = (ORDERS.c.needs_review, ORDERS.c.wake_at.is_(None), ORDERS.c.stage != "SETTLED")
+    return [row.order_id for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(*waits))]
 
 
 def _noticed(intent: Intent, stripe: Stripe) -> bool:
@@ -105,8 +107,8 @@ def _noticed(intent: Intent, stripe: Stripe) -> bool:
 
 def _ledger(order_id: str) -> int:
     """Return the minor units of an order that we say we have."""
-    found = shelf(PAYMENT_TABLES).ask(select(PAYMENTS).where(PAYMENTS.c.order_id == order_id))
-    return sum(row.captured - row.refunded for row in found)
+    (kept,) = shelf(PAYMENT_TABLES).row("SELECT sum(captured - refunded) FROM payments WHERE order_id = ?", order_id)
+    return kept or 0
 
 
 def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTaxAuthority, sendgrid: SendGrid) -> None:

@@ -6,16 +6,18 @@ The fakes are those of the services' own tests, which pass the contract suites o
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from chassis.breaker import Breaker
+from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.sendgrid import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
 from notify_svc.app.ports import Postponed, Refused
 from notify_svc.domain.notification import Notification
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.chaos import PROVIDER
+from tests.simulation.chaos import PROVIDER, QUOTE
 from tests.simulation.process import Process
 from tests.simulation.world import SimClock, World
 
@@ -86,18 +88,27 @@ def _begin(act: Callable[[], Awaitable[object]]) -> None:
 class AvaTaxLine:
     """The port TaxAuthority of one process."""
 
-    def __init__(self, line: Line, authority: FakeTaxAuthority) -> None:
+    def __init__(self, line: Line, authority: FakeTaxAuthority, world: World) -> None:
         self._line = line
         self._authority = authority
+        self._world = world
 
     async def quote(self, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
-        return await self._line.call("quote", lambda: self._authority.quote(basis))
+        answer = await self._line.call("quote", lambda: self._authority.quote(basis))
+        if isinstance(answer, Done) and self._world.chaos.draw(QUOTE, "avatax.quote.answer"):
+            lines = tuple(replace(line, tax=_in_other_currency(line.tax)) for line in answer.value.lines)
+            return Done(replace(answer.value, lines=lines, total_tax=_in_other_currency(answer.value.total_tax)))
+        return answer
 
     async def record(self, order_id: str, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
         return await self._line.call("record", lambda: self._authority.record(order_id, basis))
 
     async def list_recorded(self, skip: int, limit: int) -> Any:  # noqa: ANN401  (as the port says)
         return await self._line.call("list_recorded", lambda: self._authority.list_recorded(skip, limit))
+
+
+def _in_other_currency(money: Money) -> Money:
+    return Money("JPY" if money.currency_code != "JPY" else "EUR", money.minor_units)
 
 
 def avatax() -> FakeTaxAuthority:

@@ -17,7 +17,7 @@ from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.virtual_time import VirtualLoop
 from tests.simulation.chaos import Fired
 from tests.simulation.process import Crash, Process, make_task
-from tests.simulation.promises import Promises, check_end, quiet
+from tests.simulation.promises import Promises, check_end, parked, quiet
 from tests.simulation.providers import SendGrid, avatax
 from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
@@ -152,8 +152,9 @@ async def _live(world: World, mesh: Mesh) -> None:
             await asyncio.sleep(max(ends) - world.now())
         mesh.heal()
         # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-        while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):  # noqa: ASYNC110  (an observer from outside is told nothing)
+        while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):
             await asyncio.sleep(_LOOK_SECONDS)
+            await mesh.shops.take_up(parked())
         mesh.end()
     check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
 

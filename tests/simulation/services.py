@@ -187,7 +187,7 @@ async def start_payment(process: Process, around: Surroundings) -> None:
 async def start_tax(process: Process, around: Surroundings) -> None:
     """Start tax_svc."""
     world = around.world
-    authority = AvaTaxLine(Line(world, process, "avatax"), around.authority)
+    authority = AvaTaxLine(Line(world, process, "avatax"), around.authority, world)
     documents = StoredDocuments(open_store(TAX_TABLES, process, world), SimClock(world, process))
     quote = QuoteTax(authority, FallbackRates(Decimal("0.08")))
     process.servicer = TaxServicer(quote, CommitTax(authority, documents), ListRecorded(authority))

@@ -18,6 +18,7 @@ from chassis.storage import transaction
 from chassis.storage.batch import BatchWriter
 from chassis.storage.changes import CommitUnknown, StorageUnavailable
 from chassis.storage.committer import Committer
+from chassis.storage.database import Locked, Transient
 from chassis.storage.sqlite import SqliteDatabase
 from chassis.storage.store import Store
 from tests.simulation.chaos import COMMIT, READ
@@ -97,8 +98,8 @@ class Shelf:
         """Return what a query finds; for the world's own checks, which nothing ever fails."""
         return list(self._reader.execute(query).all())
 
-    def row(self, query: str, key: str) -> object:
-        """Return the row that a query finds as the driver gives it: for comparing, which is cheap."""
+    def row(self, query: str, key: str) -> Any:  # noqa: ANN401  (a row of any shape)
+        """Return the row that a query with one parameter finds, as a plain tuple, which is cheap; None for none."""
         return self._driver.execute(query, (key,)).fetchone()
 
     def earliest(self, query: str) -> int | None:
@@ -162,6 +163,10 @@ class SimDatabase(SqliteDatabase):
         match self._world.chaos.draw(COMMIT, place):
             case "away":
                 raise StorageUnavailable("away")
+            case "deadlock":
+                raise Transient("deadlock")
+            case "locked":
+                raise Locked("another transaction kept a row")
             case "cut_before":
                 raise CommitUnknown("cut before COMMIT")
             case "cut_late":

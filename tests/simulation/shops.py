@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -16,6 +18,8 @@ from tests.simulation.world import World
 
 # Mostly cards that are charged, or whose customers have to act first: there is most to lose.
 _CARDS = (VISA, VISA, VISA, THREE_D_SECURE, THREE_D_SECURE, DECLINED, MISSING, SLOW_BANK)
+
+_PATIENCE_SECONDS = 10.0
 
 _OPEN = {Reason.UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL, Reason.OVERLOADED}
 
@@ -51,6 +55,7 @@ class Shops:
         self._random = random.Random(f"shops {world.seed}")
         self._world = world
         self._orders = orders
+        self._retries = 0
         self.told = [Told(f"key-{number}") for number in range(self._random.randint(1, 4))]
 
     async def shop(self) -> None:
@@ -63,6 +68,14 @@ class Shops:
                 begins = self._random.uniform(0.0, 6.0)
                 shopping.append(asyncio.create_task(self._place(told, request, begins)))
         await asyncio.gather(*shopping)
+
+    async def take_up(self, order_ids: Sequence[str]) -> None:
+        """Have somebody at the shop take orders up again that were left to a person."""
+        for order_id in order_ids:
+            self._retries += 1
+            request = order_service_pb2.RetryOrderRequest(request_id=f"retry-{self._retries}", order_id=order_id)
+            with suppress(grpc.aio.AioRpcError):
+                await self._orders.RetryOrder(request, timeout=_PATIENCE_SECONDS)
 
     async def _place(self, told: Told, request: order_service_pb2.PlaceOrderRequest, begins: float) -> None:
         await asyncio.sleep(begins)

@@ -79,8 +79,11 @@ class Stripe(FakeGateway):
                 del self._key_ages[old]
                 self._kept.pop(old, None)
             self._key_ages.setdefault(key, self._world.now())
-        told = {"create": self._creating, "refund": self._refunding}.get(operation)
-        return await super()._call(operation, effect if told is None else lambda: told(effect), key, said)
+        told: dict[str, Callable[[], Any]] = {
+            "create": lambda: self._creating(effect),
+            "refund": lambda: self._refunding(effect, said),
+        }
+        return await super()._call(operation, told.get(operation, effect), key, said)
 
     def _creating(self, effect: Callable[[], T]) -> T:
         """Make an intent, of which Stripe tells before we can have stored it."""
@@ -146,10 +149,11 @@ class Stripe(FakeGateway):
 
     # Refunds.
 
-    def _refunding(self, effect: Callable[[], Any]) -> Any:  # noqa: ANN401  (as the fake says)
+    def _refunding(self, effect: Callable[[], Any], said: Any) -> Any:  # noqa: ANN401  (as the fake says)
         """Make a refund, and decide what becomes of it in the end."""
         fate, count = self._world.chaos.draw(REFUND, "stripe.refund.fate"), len(self.refunds)
         if fate == "refund_refused":
+            self.failed_refunds[self.intents[said[0]].order_id] += 1
             return NotDone(Refused("insufficient_funds"))
         self.refund_state = RefundState.PENDING if fate in {"refund_pends", "refund_fails"} else RefundState.SUCCEEDED
         answer = effect()
