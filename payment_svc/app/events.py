@@ -14,6 +14,7 @@ from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
+from payment_svc.domain.intent import RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 
 # Events about the payment itself. Others of its kind (created, charge.succeeded) say nothing that these do not.
@@ -42,8 +43,8 @@ _REFUND_KINDS = frozenset(
 # The one event that can be news about a payment that was given up.
 _MONEY_MOVED = "payment_intent.succeeded"
 
-# As long as a call that charges waits for its bank, and a moment for its commit.
-_CHARGING = timedelta(seconds=10)
+# As long as a call that charges or gives back waits for the bank, and a moment for its commit.
+_CALL = timedelta(seconds=10)
 
 
 class EventEnd(StrEnum):
@@ -189,12 +190,12 @@ class IngestEvent:
         now = self._clock.now()
         event = self._reader.read(payload, signature, now)
         subject = await self._apply.subject(event)
-        charging = isinstance(subject, Payment) and _is_charging(subject, now)
-        look_at = now + _CHARGING if charging else self._schedule.after(now, now)
+        asked = isinstance(subject, Payment) and _is_asked(subject, event.kind, now)
+        look_at = now + _CALL if asked else self._schedule.after(now, now)
         if not await self._events.add_event(event, now, None if subject is EventEnd.OTHER else look_at):
             self._telling.event(EventEnd.DUPLICATE)
             return Ingested(event.event_id, duplicate=True)
-        if isinstance(subject, Payment) and not charging:
+        if isinstance(subject, Payment) and not asked:
             self._background.start(self._applied(event, now), "apply_event", subject.trace)
         elif subject is EventEnd.OTHER:
             self._telling.event(subject)
@@ -205,9 +206,11 @@ class IngestEvent:
             await self._apply(event, received_at)
 
 
-def _is_charging(payment: Payment, now: datetime) -> bool:
+def _is_asked(payment: Payment, kind: str, now: datetime) -> bool:
     """Say whether a call is about to hear what an event says, as a rule: the worker comes back to see that it did."""
-    return payment.state is PaymentState.PENDING and now - payment.updated_at < _CHARGING
+    if kind in _REFUND_KINDS:
+        return any(each.state is RefundState.PENDING and now - each.updated_at < _CALL for each in payment.refunds)
+    return payment.state is PaymentState.PENDING and now - payment.updated_at < _CALL
 
 
 def _may_learn(payment: Payment, kind: str) -> bool:

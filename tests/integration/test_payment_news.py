@@ -188,6 +188,22 @@ async def test_a_webhook_that_overtakes_the_answer_to_the_charge_costs_nothing_a
     assert world.telling.ends == [EventEnd.OTHER]
 
 
+async def test_a_webhook_that_overtakes_the_answer_to_a_refund_is_no_news(world: PaymentWorld) -> None:
+    payment = await world.charge()
+
+    async def the_webhook_comes() -> None:
+        await world.ingest("refund.created", payment.intent_id)
+
+    world.gateway.meanwhile["refund"] = the_webhook_comes
+    refunded = await world.refund(payment, 400)
+    assert world.gateway.seen == ["create", "confirm", "refund"]
+    await later(world, 3600)
+
+    assert await world.kept() == refunded.payment
+    assert await news(world) == []
+    assert world.telling.ends == [EventEnd.APPLIED]
+
+
 async def test_a_webhook_after_the_call_that_charged_is_applied_at_once(world: PaymentWorld) -> None:
     slow = await world.charge(payment_method=SLOW_BANK)
     world.gateway.decide(slow.intent_id)

@@ -1,0 +1,14 @@
+"""What operators can count of webhooks."""
+
+from chassis.telemetry.metrics import Metrics
+from payment_svc.adapters.telling import TelemetryTelling
+from payment_svc.app.events import EventEnd
+
+
+def test_events_are_counted_by_what_they_came_to() -> None:
+    metrics = Metrics("payment")
+    telling = TelemetryTelling(metrics)
+    for end in (EventEnd.APPLIED, EventEnd.UNKNOWN, EventEnd.APPLIED):
+        telling.event(end)
+
+    assert metrics.webhook_events.read() == {("stripe", "applied"): 2, ("stripe", "unknown"): 1}
