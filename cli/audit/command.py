@@ -19,6 +19,13 @@ _DIFFERENT = 1
 @click.command()
 @click.option("--repair", "repairs", is_flag=True, help="Settle what can be settled, then audit again.")
 @click.option(
+    "--most-releases",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Where more charges without an order would be given back by --repair, give back none.",
+)
+@click.option(
     "--grace",
     type=click.FloatRange(min=0),
     default=60.0,
@@ -33,7 +40,7 @@ _DIFFERENT = 1
     show_default=True,
     help="For people, or for programs.",
 )
-def command(repairs: bool, grace: float, output: str) -> None:  # noqa: FBT001  (click's way)
+def command(repairs: bool, most_releases: int, grace: float, output: str) -> None:  # noqa: FBT001  (click's way)
     """Compare every order with the records of Stripe, AvaTax and SendGrid.
 
     Proves for each order that Stripe keeps exactly what the order says, that its document at AvaTax is right and that
@@ -45,13 +52,13 @@ def command(repairs: bool, grace: float, output: str) -> None:  # noqa: FBT001  
     report: Report = JsonForPrograms(repairs=repairs) if output == "json" else LinesForPeople()
     config = CliConfig.from_env(environment())
     try:
-        differences = run(_on_mesh(config, timedelta(seconds=grace), report, repairs=repairs))
+        differences = run(_on_mesh(config, timedelta(seconds=grace), report, most_releases if repairs else None))
     except Refusal as refusal:
         raise Unavailable(of_refusal(refusal).message) from None
     if differences:
         raise SystemExit(_DIFFERENT)
 
 
-async def _on_mesh(config: CliConfig, grace: timedelta, report: Report, *, repairs: bool) -> int:
+async def _on_mesh(config: CliConfig, grace: timedelta, report: Report, most_releases: int | None) -> int:
     async with audited_mesh(config) as mesh:
-        return await audit_session(mesh, SystemClock(), grace, report, repairs=repairs)
+        return await audit_session(mesh, SystemClock(), grace, report, most_releases=most_releases)

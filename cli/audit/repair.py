@@ -16,6 +16,11 @@ _TARGETS = {
     Remedy.RETRY_ORDER: "order_id",
 }
 
+_TOO_MANY = (
+    "{} charges to give up at once look like a database that was restored from an old backup, or like another shop on "
+    "the same Stripe account; make sure that they are orphans, then raise --most-releases."
+)
+
 Told = Callable[[Remedy, str, str], None]
 """Told of each remedy: what it was, what it was applied to, and why it was not done; empty when it was."""
 
@@ -55,10 +60,21 @@ def has_plans(book: Book) -> bool:
     return any(True for _ in book.ask("SELECT 1 FROM remedies LIMIT 1"))
 
 
-async def repair(book: Book, hands: Hands, told: Told) -> None:
-    """Do what was noted: payments first, then charges, then the orders that follow from both."""
+async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> None:
+    """Do what was noted: payments first, then charges, then the orders that follow from both.
+
+    Args:
+        book: In which it was noted.
+        hands: What does it.
+        told: Is told of each.
+        most_releases: Where more charges than this would be given up, none is: so many orphans at once are hardly any.
+    """
+    (releases,) = book.ask(f"SELECT count(*) AS found FROM remedies WHERE remedy = '{Remedy.RELEASE_CHARGE.name}'")  # noqa: S608  (our own word)
     for row in book.ask("SELECT * FROM remedies ORDER BY rank, target"):
         remedy = Remedy[row["remedy"]]
+        if remedy is Remedy.RELEASE_CHARGE and releases["found"] > most_releases:
+            told(remedy, row["target"], _TOO_MANY.format(releases["found"]))
+            continue
         try:
             await _apply(hands, remedy, row["target"], row["request_id"])
         except Refusal as refusal:

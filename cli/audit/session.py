@@ -18,34 +18,43 @@ class Mesh(Sources, Hands, Protocol):
     """What is read, and what mends."""
 
 
-async def audit_session(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, *, repairs: bool) -> int:
+async def audit_session(
+    mesh: Mesh, clock: Clock, grace: timedelta, report: Report, *, most_releases: int | None = None
+) -> int:
     """Audit, and once more after repairs; return how many differences are left.
+
+    Args:
+        mesh: What is audited.
+        clock: Says since when things have settled.
+        grace: What changed so lately is still moving.
+        report: Is told everything.
+        most_releases: How many charges may be given up at most; None repairs nothing at all.
 
     Raises:
         Refusal: Something could not be read.
     """
-    left = await _once(mesh, clock, grace, report, repairs=repairs)
+    left = await _once(mesh, clock, grace, report, most_releases)
     if left is None:
-        left = await _once(mesh, clock, grace, report, repairs=False)
+        left = await _once(mesh, clock, grace, report, None)
     report.close()
     return left or 0
 
 
-async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, *, repairs: bool) -> int | None:
+async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, most_releases: int | None) -> int | None:
     """Audit and tell; return how many differences there are, or None when something was done about them."""
     with opened_book() as book:
         with progress_bar() as progress:
             audit = await read_everything(mesh, book, clock, grace, progress)
         report.begin()
-        planning = book if repairs else None
+        planning = None if most_releases is None else book
         found = report.part("differences", _planned(audit.findings(DIFFERENCES), planning))
         reviews = report.part("needs_review", _planned(audit.findings(REVIEWS), planning))
         report.part("notes", audit.findings(NOTES))
         report.end(audit.census(), found, reviews)
-        if not repairs or not has_plans(book):
+        if most_releases is None or not has_plans(book):
             return found
         report.repairing()
-        await repair(book, mesh, report.repaired)
+        await repair(book, mesh, report.repaired, most_releases)
         return None
 
 

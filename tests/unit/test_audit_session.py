@@ -18,6 +18,7 @@ from kernel.errors import Reason, Refusal
 from tests.fakes.audit_world import GRACE, NOW, AuditWorld, declined_order, identity, paid_order
 from tests.fakes.manual_clock import ManualClock
 
+MOST_RELEASES = 3
 ORDER, PAYMENT = identity(1), identity(1, "1")
 
 
@@ -69,12 +70,14 @@ def broken_world() -> MendingWorld:
 
 
 async def lines(world: MendingWorld, capsys: pytest.CaptureFixture[str], *, repairs: bool = False) -> tuple[int, str]:
-    left = await audit_session(world, ManualClock(NOW), GRACE, LinesForPeople(), repairs=repairs)
+    most = MOST_RELEASES if repairs else None
+    left = await audit_session(world, ManualClock(NOW), GRACE, LinesForPeople(), most_releases=most)
     return left, capsys.readouterr().out
 
 
 async def document(world: MendingWorld, capsys: pytest.CaptureFixture[str], *, repairs: bool = False) -> object:
-    await audit_session(world, ManualClock(NOW), GRACE, JsonForPrograms(repairs=repairs), repairs=repairs)
+    most = MOST_RELEASES if repairs else None
+    await audit_session(world, ManualClock(NOW), GRACE, JsonForPrograms(repairs=repairs), most_releases=most)
     return json.loads(capsys.readouterr().out)
 
 
@@ -152,6 +155,19 @@ async def test_a_repair_that_is_refused_says_why_and_leaves_the_difference(capsy
     assert left == 3
     assert len(world.commands) == 3
     assert "pi_9  give up the charge at Stripe: not done. It is one of our payments." in said
+
+
+@pytest.mark.parametrize(("orphans", "released"), [(MOST_RELEASES, MOST_RELEASES), (MOST_RELEASES + 1, 0)])
+async def test_so_many_orphans_that_a_database_must_be_lost_are_not_given_back(
+    orphans: int, released: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = MendingWorld([row for number in range(orphans) for row in paid_order(number) if isinstance(row, ChargeRow)])
+
+    left, said = await lines(world, capsys, repairs=True)
+
+    assert len(world.commands) == released
+    assert left == orphans - released
+    assert ("restored from an old backup" in said) == (released == 0)
 
 
 async def test_the_same_difference_is_repaired_under_the_same_key_and_another_one_under_another(
