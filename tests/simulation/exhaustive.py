@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path as File
 
@@ -121,6 +123,7 @@ class Share:
         parts: How many there are.
         pairs: Whether a second thing goes wrong after each.
         without: Kinds of faults that are left out.
+        own: Whether moments are left out until which the path is like one before it in the list.
     """
 
     path: Path
@@ -129,14 +132,16 @@ class Share:
     parts: int = 1
     pairs: bool = False
     without: frozenset[str] = frozenset()
+    own: bool = False
 
 
 def explore(share: Share) -> Findings:
     """Play a path undisturbed, and once for everything that can go wrong on it."""
     findings = Findings()
     undisturbed = _played(findings, Case(share.path, seed=share.seed))
-    ours = [cue for cue in moments(undisturbed) if cue.kind not in share.without][share.part :: share.parts]
-    for cue in ours:
+    since = _parting(share.path, share.seed) if share.own else 0
+    cues = [cue for cue in moments(undisturbed, since) if cue.kind not in share.without]
+    for cue in cues[share.part :: share.parts]:
         once = _played(findings, Case(share.path, (cue,), share.seed))
         if share.pairs and not once.result.violations:
             for second in _after(cue, once):
@@ -160,14 +165,27 @@ def _played(findings: Findings, case: Case) -> Played:
     return played
 
 
-def moments(played: Played) -> Iterator[Cue]:
+def _parting(path: Path, seed: int) -> int:
+    """Return the number of the first moment at which a path differs from all that are before it in the list."""
+    ours, before = _places(path, seed), PATHS[: PATHS.index(path)]
+    pairs = [zip(ours, _places(each, seed), strict=False) for each in before]
+    shared = [takewhile(lambda both: both[0] == both[1], each) for each in pairs]
+    return max((len(list(each)) for each in shared), default=0)
+
+
+@cache
+def _places(path: Path, seed: int) -> list[str]:
+    return [chance.place for chance in play(path, seed=seed).chances]
+
+
+def moments(played: Played, since: int = 0) -> Iterator[Cue]:
     """Yield everything that could have gone wrong, once for each moment that differs from others.
 
     Looks of workers who find nothing are all the same, until something happens.
     """
     last = max(at for at, what in played.result.log if what != "all faults end")
     looks: Counter[str] = Counter()
-    for chance in played.chances:
+    for chance in played.chances[since:]:
         if chance.at > last + _QUIET_SECONDS:
             return
         if chance.kinds == READ:

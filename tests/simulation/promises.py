@@ -19,7 +19,7 @@ from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PARKED_SINC
 from tests.simulation.providers import SendGrid
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Told
-from tests.simulation.stripe import Stripe
+from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
 
 _OPEN = {"PENDING", "PAYMENT_ACTION_REQUIRED"}

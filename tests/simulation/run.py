@@ -22,7 +22,7 @@ from tests.simulation.providers import SendGrid, avatax
 from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Shops
-from tests.simulation.stripe import Stripe
+from tests.simulation.stripe_world import Stripe
 from tests.simulation.webhooks import Webhooks
 from tests.simulation.wire import Stub
 from tests.simulation.world import World

@@ -17,7 +17,7 @@ from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA, FakeGat
 from tests.simulation.chaos import Chaos, Fired, Outage
 from tests.simulation.run import Result, played
 from tests.simulation.shops import Shops, Told
-from tests.simulation.stripe import Stripe
+from tests.simulation.stripe_world import Stripe
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 

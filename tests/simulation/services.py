@@ -57,7 +57,7 @@ from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DU
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
 from tests.simulation.shelf import open_store, shelf
-from tests.simulation.stripe import Stripe, StripeLine
+from tests.simulation.stripe_world import Stripe, StripeLine
 from tests.simulation.webhooks import SECRET
 from tests.simulation.wire import Pick, Stub
 from tests.simulation.world import SeededIds, SimClock, World
