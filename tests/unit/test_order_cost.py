@@ -14,7 +14,7 @@ def calls(doom: Doom) -> Counter[str]:
 
 
 @in_a_world
-async def test_an_order_that_goes_well_is_three_commits_two_for_its_tasks_and_a_call_for_each_effect(
+async def test_an_order_that_goes_well_is_five_commits_and_a_call_for_each_effect(
     world: World,
 ) -> None:
     doom = Doom()
