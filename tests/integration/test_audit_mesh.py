@@ -1,6 +1,7 @@
 """`ordermesh audit` on a real mesh: clean, then with money that nobody ordered, then repaired."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +151,22 @@ def test_a_charge_without_an_order_is_found_and_given_back_once(values: dict[str
     assert repaired[1][1]["repairs"] == []
     assert charge(values, intent)["amount_refunded"] == 4200
     assert until_clean(values)["differences"] == 0
+
+
+def test_a_ledger_that_has_fallen_behind_stripe_is_found_and_brought_up_to_date(values: dict[str, str]) -> None:
+    ledger = sqlite3.connect(Path(values["ORDERMESH_DATA_DIR"]) / "payment.db", timeout=10, isolation_level=None)
+    (payment_id,) = ledger.execute("SELECT payment_id FROM payments WHERE state = 'SUCCEEDED' LIMIT 1").fetchone()
+    ledger.execute("UPDATE payments SET state = 'PENDING', captured = 0 WHERE payment_id = ?", (payment_id,))
+
+    code, document = audit(values, "--grace", "0", "--repair")
+
+    read_again = ledger.execute("SELECT state, captured = amount FROM payments WHERE payment_id = ?", (payment_id,))
+    assert read_again.fetchone() == ("SUCCEEDED", 1)
+    ledger.close()
+    (difference,) = document["before"]["differences"]
+    assert (difference["kind"], difference["payment_id"]) == ("ledger_differs", payment_id)
+    assert [(each["remedy"], each["done"]) for each in document["repairs"]] == [("confirm_payment", True)]
+    assert code == 0
 
 
 def test_where_a_provider_is_away_nothing_is_proved(values: dict[str, str]) -> None:
