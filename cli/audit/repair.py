@@ -60,8 +60,10 @@ def has_plans(book: Book) -> bool:
     return any(True for _ in book.ask("SELECT 1 FROM remedies LIMIT 1"))
 
 
-async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> None:
+async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> bool:
     """Do what was noted: payments first, then charges, then the orders that follow from both.
+
+    Returns whether work goes on behind the answers: orders that were taken up, or that hear of their payments.
 
     Args:
         book: In which it was noted.
@@ -70,6 +72,7 @@ async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> No
         most_releases: Where more charges than this would be given up, none is: so many orphans at once are hardly any.
     """
     (releases,) = book.ask(f"SELECT count(*) AS found FROM remedies WHERE remedy = '{Remedy.RELEASE_CHARGE.name}'")  # noqa: S608  (our own word)
+    goes_on = False
     for row in book.ask("SELECT * FROM remedies ORDER BY rank, target"):
         remedy = Remedy[row["remedy"]]
         if remedy is Remedy.RELEASE_CHARGE and releases["found"] > most_releases:
@@ -81,6 +84,8 @@ async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> No
             told(remedy, row["target"], refusal.message)
         else:
             told(remedy, row["target"], "")
+            goes_on = goes_on or remedy is not Remedy.RELEASE_CHARGE
+    return goes_on
 
 
 async def _apply(hands: Hands, remedy: Remedy, target: str, key: str) -> None:

@@ -13,6 +13,9 @@ from cli.audit.report import Report
 from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
 from kernel.clock import Clock
 
+# An order hears of its payment within two seconds, and its document and its mail are made within another.
+_GOES_ON_SECONDS = 4.0
+
 
 class Mesh(Sources, Hands, Protocol):
     """What is read, and what mends."""
@@ -54,7 +57,8 @@ async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, most
         if most_releases is None or not has_plans(book):
             return found
         report.repairing()
-        await repair(book, mesh, report.repaired, most_releases)
+        if await repair(book, mesh, report.repaired, most_releases):
+            await clock.sleep(_GOES_ON_SECONDS)
         return None
 
 

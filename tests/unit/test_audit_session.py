@@ -22,6 +22,22 @@ MOST_RELEASES = 3
 ORDER, PAYMENT = identity(1), identity(1, "1")
 
 
+class Passing(ManualClock):
+    """Time that passes while somebody sleeps.
+
+    Attributes:
+        slept: For how long.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+        self.slept = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.advance(seconds)
+
+
 class MendingWorld(AuditWorld):
     """A world whose commands work.
 
@@ -71,13 +87,13 @@ def broken_world() -> MendingWorld:
 
 async def lines(world: MendingWorld, capsys: pytest.CaptureFixture[str], *, repairs: bool = False) -> tuple[int, str]:
     most = MOST_RELEASES if repairs else None
-    left = await audit_session(world, ManualClock(NOW), GRACE, LinesForPeople(), most_releases=most)
+    left = await audit_session(world, Passing(), GRACE, LinesForPeople(), most_releases=most)
     return left, capsys.readouterr().out
 
 
 async def document(world: MendingWorld, capsys: pytest.CaptureFixture[str], *, repairs: bool = False) -> object:
     most = MOST_RELEASES if repairs else None
-    await audit_session(world, ManualClock(NOW), GRACE, JsonForPrograms(repairs=repairs), most_releases=most)
+    await audit_session(world, Passing(), GRACE, JsonForPrograms(repairs=repairs), most_releases=most)
     return json.loads(capsys.readouterr().out)
 
 
@@ -155,6 +171,22 @@ async def test_a_repair_that_is_refused_says_why_and_leaves_the_difference(capsy
     assert left == 3
     assert len(world.commands) == 3
     assert "pi_9  give up the charge at Stripe: not done. It is one of our payments." in said
+
+
+@pytest.mark.parametrize(("broken", "waits"), [("ledger", True), ("orphan", False)])
+async def test_what_goes_on_behind_the_answers_is_waited_for_before_the_second_audit(
+    broken: str, *, waits: bool
+) -> None:
+    world = MendingWorld([*paid_order(1)])
+    if broken == "ledger":
+        world.change(PaymentRow, state="PENDING", captured=0)
+    else:
+        world.rows.append(ChargeRow("pi_9", identity(9, "1"), identity(9), "SUCCEEDED", "USD", 700, 700, 0, 0))
+    clock = Passing()
+
+    await audit_session(world, clock, GRACE, LinesForPeople(), most_releases=MOST_RELEASES)
+
+    assert (clock.slept > 0) == waits
 
 
 @pytest.mark.parametrize(("orphans", "released"), [(MOST_RELEASES, MOST_RELEASES), (MOST_RELEASES + 1, 0)])
