@@ -27,7 +27,7 @@ then what clients were told is compared with the ledgers and the databases.
 def page(proof: Proof) -> str:
     """Return the page."""
     parts = [
-        "# The last full run",
+        f"# {proof.plan.name}",
         _INTRODUCTION,
         f"**{_verdict(proof)}**",
         _rows(("Figure", "Value"), _figures(proof)),

@@ -15,6 +15,7 @@ class Plan:
     """What is run.
 
     Attributes:
+        name: What it is called on the page.
         seeds: How many worlds are drawn, from seed 0 on.
         replays: How many of them are run twice, in different processes, to compare their stories.
         paths: The ways that the exhaustive pass goes.
@@ -28,6 +29,7 @@ class Plan:
         jobs: How many processes share the simulated worlds; 0: this one runs them.
     """
 
+    name: str = "The last full run"
     seeds: int = 10_000
     replays: int = 50
     paths: tuple[Path, ...] = PATHS
@@ -44,6 +46,7 @@ class Plan:
         """Return a plan for trying out: a tenth of everything that can be divided."""
         return replace(
             self,
+            name="A tenth of a full run",
             seeds=self.seeds // 10,
             replays=self.replays // 10,
             long_paths=(),

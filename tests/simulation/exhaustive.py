@@ -27,6 +27,9 @@ _MOST_LOOKS = 3
 # What goes wrong later than that after the last event goes wrong with nothing.
 _QUIET_SECONDS = 1.0
 
+# The answer to a call differs so many moments before what follows from it does.
+_SEEN_AFTER = 6
+
 # How much of a broken case is shown.
 _SHOWN_LINES = 60
 
@@ -166,11 +169,11 @@ def _played(findings: Findings, case: Case) -> Played:
 
 
 def _parting(path: Path, seed: int) -> int:
-    """Return the number of the first moment at which a path differs from all that are before it in the list."""
+    """Return the number of the moment at which a path begins to differ from all that are before it in the list."""
     ours, before = _places(path, seed), PATHS[: PATHS.index(path)]
     pairs = [zip(ours, _places(each, seed), strict=False) for each in before]
     shared = [takewhile(lambda both: both[0] == both[1], each) for each in pairs]
-    return max((len(list(each)) for each in shared), default=0)
+    return max(0, max((len(list(each)) for each in shared), default=0) - _SEEN_AFTER)
 
 
 @cache

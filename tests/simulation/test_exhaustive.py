@@ -1,0 +1,65 @@
+"""Everything goes wrong once, everywhere, on every way of an order: tests/simulation/exhaustive.py."""
+
+import pytest
+
+from tests.simulation.chaos import HOLD, KILL
+from tests.simulation.exhaustive import Case, Share, explore, moments
+from tests.simulation.paths import PATHS
+from tests.simulation.script import Cue, Path, play
+
+# Which replicas there are, and how long things last that last: pauses and lost requests outlive a lease.
+_SEED = 1
+
+
+# A path each, so that processes share them, from where it parts from those before it. `make prove` plays each of them
+# from its beginning, and lets processes be held as well: what those find when they go on, another finds when a kill has
+# left the order to it.
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_nothing_that_goes_wrong_once_breaks_a_promise(path: Path) -> None:
+    found = explore(Share(path, _SEED, without=frozenset({HOLD}), own=True))
+
+    assert found.cases > 5
+    assert not found.broken, "\n".join(map(str, found.broken[:3]))
+
+
+def test_everything_that_can_go_wrong_on_a_path_does() -> None:
+    (refused,) = (each for each in PATHS if each.name == "refused address")
+
+    found = explore(Share(refused, _SEED))
+
+    assert all(found.hits[cue.kind, cue.place] for cue in moments(play(refused, seed=_SEED)))
+    assert found.kills == sum(cue.kind == KILL for cue in moments(play(refused, seed=_SEED)))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_a_path_goes_where_its_name_says(path: Path) -> None:
+    played = play(path, seed=_SEED)
+
+    assert played.state == path.ends
+    assert set(path.passes) <= {chance.place for chance in played.chances}
+
+
+def test_a_cue_kills_at_its_point_and_nowhere_else() -> None:
+    played = play(PATHS[0], [Cue("kill", "stripe.confirm:after", 1)], _SEED)
+
+    assert [(each.kind, each.place) for each in played.result.fired] == [("kill", "stripe.confirm:after")]
+    assert played.result.kills == 1
+    assert (played.state, played.result.violations) == ("PAID", [])
+
+
+def test_a_script_tells_the_same_story_every_time() -> None:
+    cues = [Cue("late", "stripe.confirm", 1), Cue("kill", "order.commit:before", 2)]
+
+    assert play(PATHS[0], cues, _SEED).result.digest == play(PATHS[0], cues, _SEED).result.digest
+
+
+def test_a_case_is_written_as_the_command_that_plays_it_again() -> None:
+    cue = Cue("kill", "stripe.confirm:after", 1)
+
+    assert str(Case(PATHS[0], (cue,), 2)) == '--path "paid" --seed 2 --cue "kill@stripe.confirm:after#1"'
+    assert Cue.parsed(str(cue)) == cue
+
+
+def test_a_cue_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="kind@place#number"):
+        Cue.parsed("kill everything")
