@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.mesh_shop import MeshShop
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA
+from tests.fakes.whole_mesh import until
 from tests.simulation.chaos import Outage
 from tests.simulation.script import Cue, Path, Played, play
 
@@ -45,6 +46,14 @@ async def test_orders_go_on_while_tax_and_mail_are_away_and_each_is_recorded_and
     orders = [answer.json() for answer in answers]
     assert [(order["state"], order["tax"]["source"]) for order in orders] == [("PAID", "FALLBACK")] * 5
 
+    async def all_in_vain() -> bool:
+        tasks = [task for order in orders for task in (await shop.story(order["order_id"]))["tasks"]]
+        return all(task["attempts"] for task in tasks)
+
+    await until(all_in_vain)
+    for order in orders:
+        books = await shop.ledger(order["order_id"])
+        assert books["documents"] == books["mails"] == []
     await shop.heal()
 
     for order in orders:
