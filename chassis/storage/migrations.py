@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import URL, Connection, make_url, text
 
 from chassis.storage import sqlite, transaction
+from chassis.storage.changes import StorageUnavailable
 from chassis.storage.ownership import Ownership
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run(url: str, script_location: str) -> None:
     Raises:
         AlreadyOwned: Another process has the SQLite file.
         MigrationFailed: The revisions leave rows whose parents are missing.
+        StorageUnavailable: The database was lost around COMMIT; running again settles it.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -74,7 +76,7 @@ def _on_sqlite(url: URL, body: Callable[[Connection], T]) -> T:
         with engine.connect() as connection:
             # Alembic changes a SQLite table by copying and dropping it, which would cascade to its children.
             connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
-            return transaction.run(connection, body)
+            return _transacted(body, connection)
     finally:
         engine.dispose()
 
@@ -85,9 +87,18 @@ async def _on_postgres(url: URL, body: Callable[[Connection], T]) -> T:
     engine = postgres.engine(url, readonly=False, connections=1, command_seconds=None)
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(transaction.run, body)
+            return await connection.run_sync(partial(_transacted, body))
     finally:
         await engine.dispose()
+
+
+def _transacted(body: Callable[[Connection], T], connection: Connection) -> T:
+    try:
+        return transaction.run(connection, body)
+    except transaction.CommitFailed as failed:
+        raise StorageUnavailable(
+            "the database was lost while its tables were brought up to date; starting again settles it"
+        ) from failed.__cause__
 
 
 def _upgrade_sqlite(script_location: str, connection: Connection) -> None:

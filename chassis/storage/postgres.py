@@ -142,7 +142,7 @@ class PostgresDatabase:
             failure = _failure(error)
             raise failure from _tellable(error, failure)
         finally:
-            await connection.close()  # and with it the transaction
+            await _give_back(connection)
 
     def _done_reading(self, reading: asyncio.Future[Any]) -> None:
         self._reading.discard(reading)
@@ -178,6 +178,17 @@ async def _connect(source: AsyncEngine) -> AsyncConnection:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = _state(error) or type(cause).__name__
         raise StorageUnavailable(f"no connection to PostgreSQL could be opened: {reason}") from error
+
+
+async def _give_back(connection: AsyncConnection) -> None:
+    """End a reader's transaction, and return its connection to the pool or throw it away when it was lost meanwhile."""
+    try:
+        await connection.close()
+    except _DRIVER_ERRORS:
+        # What was read before is right all the same, and an error that was told before tells more than this one.
+        if not connection.closed:
+            await connection.invalidate()
+            await connection.close()
 
 
 def _failure(error: BaseException | None) -> Exception:

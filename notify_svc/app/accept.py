@@ -91,6 +91,7 @@ class SendNotification:
         except BaseException as error:  # noqa: BLE001  (whatever it is, the waiting call hears of it)
             self._dispatch.release()
             accepted.set_exception(error)
+            accepted.exception()  # when its caller is gone, nobody needs to hear of it
             return
         accepted.set_result(added)
         if added:

@@ -47,6 +47,11 @@ class PostgresProxy(TcpProxy):
         """Return the URL that leads through here, where it listens on this address."""
         return f"postgresql://postgres@{address}/{self._url.database}"
 
+    def heal(self) -> None:
+        """Be a good network again."""
+        super().heal()
+        self.fault = Fault.NONE
+
     def check_request(self, data: bytes, client: asyncio.StreamWriter) -> None:
         """Cut before a COMMIT, or swallow its answer."""
         if _COMMIT not in data or self.fault is Fault.NONE:

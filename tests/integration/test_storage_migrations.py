@@ -8,9 +8,10 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.storage import migrations
-from chassis.storage.changes import StatementRefused
+from chassis.storage.changes import StatementRefused, StorageUnavailable
 from chassis.storage.ownership import AlreadyOwned
 from chassis.storage.store import open_store
+from tests.fakes.postgres_proxy import Fault, PostgresProxy
 from tests.fakes.storage_tables import METADATA
 
 _REVISION = """
@@ -141,3 +142,19 @@ async def test_a_store_on_tables_that_were_never_made_says_so(database_url: str)
         await store.read(lambda connection: connection.exec_driver_sql("SELECT * FROM accounts").all())
 
     await store.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE_COMMIT, Fault.CUT_AFTER_COMMIT])
+async def test_a_database_that_is_lost_around_commit_is_migrated_by_running_again(
+    postgres_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    proxy = PostgresProxy(postgres_url)
+    async with proxy.running() as url:
+        proxy.fault = fault
+        with pytest.raises(StorageUnavailable, match="starting again settles it"):
+            await asyncio.to_thread(migrations.run, url, location)
+        await asyncio.to_thread(migrations.run, url, location)
+
+    assert await tables(postgres_url) == {"teas", "tea_svc_version"}

@@ -242,6 +242,31 @@ async def test_all_statements_of_a_read_see_one_snapshot(store: Store, postgres_
     assert await balances(store) == {"a": 5}
 
 
+async def test_a_connection_that_is_lost_after_the_last_statement_of_a_read_does_not_spoil_it(
+    store: Store, postgres_url: str
+) -> None:
+    await store.commit(opened("a", balance=7))
+    query = select(ACCOUNTS.c.balance)
+
+    def read_and_lose_it(connection: Connection) -> int | None:
+        balance = connection.scalar(query)
+        # The body holds the loop, so whoever ends the session needs one of its own.
+        other = threading.Thread(target=lambda: asyncio.run(end_sessions()))
+        other.start()
+        other.join(30)
+        return balance
+
+    async def end_sessions() -> None:
+        async with session(postgres_url) as somebody:
+            await somebody.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    for _ in range(8):  # more often than there are readers: none may be lost for good
+        assert await store.read(read_and_lose_it) == 7
+
+
 async def test_a_cancelled_read_costs_no_connection(store: Store, postgres_url: str) -> None:
     await asyncio.gather(*(balances(store) for _ in range(8)))
     pids = "SELECT array_agg(pid ORDER BY pid) FROM pg_stat_activity WHERE datname = current_database()"

@@ -1,11 +1,15 @@
 """Accepting a notification: stored first, sent at once when it can be, and the same for every repetition."""
 
 import asyncio
+import gc
 
 import pytest
 
 from kernel.errors import Reason, Refusal
-from notify_svc.domain.notification import Kind, State
+from kernel.request import Request
+from notify_svc.domain.notification import Kind, Notification, State
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.notify_notifications import FakeNotifications
 from tests.fakes.notify_office import SLOTS, office
 from tests.fakes.notify_samples import EMAIL, request, summary
 
@@ -114,3 +118,25 @@ async def test_a_caller_that_goes_away_does_not_keep_the_mail_from_being_sent() 
 
         assert calling.cancelled()
         assert len(here.mailer.mails) == 1
+
+
+async def test_that_the_database_is_away_is_not_logged_as_lost_when_the_caller_is_gone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Slow(FakeNotifications):
+        async def add(self, request: Request, notification: Notification) -> bool:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return await super().add(request, notification)
+
+    async with office(Slow(ManualClock())) as here:
+        here.store.away = True
+        calling = asyncio.create_task(here.accept())
+        await asyncio.sleep(0)
+        calling.cancel()
+        await here.settle()
+        await asyncio.gather(calling, return_exceptions=True)
+    del calling
+    gc.collect()  # what is told of a lost exception is told when its future is thrown away
+
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
