@@ -96,28 +96,18 @@ class Refunds:
         """
         current = Refunded(refund, payment)
         if not fresh:
-            settled = await self._look(current)
+            settled = await self._settled(current)
             if settled is not None:
-                return current if isinstance(settled, Unknown) else settled
+                return settled
             if refund.state is not RefundState.PENDING:
                 raise Contradiction(f"refund {refund.refund_id} was {refund.state}, and the provider has none such")
         for _ in range(_SENDS):
-            refund, payment = current.refund, current.payment
-            key = refund_key(refund.refund_id, refund.send)
-            outcome = await self._gateway.create_refund(payment.intent_id, refund, key)
-            if isinstance(outcome, Done):
-                return await self._saw(current, outcome.value)
-            # Whatever the answer was: if the provider has the refund, it is made.
-            settled = await self._look(current)
-            if settled is not None:
-                return current if isinstance(settled, Unknown) else settled
-            match outcome:
-                case NotDone():
-                    return await self._change(current, lambda each: each.refused(self._clock.now()))
-                case KeySpent():
-                    current = await self._change(current, lambda each: each.rekeyed(self._clock.now()))
-                case Unknown():
-                    break
+            sent = await self._sent(current)
+            if isinstance(sent, Refunded):
+                return sent
+            current = await self._rekeyed(current)
+            if current.refund.state is not RefundState.PENDING:
+                break
         return current
 
     async def refresh(self, payment: Payment) -> Payment:
@@ -145,6 +135,29 @@ class Refunds:
             case RefundState.FAILED:
                 return None
 
+    async def _sent(self, current: Refunded) -> Refunded | KeySpent:
+        """Ask for the refund under its key, and return what became of it, or that this key is of no more use."""
+        refund, intent_id = current.refund, current.payment.intent_id
+        outcome = await self._gateway.create_refund(intent_id, refund, refund_key(refund.refund_id, refund.send))
+        if isinstance(outcome, Done):
+            return await self._saw(current, outcome.value)
+        # Whatever the answer was: if the provider has the refund, it is made.
+        settled = await self._settled(current)
+        if settled is not None:
+            return settled
+        match outcome:
+            case NotDone():
+                return await self._change(current, lambda each: each.refused(self._clock.now()))
+            case KeySpent():
+                return outcome
+            case Unknown():
+                return current
+
+    async def _settled(self, current: Refunded) -> Refunded | None:
+        """Return the refund as the provider has it, or as it was while nobody can tell; None when it has none."""
+        looked = await self._look(current)
+        return current if isinstance(looked, Unknown) else looked
+
     async def _look(self, current: Refunded) -> Refunded | Unknown | None:
         """Return the refund as the provider has it; None when it has none."""
         match await self._gateway.find_refund(current.payment.intent_id, current.refund.refund_id):
@@ -157,6 +170,10 @@ class Refunds:
 
     async def _saw(self, current: Refunded, found: ProviderRefund) -> Refunded:
         return await self._change(current, lambda each: each.seen(found, self._clock.now()))
+
+    async def _rekeyed(self, current: Refunded) -> Refunded:
+        spent = current.refund.send
+        return await self._change(current, lambda each: each.rekeyed(spent, self._clock.now()))
 
     async def _change(self, current: Refunded, change: Callable[[Refund], Refund]) -> Refunded:
         """Keep a change of the refund, applied to it as it is then."""

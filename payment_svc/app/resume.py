@@ -40,7 +40,7 @@ class Resume:
     """Resumes what is due.
 
     Payments are only read here: whether an order is still to be paid is for the order to say. Refunds and events are
-    carried to their end.
+    carried to their end. What changes by that is news.
 
     Args:
         ports: What it needs.

@@ -54,9 +54,24 @@ class Refund:
         return self if after == self else replace(after, updated_at=now)
 
     def refused(self, now: datetime) -> "Refund":
-        """Return the refund after the provider refused it for good: the money is still ours."""
+        """Return the refund after the provider refused it for good: the money is still ours.
+
+        Itself when others have seen its end meanwhile: what the provider has counts, not what it answered before.
+        """
+        if self.state is not RefundState.PENDING:
+            return self
         return replace(self, state=RefundState.FAILED, updated_at=now)
 
-    def rekeyed(self, now: datetime) -> "Refund":
-        """Return the refund under a new key: the provider repeats an error for the old one, and made no refund."""
+    def rekeyed(self, spent: int, now: datetime) -> "Refund":
+        """Return the refund under a new key: the provider repeats an error for the old one, and made no refund.
+
+        Itself when others have seen its end meanwhile, or have given it a new key: that one is then for both to send,
+        because two keys would be two refunds.
+
+        Args:
+            spent: Number of the key that the provider repeats an error for.
+            now: The present.
+        """
+        if self.state is not RefundState.PENDING or self.send != spent:
+            return self
         return replace(self, send=self.send + 1, updated_at=now)

@@ -12,6 +12,7 @@ from payment_svc.app.ports import Request
 from payment_svc.app.refund import RefundOrder
 from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import RefundState
+from payment_svc.domain.keys import refund_key
 from payment_svc.domain.payment import Payment, PaymentState
 from tests.fakes.payment_gateway import DECLINED, Fault
 from tests.fakes.payment_service import PaymentWorld, payment_world
@@ -217,6 +218,59 @@ async def test_a_refund_that_is_refused_for_good_leaves_the_money_with_us(
     assert await world.refund(paid, 400) == refunded
     assert (await later(world)).refunded == Money("EUR", 300)
     assert (await world.refund(paid, 799, "f2")).refund.state is RefundState.SUCCEEDED
+
+
+async def test_a_refusal_that_comes_after_others_saw_the_refund_made_changes_nothing(
+    world: PaymentWorld, paid: Payment
+) -> None:
+    async def another_process_finds_it_made() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        made = replace(kept.refunds[0], state=RefundState.SUCCEEDED, provider_refund_id="re_1")
+        assert await world.payments.save_refund(kept.with_refund_changed(made, world.clock.now()), made, None)
+
+    world.gateway.refuses_refunds = "charge_already_refunded"
+    world.gateway.meanwhile["find"] = another_process_finds_it_made
+
+    refunded = await world.refund(paid, 400)
+
+    assert refunded.refund.state is RefundState.SUCCEEDED
+    assert await world.kept() == refunded.payment
+
+
+async def test_two_processes_that_meet_a_spent_key_go_on_under_one_new_key(world: PaymentWorld, paid: Payment) -> None:
+    async def another_process_goes_on_first() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        rekeyed = kept.refunds[0].rekeyed(1, world.clock.now())
+        assert await world.payments.save_refund(kept.with_refund_changed(rekeyed, world.clock.now()), rekeyed, None)
+        await world.gateway.create_refund(kept.intent_id, rekeyed, refund_key(rekeyed.refund_id, rekeyed.send))
+
+    world.gateway.fail("refund", Fault.ERROR)
+    world.gateway.meanwhile["find"] = another_process_goes_on_first
+
+    refunded = await world.refund(paid, 400)
+
+    assert refunded.refund.state is RefundState.SUCCEEDED
+    assert world.gateway.refunded(paid.intent_id) == 400
+
+
+async def test_a_key_that_is_spent_after_others_saw_the_refund_made_makes_no_second(
+    world: PaymentWorld, paid: Payment
+) -> None:
+    async def another_process_finds_it_made() -> None:
+        kept = await world.kept()
+        assert kept is not None
+        made = replace(kept.refunds[0], state=RefundState.SUCCEEDED, provider_refund_id="re_1")
+        assert await world.payments.save_refund(kept.with_refund_changed(made, world.clock.now()), made, None)
+
+    world.gateway.fail("refund", Fault.ERROR)
+    world.gateway.meanwhile["find"] = another_process_finds_it_made
+
+    refunded = await world.refund(paid, 400)
+
+    assert refunded.refund.state is RefundState.SUCCEEDED
+    assert world.gateway.seen.count("refund") == 1
 
 
 async def test_a_refund_that_the_bank_still_works_on_is_followed_to_its_end(world: PaymentWorld, paid: Payment) -> None:
