@@ -52,3 +52,33 @@ async def test_an_order_survives_a_crash_at_every_point(payment_method: str, dat
     await store.close()
 
     assert point > 10
+
+
+async def test_late_money_goes_back_once_after_a_crash_at_every_point(database_url: str) -> None:
+    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
+    store = await open_store(database_url, metadata=METADATA)
+    doom, point = Doom(), 0
+    while len(doom.passed) >= point:
+        point += 1
+        doom, name = Doom(point), f"c-{point}"
+        world = World(SystemClock(), partial(OrdersStore, store, SystemClock(), f"replica-{point}"))
+        await placed(world.life(), DECLINED, name)
+        (order_id,) = world.payments.payments
+        world.payments.customer_pays(order_id)
+        dying = world.life(doom)
+        with suppress(Crash):
+            await dying.news.look()
+            await dying.sweep()
+        await dying.work.idle()
+
+        life = world.life()
+        await life.orders.release_own()
+        await life.news.look()
+        await life.sweep()
+
+        (order,) = await check_promises(world, life, name)
+        assert (order.state, world.payments.unheard) == (State.FAILED, {})
+        assert world.payments.refund_keys == [f"{order_id}:undo:2"]
+    await store.close()
+
+    assert point > 10
