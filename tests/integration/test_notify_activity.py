@@ -70,6 +70,26 @@ async def test_each_mail_is_listed_once_however_many_share_a_second(mails_per_se
     assert [mail.last_event_at for mail in found] == sorted((mail.last_event_at for mail in found), reverse=True)
 
 
+async def test_small_pages_are_cut_from_what_is_shown_at_once_because_few_questions_are_answered() -> None:
+    async with feed_of(300, 300, 300) as peer:
+        found = await listed(peer, 100)
+
+        assert len(found) == 900
+        assert len(peer.requests) == 1
+
+
+async def test_what_was_shown_a_minute_ago_is_asked_for_again_and_so_is_the_first_page() -> None:
+    clock = ManualClock(NOON)
+    async with feed_of(300) as peer, feed_at(peer.url, clock) as feed:
+        first = await feed.page(None, 100)
+        assert isinstance(first, Done)
+        clock.advance(60)
+        await feed.page(first.value.end(), 100)
+        await feed.page(None, 100)
+
+        assert len(peer.requests) == 3
+
+
 async def test_a_second_with_more_mails_than_are_ever_shown_is_told_and_not_guessed_at() -> None:
     async with feed_of(3, MOST + 1, 1) as peer, feed_at(peer.url) as feed:
         first = await feed.page(None, 100)
