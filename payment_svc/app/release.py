@@ -53,7 +53,7 @@ class ReleaseOrphan:
             Refusal: It is no orphan, or whether it was given up is not known: repeat the request. Or the provider
                 refuses for good, and a person has to look.
         """
-        key = release_key(request.request_id)
+        key, refused = release_key(request.request_id), ""
         for _ in range(_TRIES):
             orphan = await self._orphan(intent_id, request)
             if orphan is None:
@@ -66,6 +66,8 @@ class ReleaseOrphan:
                     key = release_key(f"{request.request_id}:{self._ids.new()}")
                 case Unknown(cause, retry_after):
                     raise unavailable(f"Whether it was given up is not known yet ({cause}); repeat it.", retry_after)
+                case NotDone(Refused(code)) if code != refused:
+                    refused = code  # by itself it may mean that others were first, which is read
                 case NotDone(Refused(code)):
                     with telling_contradictions(orphan.order_id):
                         raise Contradiction(f"intent {intent_id} is nobody's and cannot be given up ({code})")

@@ -80,6 +80,20 @@ async def test_of_money_that_went_back_in_part_the_rest_is_given_back(world: Pay
     assert [made.refund.amount.minor_units for made in world.gateway.refunds] == [400, 699]
 
 
+async def test_what_others_give_back_meanwhile_is_no_refusal(world: PaymentWorld) -> None:
+    intent_id = await orphan(world, VISA)
+
+    async def another_process_is_first() -> None:
+        now = world.clock.now()
+        rest = Refund("another", "", RefundState.PENDING, _AMOUNT, "", 1, now, now)
+        await world.gateway.create_refund(intent_id, rest, "another")
+
+    world.gateway.meanwhile["read"] = another_process_is_first
+
+    assert (await released(world, intent_id)).refunded == _AMOUNT
+    assert len(world.gateway.refunds) == 1
+
+
 async def test_money_that_stripe_does_not_give_back_is_for_a_person(
     world: PaymentWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
