@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.failure.audit import audited
 from tests.failure.mesh import SERVICES, running_mesh
 from tests.failure.nemesis import Nemesis, databases, disks
+from tests.failure.recovery import measure
 from tests.failure.rounds import Findings, kill_in_turn, report, torment
 from tests.failure.shop import Shops, kept_history
 from tests.fakes.postgres_server import PostgresServer
@@ -27,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.failure", description=__doc__)
     parser.add_argument("--rounds", type=int, default=0, help="how many rounds of harm and healing")
     parser.add_argument("--each", type=int, default=0, help="how often each service is killed in turn")
+    parser.add_argument("--recovery", action="store_true", help="measure how long recovery takes")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="where the services keep")
     parser.add_argument("--seed", type=int, default=0, help="what all draws come from")
     parser.add_argument("--json", type=Path, help="where the figures go")
@@ -48,7 +50,7 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
     with _postgres(wanted.database) as server, kept_history(folder / "history.jsonl") as history:
         url = server.create_database() if server else ""
         async with running_mesh(folder, url, replicas=2 if server else 1) as mesh:
-            shops = Shops(mesh.rest_url, history, random.Random(f"shops {wanted.seed}"))
+            shops = Shops(mesh.rest_url, mesh.sandbox_url, history, random.Random(f"shops {wanted.seed}"))
             extra = databases(mesh, rng, server, url) if server else disks(mesh, rng)
             try:
                 if wanted.rounds:
@@ -56,6 +58,8 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
                     await torment(mesh, nemesis, shops, rng, wanted.rounds, found)
                 if wanted.each and not found.complaints:
                     await kill_in_turn(mesh, shops, SERVICES, wanted.each, found)
+                if wanted.recovery:
+                    await measure(mesh, shops, server, found)
                 audit = await audited(mesh.parts["gateway"].values)
             finally:
                 await shops.abandon()

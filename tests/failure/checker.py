@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.failure.shop import FATES, Asked, Json
+from tests.failure.shop import Asked, Json
 
 # A confirmation is sent at least once; each kill between sending and recording can add one.
 _MOST_MAILS = 3
@@ -111,7 +111,7 @@ def check(asked: Iterable[Asked], seen: Seen) -> list[Complaint]:
     for order_id, order in seen.orders.items():
         known = keys.get(order_id)
         key = known.key if known else ""
-        fate = FATES[known.payment_method] if known else ""
+        fate = known.customer.fate if known else ""
         for what, final in _check_order(order_id, order, fate, seen):
             complaints.append(Complaint(key, f"order {order_id}: {what}", final))
     for name in ("payments", "notifications", "charges", "documents", "mails"):
@@ -139,7 +139,7 @@ def _check_order(order_id: str, order: Json, fate: str, seen: Seen) -> Iterable[
     if state not in _FINAL:
         yield f"it is still {state}", False
     elif fate and fate != state and not (fate == "PAID" and paid):
-        yield f"its payment method should make it {fate}, and it is {state}", True
+        yield f"its customer should make it {fate}, and it is {state}", True
     if order.get("needs_review"):
         yield "a person would have to look at it", True
     due = _minor(order, "total") - _minor(order, "refunded") if paid else 0

@@ -22,6 +22,9 @@ _SETTINGS = {"ORDER_LEASE_SECONDS": f"{LEASE_SECONDS}"}
 
 _LOOK_SECONDS = 0.05
 
+# As often as it takes PostgreSQL to come back after a kill; with a SQLite file a start has no reason to fail.
+_TRIES = 5
+
 
 class Mesh:
     """Six parts, or more when there are replicas, and the network between some of them.
@@ -46,7 +49,7 @@ class Mesh:
         """Start parts side by side, and return once all of them listen."""
         async with asyncio.TaskGroup() as starting:
             for name in names:
-                starting.create_task(self.parts[name].start())
+                starting.create_task(self.parts[name].start(_TRIES if self.databases else 1))
 
     @asynccontextmanager
     async def supervised(self) -> AsyncIterator[None]:

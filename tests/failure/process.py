@@ -51,12 +51,22 @@ class Part:
         """Whether it has a process that has not ended."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
+    async def start(self, tries: int = 1) -> None:
         """Start a process, and return once it listens.
 
+        Args:
+            tries: How often to start it when it ends instead, as one does that finds its database away.
+
         Raises:
-            AssertionError: It ended instead.
+            AssertionError: It ended each time.
         """
+        for _ in range(tries):
+            if await self._start():
+                return
+        raise AssertionError(f"{self.name} ended with {self.exit_code}:\n{self.log.read_text()[-3000:]}")
+
+    async def _start(self) -> bool:
+        """Start a process, and return whether it listens or has ended."""
         self._killed = self.may_end = False
         with self.log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
@@ -71,8 +81,14 @@ class Part:
         async with asyncio.timeout(START_SECONDS):
             while line := await self._process.stdout.readline():
                 if b"listens on" in line:
-                    return
-        raise AssertionError(f"{self.name} ended with {await self._process.wait()}:\n{self.log.read_text()[-3000:]}")
+                    return True
+        await self._process.wait()
+        return False
+
+    def defects(self) -> list[str]:
+        """Return what it logged of defects of its own: a fault, whatever it is, is no reason for one."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if '"level": "error"' in line or line.startswith("Traceback")]
 
     def freeze(self) -> None:
         """Let it stand still, with all its connections open."""

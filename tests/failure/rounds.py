@@ -121,7 +121,10 @@ async def examine(mesh: Mesh, shops: Shops, found: Findings) -> None:
         complaints = await settled(mesh.rest_url, mesh.sandbox_url, shops.asked.values(), SETTLE_SECONDS)
         seen = await look(mesh.rest_url, mesh.sandbox_url)
     found.settling.append(time.monotonic() - started)
-    found.complaints += [(found.rounds, complaint) for complaint in complaints]
+    defects = [
+        Complaint("", f"{part.name} logs {each}", final=True) for part in mesh.parts.values() for each in part.defects()
+    ]
+    found.complaints += [(found.rounds, complaint) for complaint in (*complaints, *defects)]
     found.orders, found.charges = len(seen.orders), sum(map(len, seen.charges.values()))
 
 

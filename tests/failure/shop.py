@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,16 +16,33 @@ Json = dict[str, Any]
 
 EXAMPLE: Json = json.loads((Path(__file__).parents[2] / "examples" / "order.json").read_text())
 
-# What a payment method makes of an order, once and for all.
-FATES = {
-    "pm_card_visa": "PAID",
-    "pm_card_chargeDeclined": "FAILED",
-    "pm_card_visa_chargeDeclinedInsufficientFunds": "FAILED",
-}
-_WEIGHTS = (8, 1, 1)
 
-# An answer takes at most ten seconds, and then some for a machine that is busy.
-_CALL_SECONDS = 15.0
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who buys.
+
+    Attributes:
+        payment_method: How they pay.
+        fate: The state that their order must end in.
+        authenticates: What they make of 3-D Secure, when they are asked: "succeed" or "fail".
+    """
+
+    payment_method: str
+    fate: str
+    authenticates: str = ""
+
+
+_CUSTOMERS = {
+    Customer("pm_card_visa", "PAID"): 7,
+    Customer("pm_card_chargeDeclined", "FAILED"): 1,
+    Customer("pm_card_visa_chargeDeclinedInsufficientFunds", "FAILED"): 1,
+    Customer("pm_card_threeDSecure2Required", "PAID", "succeed"): 2,
+    Customer("pm_card_threeDSecure2Required", "FAILED", "fail"): 1,
+}
+"""The customers that there are, and how often each comes."""
+
+# The gateway gives up after fifteen seconds; this is for a gateway that does not answer at all.
+_CALL_SECONDS = 20.0
 _PAUSE_SECONDS = 0.2
 
 # How often two equal calls are sent at the same time.
@@ -38,13 +55,13 @@ class Asked:
 
     Attributes:
         key: Its Idempotency-Key.
-        payment_method: How it is paid.
+        customer: Who buys.
         told: Every order id and state that an answer has named, with its time in seconds since the start.
         done: Whether an answer was final, so that the shop asks no more.
     """
 
     key: str
-    payment_method: str
+    customer: Customer
     told: list[tuple[str, str, float]] = field(default_factory=list)
     done: bool = False
 
@@ -91,7 +108,8 @@ class Shops:
     """A steady load.
 
     Args:
-        base_url: The gateway's.
+        rest_url: The gateway's.
+        sandbox_url: The outside world's, where customers authenticate.
         history: Where everything is written down.
         rng: Draws orders and pauses.
         count: How many orders are placed side by side.
@@ -99,16 +117,20 @@ class Shops:
     Attributes:
         asked: Every order so far, by key.
         succeeded: Set whenever an order is told PAID.
+        longest_answer: How long an answer took at most, in seconds; a timeout counts as one.
     """
 
-    def __init__(self, base_url: str, history: History, rng: random.Random, count: int = 12) -> None:
+    def __init__(self, rest_url: str, sandbox_url: str, history: History, rng: random.Random, count: int = 12) -> None:
         self.asked: dict[str, Asked] = {}
         self.succeeded = asyncio.Event()
+        self.longest_answer = 0.0
+        self._orders_url = f"{rest_url}/api/v1/orders"
+        self._customers_url = f"{sandbox_url}/stripe/_sandbox/payment_intents"
         self._history = history
         self._rng = rng
         self._count = count
         self._opened = True
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=_CALL_SECONDS)
+        self._client = httpx.AsyncClient(timeout=_CALL_SECONDS)
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
@@ -131,8 +153,8 @@ class Shops:
 
     async def _serve(self) -> None:
         while self._opened:
-            (method,) = self._rng.choices(list(FATES), _WEIGHTS)
-            asked = Asked(f"key-{len(self.asked)}", method)
+            (customer,) = self._rng.choices(list(_CUSTOMERS), list(_CUSTOMERS.values()))
+            asked = Asked(f"key-{len(self.asked)}", customer)
             self.asked[asked.key] = asked
             twice = self._rng.random() < _TWICE
             await asyncio.gather(*(self._place(asked) for _ in range(2 if twice else 1)))
@@ -140,7 +162,7 @@ class Shops:
 
     async def _place(self, asked: Asked) -> None:
         """Place an order; again with the same key for as long as the answer is not final."""
-        order = {**EXAMPLE, "payment_method": asked.payment_method}
+        order = {**EXAMPLE, "payment_method": asked.customer.payment_method}
         final = False
         while not final:
             final = await self._ask(asked, order)
@@ -148,12 +170,15 @@ class Shops:
 
     async def _ask(self, asked: Asked, order: Json) -> bool:
         """Ask once, and say whether the answer is final."""
-        self._history.note(key=asked.key, asks=asked.payment_method)
+        self._history.note(key=asked.key, asks=asked.customer.payment_method)
+        began = time.monotonic()
         try:
-            answer = await self._client.post("/api/v1/orders", json=order, headers={"Idempotency-Key": asked.key})
+            answer = await self._client.post(self._orders_url, json=order, headers={"Idempotency-Key": asked.key})
         except httpx.HTTPError as error:
             self._history.note(key=asked.key, hears=type(error).__name__)
             return False
+        finally:
+            self.longest_answer = max(self.longest_answer, time.monotonic() - began)
         body: Json = answer.json()
         order_id, state = _named(answer.status_code, body)
         at = self._history.note(
@@ -164,8 +189,17 @@ class Shops:
         final = state in {"PAID", "FAILED"}
         if state == "PAID":
             self.succeeded.set()
+        if state == "PAYMENT_ACTION_REQUIRED":
+            await self._authenticate(asked, body["payment"]["provider_payment_id"])
         asked.done = asked.done or final
         return final
+
+    async def _authenticate(self, asked: Asked, intent_id: str) -> None:
+        """Let the customer do what 3-D Secure asks for; when nobody hears it, the next answer asks for it again."""
+        outcome = asked.customer.authenticates
+        self._history.note(key=asked.key, authenticates=outcome)
+        with suppress(httpx.HTTPError):
+            await self._client.post(f"{self._customers_url}/{intent_id}/authenticate", json={"outcome": outcome})
 
 
 def _named(status: int, body: Json) -> tuple[str, str]:

@@ -22,14 +22,15 @@ from tests.fakes.postgres_server import PostgresServer
 # Much more than it takes: the bounds inside say what hangs, and this one only that something does.
 pytestmark = pytest.mark.timeout(400)
 
-_ROUNDS = 3
 _SEED = 7
+_ROUNDS = 3
+_ROUNDS_AFTER_TAKING_OVER = 2
 
 
 @asynccontextmanager
 async def loaded(mesh: Mesh, history: History) -> AsyncIterator[Shops]:
     """Have shops, and close them in the end."""
-    shops = Shops(mesh.rest_url, history, random.Random(_SEED))
+    shops = Shops(mesh.rest_url, mesh.sandbox_url, history, random.Random(_SEED))
     try:
         yield shops
     finally:
@@ -59,7 +60,7 @@ async def test_no_promise_is_broken_by_replicas_on_postgres(
         async with running_mesh(tmp_path, postgres_url, replicas=3) as mesh, loaded(mesh, history) as shops:
             await take_over(mesh, shops, found)
             nemesis = Nemesis(mesh, rng, history, found.counts, databases(mesh, rng, postgres_server, postgres_url))
-            await torment(mesh, nemesis, shops, rng, _ROUNDS, found)
+            await torment(mesh, nemesis, shops, rng, _ROUNDS_AFTER_TAKING_OVER, found)
             audit = await audited(mesh.parts["gateway"].values)
 
         assert not found.complaints, report(found, history, len(shops.asked), _SEED)
