@@ -32,7 +32,7 @@ class Seen:
         mails: What SendGrid has delivered.
     """
 
-    orders: Mapping[str, Json]
+    orders: dict[str, Json]
     payments: Mapping[str, list[Json]]
     notifications: Mapping[str, list[Json]]
     charges: Mapping[str, list[Json]]

@@ -87,15 +87,14 @@ async def kill_in_turn(mesh: Mesh, shops: Shops, names: tuple[str, ...], each: i
         each: How often.
         found: Added to.
     """
+    shops.open()
     for _ in range(each):
-        shops.open()
         for name in names:
             await mesh.parts[name].kill()
             found.counts[f"kill {name}"] += 1
             await mesh.parts[name].start()
             found.recovery[name].append(await until_success(mesh, shops))
         found.rounds += 1
-        await shops.close()
     await examine(mesh, shops, found)
 
 
