@@ -35,7 +35,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="where data, logs and history stay")
     wanted = parser.parse_args()
     with _folder(wanted.keep) as folder:
-        figures, text = asyncio.run(_run(wanted, folder))
+        try:
+            figures, text = asyncio.run(_run(wanted, folder))
+        except Exception as error:
+            error.add_note(
+                f"seen with --seed {wanted.seed}; the history is in {folder}/history.jsonl, kept with --keep"
+            )
+            raise
     sys.stdout.write(f"{text}audit: {figures['audit']}\n")
     if wanted.json:
         wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
