@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,10 @@ def main() -> int:
 async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, object], str]:
     """Return the figures, and what there is to say to a person."""
     started = time.monotonic()
+    running = asyncio.current_task()
+    assert running is not None, "a coroutine runs in a task"
+    # However it is ended: a part that is frozen just then would not notice by itself.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     found = Findings()
     rng = random.Random(wanted.seed)
     with _postgres(wanted.database) as server, kept_history(folder / "history.jsonl") as history:
