@@ -23,6 +23,7 @@ from payment_svc.config import PaymentConfig
 from payment_svc.domain.intent import Intent, IntentStatus, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
 from tax_svc.__main__ import running as tax
+from tax_svc.app import RecordedPage
 from tax_svc.config import TaxConfig
 from tax_svc.domain import Basis, Quote, Source, TaxLine
 
@@ -38,6 +39,10 @@ class InstantTaxes:
     async def record(self, order_id: str, basis: Basis) -> Done[Money]:
         """Return the tax that was quoted."""
         return Done(Money(basis.currency_code, 100 * len(basis.lines)))
+
+    async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage]:
+        """Return nothing: no record is kept."""
+        return Done(RecordedPage((), has_more=False))
 
 
 class InstantPayments:
