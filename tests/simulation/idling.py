@@ -39,6 +39,9 @@ SELECT min(due) FROM (
 )
 """
 
+# Orders that a person has to look at, and that are tried again all the same.
+RETRIED_DUE = "SELECT min(wake_at) FROM orders WHERE needs_review"
+
 # Orders that go on only when a person says so.
 PARKED_SINCE = """
 SELECT min(updated_at) FROM orders WHERE needs_review AND wake_at IS NULL AND stage <> 'SETTLED'

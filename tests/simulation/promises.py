@@ -23,6 +23,7 @@ from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
 
 _OPEN = {"PENDING", "PAYMENT_ACTION_REQUIRED"}
+_FINAL = {IntentStatus.SUCCEEDED, IntentStatus.CANCELLED}
 _MOST_MAILS = 3
 
 
@@ -159,6 +160,10 @@ def _check_money(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN
     ]
     if live:
         world.violated(f"P-13: order {order.order_id} is {order.state} and {live} may still move money")
+    for intent in (each for each in stripe.intents.values() if each.status in _FINAL):
+        stored = shelf(PAYMENT_TABLES).row("SELECT state FROM payments WHERE intent_id = ?", intent.intent_id)
+        if stored not in {None, (intent.status,)}:
+            world.violated(f"P-16: {intent.intent_id} is {intent.status}, and the ledger says {stored}")
     if (ledger := _ledger(order.order_id)) != kept + by_hand:
         world.violated(f"P-16: order {order.order_id}: the ledger says {ledger}, Stripe {kept}, and {by_hand} by hand")
 

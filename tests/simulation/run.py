@@ -16,6 +16,7 @@ from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.virtual_time import VirtualLoop
 from tests.simulation.chaos import Fired
+from tests.simulation.idling import RETRIED_DUE
 from tests.simulation.process import Crash, Process, make_task
 from tests.simulation.promises import Promises, check_end, parked, quiet
 from tests.simulation.providers import SendGrid, avatax
@@ -30,9 +31,10 @@ from tests.simulation.world import World
 # How long a replica is down after it died.
 _DOWN_SECONDS = (0.1, 5.0, 90.0)
 
-# By then, after the last fault, everything must have settled: the longest wait there is, a day until a refund that the
-# bank sent back is tried again, an hour of the payment worker, and the half hour that a customer may take.
-_SETTLE_SECONDS = 27 * 3_600.0
+# By then, after the last fault, everything must have settled: the longest wait there is, an hour of the payment
+# worker, and the half hour that a customer may take; and where a refund came back, the day until it is tried again.
+_SETTLE_SECONDS = 3 * 3_600.0
+_RETRY_SECONDS = 27 * 3_600.0
 _LOOK_SECONDS = 60.0
 
 # Logged as an error, and no defect: the database was away for as long as an attempt may last.
@@ -108,6 +110,7 @@ class Mesh:
         """Let nothing go wrong any more."""
         self._world.chaos.over = True
         self._world.healed_at = self._world.now()
+        self._world.faults_until = self._world.late_until
         self._world.note("all faults end")
         for process in self._living.values():
             process.paused_until = 0.0
@@ -164,27 +167,37 @@ def _settled(world: World, stripe: Stripe) -> bool:
 
 
 def _latest_end(world: World) -> float:
-    """Return when all must have settled that began before faults ended, or came in late."""
-    return max(world.healed_at or 0.0, world.late_until) + _SETTLE_SECONDS
+    """Return when all must have settled that began before faults ended, or was late then."""
+    seconds = _SETTLE_SECONDS if shelf(ORDER_TABLES).earliest(RETRIED_DUE) is None else _RETRY_SECONDS
+    return max(world.healed_at or 0.0, world.faults_until) + seconds
 
 
-def run(seed: int, only: frozenset[int] | None = None) -> Result:
+async def _live_until_broken(world: World, mesh: Mesh) -> None:
+    living, broken = asyncio.ensure_future(_live(world, mesh)), asyncio.ensure_future(world.broken.wait())
+    await asyncio.wait({living, broken}, return_when=asyncio.FIRST_COMPLETED)
+    if living.done():
+        living.result()
+
+
+def run(seed: int, only: frozenset[int] | None = None, *, to_the_end: bool = True) -> Result:
     """Return what becomes of the world of a seed.
 
     Args:
         seed: The seed.
         only: The draws that may become faults; None for all.
+        to_the_end: Whether the world goes on after a promise was broken.
     """
-    return played(World(seed, only))
+    return played(World(seed, only), to_the_end=to_the_end)
 
 
-def played(world: World, shops: Clients = Shops, stripe: Bank = Stripe) -> Result:
+def played(world: World, shops: Clients = Shops, stripe: Bank = Stripe, *, to_the_end: bool = True) -> Result:
     """Return what becomes of a world whose clients, customers and banks may follow a script."""
+    live = _live if to_the_end else _live_until_broken
     began = perf_counter()
     ended = 0.0
     with _no_garbage_collection(), asyncio.Runner(loop_factory=_loop) as runner:
         try:
-            runner.run(_live(world, Mesh(world, shops, stripe)))
+            runner.run(live(world, Mesh(world, shops, stripe)))
         except RuntimeError as error:
             world.log.append((0.0, f"{error!r}"))
             world.violations.append(f"the world stopped: {error!r}")

@@ -44,10 +44,12 @@ class World:
         luck: Everything else that is drawn: ids, jitter, waits.
         log: What happened, when, in order.
         violations: What must never happen and did.
+        broken: Set once something has.
         kills: How many processes died.
         healed_at: Since when nothing goes wrong any more; None before.
         action_seconds: How long customers may take for 3-D Secure.
-        late_until: When the last call arrives that its caller has given up.
+        late_until: When the last of what is under way by itself arrives: calls that were given up, events, banks.
+        faults_until: The same, of what was under way when faults ended.
     """
 
     def __init__(self, seed: int, only: frozenset[int] | None = None, chaos: Chaos | None = None) -> None:
@@ -56,9 +58,11 @@ class World:
         self.luck = random.Random(f"luck {seed}")
         self.log: list[tuple[float, str]] = []
         self.violations: list[str] = []
+        self.broken = asyncio.Event()
         self.kills = 0
         self.healed_at: float | None = None
         self.late_until = 0.0
+        self.faults_until = 0.0
         self._comes: list[float] = []
         self._busy_until = 0.0
         self.action_seconds = self.luck.choice(_ACTION_SECONDS)
@@ -77,6 +81,7 @@ class World:
         """Write down that a promise was broken."""
         self.note(f"VIOLATION: {what}")
         self.violations.append(what)
+        self.broken.set()
 
     def digest(self) -> str:
         """Return what tells this run from one in which anything happened otherwise."""
