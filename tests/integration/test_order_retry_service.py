@@ -41,7 +41,8 @@ async def until(orders: "OrderServiceAsyncStub", order_id: str, *kinds: str) -> 
         while True:
             story = await orders.ExplainOrder(pb.ExplainOrderRequest(order_id=order_id))
             if not Counter(kinds) - Counter(event.kind for event in story.events):
-                return story
+                # Asked for anew: an order is read before its journal, and may have moved in between.
+                return await orders.ExplainOrder(pb.ExplainOrderRequest(order_id=order_id))
             await asyncio.sleep(0.05)
 
 
