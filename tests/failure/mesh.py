@@ -85,6 +85,7 @@ class Mesh:
                 assert part.may_end, said
                 assert part.exit_code == 1, said
                 part.ended += 1
+                part.forgive()
         await self.start([part.name for part in ended])
 
     async def until_ready(self) -> None:

@@ -19,6 +19,9 @@ _SUCCESS_SECONDS = 60.0
 
 _LOOK_EVERY = 10
 
+# How much of a log line a complaint shows: what happened, and not its stack.
+_SHOWN = 400
+
 
 @dataclass(slots=True)
 class Findings:
@@ -121,7 +124,9 @@ async def examine(mesh: Mesh, shops: Shops, found: Findings) -> None:
         seen = await look(mesh.rest_url, mesh.sandbox_url)
     found.settling.append(time.monotonic() - started)
     defects = [
-        Complaint("", f"{part.name} logs {each}", final=True) for part in mesh.parts.values() for each in part.defects()
+        Complaint("", f"{part.name} logs {each[:_SHOWN]}", final=True)
+        for part in mesh.parts.values()
+        for each in part.defects()
     ]
     found.complaints += [(found.rounds, complaint) for complaint in (*complaints, *defects)]
     found.orders, found.charges = len(seen.orders), sum(map(len, seen.charges.values()))
