@@ -14,9 +14,8 @@ _BLOCKS = (
     ("Calls of services", (*_POINTS, *SERVICE)),
     ("Databases", (*_POINTS, *dict.fromkeys((*COMMIT, *READ)))),
     ("Stripe's events", EVENT),
-    ("Refunds, and what others do unasked", (*REFUND, *CUSTOMER, *SHOP)),
+    ("What others do", (*REFUND, *CUSTOMER, *SHOP)),
 )
-_OTHERS = ("stripe.refund.fate", "stripe.customer", "stripe.dashboard")
 
 
 def tables(cells: Iterable[Cell], hits: Mapping[Cell, int]) -> str:
@@ -26,26 +25,22 @@ def tables(cells: Iterable[Cell], hits: Mapping[Cell, int]) -> str:
     for kind, place in known:
         name, _, point = place.partition(":")
         rows.setdefault(name, {})[f"{kind} {point}".strip()] = hits.get((kind, place), 0)
-    parts = []
-    for number, (title, columns) in enumerate(_BLOCKS):
-        ours = {name: row for name, row in rows.items() if _block(name) == number}
-        if ours:
-            parts.append(_table(title, columns, ours))
-    return "\n".join(parts)
+    blocks: dict[int, dict[str, dict[str, int]]] = {}
+    for name, row in rows.items():
+        blocks.setdefault(_block(name, row), {})[name] = row
+    return "\n".join(_table(*_BLOCKS[number], blocks[number]) for number in sorted(blocks))
 
 
-def _block(place: str) -> int:
-    service, _, what = place.partition(".")
-    if service == "event":
-        return 3
-    if place in _OTHERS:
-        return 4
-    if service in _PROVIDERS:
+def _block(place: str, row: Mapping[str, int]) -> int:
+    """Return which table a row is in: the first that has all its columns; the last takes what is in no other."""
+    if place.partition(".")[0] in _PROVIDERS and not row.keys() - {*_BLOCKS[0][1]}:
         return 0
-    return 2 if what in {"commit", "read"} else 1
+    last = len(_BLOCKS) - 1
+    return next((number for number in range(1, last) if not row.keys() - {*_BLOCKS[number][1]}), last)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Mapping[str, Mapping[str, int]]) -> str:
+    columns = (*columns, *sorted({column for row in rows.values() for column in row} - {*columns}))
     lines = [
         "| " + " | ".join((title, *(column.replace("_", " ") for column in columns))) + " |",
         "| " + " | ".join(("---", *("---:" for _ in columns))) + " |",

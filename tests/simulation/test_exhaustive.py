@@ -6,6 +6,7 @@ from tests.simulation.chaos import HOLD, KILL
 from tests.simulation.exhaustive import Case, Share, explore, moments
 from tests.simulation.paths import PATHS
 from tests.simulation.script import Cue, Path, play
+from tests.simulation.table import tables
 
 # Which replicas there are, and how long things last that last: pauses and lost requests outlive a lease.
 _SEED = 1
@@ -63,3 +64,14 @@ def test_a_case_is_written_as_the_command_that_plays_it_again() -> None:
 def test_a_cue_that_says_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="kind@place#number"):
         Cue.parsed("kill everything")
+
+
+def test_a_table_shows_each_fault_at_its_place_and_what_never_happened() -> None:
+    page = tables(
+        [("late", "stripe.create"), ("away", "order.read"), ("a new one", "somewhere.else")],
+        {("late", "stripe.create"): 3, ("kill", "stripe.create:after"): 2},
+    )
+
+    assert "| `stripe.create` | - | 2 | - | - | - | - | - | 3 | - | - | - |" in page
+    assert "| `order.read` | - | - | - | - | 0 |" in page
+    assert page.splitlines()[-1] == "| `somewhere.else` | " + "- | " * 6 + "0 |"
