@@ -104,8 +104,9 @@ class Driver:
             stored = await self._orders.get(ours.order_id)
             if stored is None or stored.fence == ours.fence - 1:
                 return False
-            # A claim raises the fence as well, but never the version.
-            if (stored.fence, stored.version) != (ours.fence, ours.version):
+            # A claim raises the fence as well, but never the version. And an earlier try of ours that counted as not
+            # written may have come through meanwhile, to the same version and with another outcome.
+            if _what_is_told(stored) != _what_is_told(ours):
                 raise Moved from None
         return True
 
@@ -157,6 +158,11 @@ class Driver:
         # process was paused.
         not_after = leased_at + timedelta(seconds=self._lease_seconds - 1.0)
         return Charge(f"{order.order_id}:charge", order.order_id, order.total, order.payment_method, not_after)
+
+
+def _what_is_told(order: Order) -> tuple[object, ...]:
+    """Return what tells one move of an order from another."""
+    return order.fence, order.version, order.stage, order.state, order.tries
 
 
 def _refund_key(order: Order) -> str:

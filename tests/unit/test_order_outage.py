@@ -6,9 +6,12 @@ import logging
 import pytest
 
 from kernel.errors import Reason, Refusal
-from order_svc.app.ports import Due
-from order_svc.domain.order import State, TaskKind
+from kernel.outcome import Unknown
+from order_svc.app.ports import Due, InDoubt
+from order_svc.domain.order import Event, State, TaskKind
+from order_svc.domain.transition import Transition, retried
 from tests.fakes.order_promises import check_promises
+from tests.fakes.order_telling import FakeTelling
 from tests.fakes.order_world import LEASE_SECONDS, Life, World, in_a_world
 from tests.fakes.orders_in_memory import FakeOrders, Trouble
 
@@ -151,6 +154,34 @@ def test_an_order_that_another_replica_claimed_during_the_doubt_is_left_to_it(fa
         await check_promises(world, life)
 
     story()
+
+
+class LateRetry(FakeOrders):
+    """Lets the retry of a charge come through just before the charge itself, whose commit then stays in doubt."""
+
+    came_through = False
+
+    async def move(self, transition: Transition, event: Event | None, lease_seconds: float) -> None:
+        if transition.kind == "payment.charged" and not self.came_through:
+            self.came_through = True
+            before = self._database.orders[transition.order.order_id]
+            late = retried(before, self._clock.now(), Unknown("timeout"), "charge", luck=0.5)
+            await super().move(late, FakeTelling().event(late, "request"), lease_seconds)
+            raise InDoubt
+        await super().move(transition, event, lease_seconds)
+
+
+@in_a_world
+async def test_an_earlier_move_that_comes_through_late_is_not_taken_for_the_one_in_doubt(world: World) -> None:
+    life = world.life(orders=LateRetry(world.database, world.clock, "here", "1"))
+
+    order = await life.place(seconds=5)
+
+    assert order.state is State.PENDING
+    assert life.telling.ends == []
+    await settled(life, world)
+    assert life.telling.ends == [order.order_id]
+    await check_promises(world, life)
 
 
 def test_the_sweeper_outlives_an_outage_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
