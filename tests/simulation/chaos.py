@@ -16,8 +16,9 @@ _HOLD_RATES = (0.0, 0.0, 0.002)
 # Events are few, and refunds fewer: most worlds have none, so the rates are higher. In some, no event ever comes.
 _EVENT_RATES = (0.0, 0.05, 0.1)
 _LOST_EVENTS = (0.0, 0.0, 0.1, 1.0)
-_REFUND_RATES = (0.0, 0.2)
-_OTHERS_RATES = (0.0, 0.0, 0.5)
+_REFUND_RATES = (0.0, 0.25)
+_OTHERS_RATES = (0.0, 0.5)
+_DEAF_RATES = (0.0, 0.0, 0.0, 0.6)
 _WRONG_RATES = (0.0, 0.0, 0.0, 0.2)
 
 # Outages in seconds: a hiccup, one in the middle of a lunch, and one that outlasts Stripe's idempotency keys (24 h).
@@ -33,6 +34,9 @@ PROVIDER = ("not_sent", "lost_request", "lost_answer", "late", "busy", "error_be
 SERVICE = ("not_sent", "lost_request", "lost_answer", "late", "slow")
 COMMIT = ("away", "deadlock", "locked", "cut_before", "cut_after", "cut_late")
 READ = ("away",)
+
+# A line on which one answer after the other is lost: what is bounded shows only there.
+DEAF = "deaf"
 
 # What can be wrong with a quote of AvaTax's.
 QUOTE = ("other_currency",)
@@ -94,6 +98,7 @@ class Chaos:
         self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
         self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
         self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in QUOTE})
+        self._rates[DEAF] = self.random.choice(_DEAF_RATES)
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)
         self.outages = [

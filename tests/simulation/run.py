@@ -36,6 +36,7 @@ _DOWN_SECONDS = (0.1, 5.0, 90.0)
 _SETTLE_SECONDS = 3 * 3_600.0
 _RETRY_SECONDS = 27 * 3_600.0
 _LOOK_SECONDS = 60.0
+_RARE_LOOK_SECONDS = 1_800.0
 
 # Logged as an error, and no defect: the database was away for as long as an attempt may last.
 _EXPECTED_ERRORS = {"mail.outcome_lost"}
@@ -156,7 +157,9 @@ async def _live(world: World, mesh: Mesh) -> None:
         mesh.heal()
         # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
         while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(
+                _LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS
+            )
             await mesh.shops.take_up(parked())
         mesh.end()
     check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)

@@ -17,7 +17,7 @@ from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
 # Mostly cards that are charged, or whose customers have to act first: there is most to lose.
-_CARDS = (VISA, VISA, VISA, THREE_D_SECURE, THREE_D_SECURE, DECLINED, MISSING, SLOW_BANK)
+_CARDS = (VISA, VISA, VISA, THREE_D_SECURE, THREE_D_SECURE, DECLINED, DECLINED, MISSING, SLOW_BANK)
 
 _PATIENCE_SECONDS = 10.0
 

@@ -111,7 +111,7 @@ class Stripe(FakeGateway):
         intent = self.intents[intent_id]
         self._told(_TOLD.get(intent.status, "payment_intent.payment_failed"), intent)
         if intent.status is IntentStatus.UNCONFIRMED and self._world.chaos.draw(CUSTOMER, "stripe.customer"):
-            self._world.later(self._world.chaos.pick(0.3, 5.0, 600.0), self._pays_anyway, intent_id)
+            self._world.later(self._world.chaos.pick(0.3, 5.0, 40.0), self._pays_anyway, intent_id)
 
     def _confirm(self, intent_id: str, payment_method: str) -> Any:  # noqa: ANN401  (as the fake says)
         world, luck = self._world, self._world.luck
