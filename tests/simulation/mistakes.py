@@ -18,7 +18,6 @@ from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.domain import sending
 from order_svc.app.ports import InDoubt
 from order_svc.domain.order import Payment, PaymentState, TaskKind
-from order_svc.domain.saga import Refunded
 from payment_svc.app.ports import KeySpent
 from payment_svc.domain import payment as paying
 from payment_svc.domain.intent import Decline, DeclineKind
@@ -248,36 +247,11 @@ def taxed_too_early(after: Method) -> Method:
     return worse
 
 
-def asked_is_refunded(refund: Method) -> Method:
-    async def worse(self: Any, *arguments: Any) -> Any:
-        outcome = await refund(self, *arguments)
-        if not isinstance(outcome, Done):
-            return outcome
-        payment = outcome.value.payment
-        return Done(Refunded(replace(payment, refunded=payment.captured), failed=False))
-
-    return worse
-
-
-def whenever(charge: Method) -> Method:
-    def worse(self: Any, order: Any, leased_at: Any) -> Any:
-        return replace(charge(self, order, leased_at), not_after=leased_at + timedelta(days=1))
-
-    return worse
-
-
 def refunded_again(refund: Method) -> Method:
     """Send the money back twice, each time under a key of its own, and past the guard that counts it."""
 
     async def worse(self: Any, payment_id: str, request_id: str) -> Any:
         await refund(self, payment_id, f"{request_id}:{next(_numbers)}")
         return await refund(self, payment_id, request_id)
-
-    return worse
-
-
-def found_nothing(_: Method) -> Method:
-    async def worse(*_: Any) -> Any:
-        return None
 
     return worse

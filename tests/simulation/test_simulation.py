@@ -45,7 +45,6 @@ _GROSS = (
     "orders: an idempotency key is not kept",
     "orders: acknowledged before the commit",
     "orders: a move without its journal entry",
-    "storage: no guard holds (no compare-and-set)",
     "saga: a paid order leaves no tasks",
     "saga: the mail is due before the charge",
     "sweeper: does nothing",
