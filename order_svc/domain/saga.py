@@ -14,6 +14,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, State, TaskKind, Tax
 from order_svc.domain.transition import (
     Transition,
+    declined_at_once,
     failed,
     moved,
     parked,
@@ -238,7 +239,7 @@ def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds:
             if step is Step.READ_PAYMENT:
                 # The customer's browser could still pay with another card: the payment is given up before the order is.
                 return undone(order, payment, now, declined, "payment.declined", {})
-            return failed(replace(order, payment=payment), now, declined)
+            return declined_at_once(order, payment, now, declined)
         case PaymentState.CANCELLED:
             given_up = Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
             return failed(replace(order, payment=payment), now, given_up)

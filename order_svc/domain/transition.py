@@ -95,10 +95,16 @@ def parked(order: Order, now: datetime, reason: Reason, step: str, **facts: str)
 def failed(order: Order, now: datetime, failure: Failure) -> Transition:
     """End an order of which nothing was charged, or nothing is any more."""
     ended = moved(order, now, stage=Stage.SETTLED, state=State.FAILED, failure=failure, expires_at=None)
-    facts = {"reason": failure.reason.value}
-    if failure.decline_code:
-        facts["decline_code"] = failure.decline_code
-    return Transition(ended, "order.failed", facts, ends=True)
+    return Transition(ended, "order.failed", _why(failure), ends=True)
+
+
+def declined_at_once(order: Order, payment: Payment, now: datetime, failure: Failure) -> Transition:
+    """End an order whose card was declined, and give its payment up behind the answer.
+
+    As long as Stripe would still take another card for it, money could come that nobody waits for any more.
+    """
+    undoing = moved(order, now, stage=Stage.UNDOING, state=State.FAILED, payment=payment, failure=failure)
+    return Transition(undoing, "order.failed", _why(failure), wake_at=now, ends=True)
 
 
 def undone(
@@ -134,3 +140,8 @@ def refund_failed(order: Order, payment: Payment, now: datetime) -> Transition:
 def payment_facts(payment: Payment) -> dict[str, str]:
     """Return what the journal keeps of every payment."""
     return {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
+
+
+def _why(failure: Failure) -> dict[str, str]:
+    declined = {"decline_code": failure.decline_code} if failure.decline_code else {}
+    return {"reason": failure.reason.value, **declined}

@@ -20,6 +20,7 @@ from tests.fakes.order_samples import VISA, a_payment, a_tax
 T = TypeVar("T")
 
 DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
+PAID_WITH_ANOTHER = "pm_card_chargeDeclined"  # declined, and paid with another card at that moment
 NEEDS_ACTION = "pm_card_authenticationRequired"
 UNKNOWN_METHOD = "pm_gone"
 
@@ -250,12 +251,19 @@ class FakePayments:
             return NotDone(Refusal(Reason.VERSION_MISMATCH, "not_after has passed"))
         if charge.payment_method == UNKNOWN_METHOD:
             return NotDone(Refusal.of_field("payment_method", "is unknown", Reason.PAYMENT_METHOD_INVALID))
-        states = {DECLINED: PaymentState.DECLINED, NEEDS_ACTION: PaymentState.ACTION_REQUIRED}
+        states = {
+            DECLINED: PaymentState.DECLINED,
+            PAID_WITH_ANOTHER: PaymentState.DECLINED,
+            NEEDS_ACTION: PaymentState.ACTION_REQUIRED,
+        }
         state = states.get(charge.payment_method, PaymentState.PENDING)
         self.keep(charge.order_id, a_payment(charge.amount, state, charge.order_id))
         if charge.payment_method == VISA:
             self._capture(charge.order_id)
-        return Done(self.payments[charge.order_id])
+        answer = self.payments[charge.order_id]
+        if charge.payment_method == PAID_WITH_ANOTHER:
+            self.customer_pays(charge.order_id)
+        return Done(answer)
 
     def _capture(self, order_id: str) -> None:
         payment = self.payments[order_id]

@@ -46,7 +46,9 @@ def only_crashes(life: Life) -> None:
 async def points_of(payment_method: str) -> int:
     """Return how many points a life has in which nothing goes wrong."""
     doom = Doom()
-    await placed(World(LoopClock()).life(doom), payment_method)
+    life = World(LoopClock()).life(doom)
+    await placed(life, payment_method)
+    await settled(life, 1)
     return len(doom.passed)
 
 
@@ -57,11 +59,13 @@ def test_an_order_survives_a_crash_at_every_point(payment_method: str) -> None:
             world = World(LoopClock())
             first = world.life(Doom(point))
             await placed(first, payment_method)
+            await settled(first, 1)
 
             second = world.life()
             await second.orders.release_own()
             await settled(second, 3)
             await placed(second, payment_method)
+            await settled(second, 3)
 
             (order,) = await check_promises(world, second)
             assert (order.state is State.PAID) is (payment_method == VISA)

@@ -62,6 +62,14 @@ def test_an_order_that_failed_says_why_for_ever() -> None:
     )
 
 
+def test_an_order_whose_card_was_declined_is_over_and_its_payment_is_given_up_behind_the_answer() -> None:
+    declined = take(CHARGING, paid(P.DECLINED))
+
+    assert (declined.order.state, next_step(declined.order)) == (State.FAILED, Step.CANCEL_PAYMENT)
+    given_up = take(declined.order, paid(P.CANCELLED)).order
+    assert (given_up.state, given_up.stage, given_up.failure) == (State.FAILED, Stage.SETTLED, declined.order.failure)
+
+
 def test_a_refused_field_is_kept() -> None:
     order = take(QUOTING, refused(Reason.ADDRESS_INVALID)).order
 

@@ -86,7 +86,7 @@ TABLE: dict[str, Row] = {
         "payment.action_required",
         waits=True,
     ),
-    "charge declined": Row(CHARGING, paid(P.DECLINED), Stage.SETTLED, State.FAILED, "order.failed"),
+    "charge declined": Row(CHARGING, paid(P.DECLINED), Stage.UNDOING, State.FAILED, "order.failed", waits=True),
     "charge given up": Row(CHARGING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed"),
     "charge only held": Row(CHARGING, paid(P.AUTHORIZED), Stage.UNDOING, State.PENDING, "payment.mismatched"),
     "too little charged": Row(CHARGING, paid(captured=FULL - 1), Stage.UNDOING, State.PENDING, "payment.mismatched"),
