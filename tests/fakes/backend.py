@@ -135,6 +135,7 @@ _Order = _servicer(
         "StartProcessing": lambda: _s.StartProcessingResponse(order=an_order()),
         "ShipOrder": lambda: _s.ShipOrderResponse(order=an_order()),
         "DeliverOrder": lambda: _s.DeliverOrderResponse(order=an_order()),
+        "RetryOrder": lambda: _s.RetryOrderResponse(order=an_order()),
     },
     WatchOrder=_watch,
 )
