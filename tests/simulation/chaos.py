@@ -43,8 +43,7 @@ QUOTE = ("other_currency",)
 
 # What can happen to one of Stripe's events, to a refund after it was asked for, and what others do there unasked: a
 # customer pays with another card after a decline, somebody at the shop gives money back in the dashboard.
-EVENT_COMES = ("late_event", "twice", "thrice", "forged", "stale", "future", "strange")
-EVENT = ("lost_event", *EVENT_COMES)
+EVENT = ("lost_event", "late_event", "twice", "thrice", "forged", "stale", "future", "strange")
 REFUND = ("refund_pends", "refund_fails", "refund_returned", "refund_refused")
 CUSTOMER = ("pays_anyway",)
 SHOP = ("refunds_by_hand",)

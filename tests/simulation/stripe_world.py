@@ -194,8 +194,7 @@ class Stripe(FakeGateway):
         metadata = {"payment_id": intent.payment_id, "order_id": intent.order_id}
         about: dict[str, object] = {"object": "payment_intent", "id": intent.intent_id, "metadata": metadata}
         about |= {"status": intent.status.value, "amount_received": intent.captured.minor_units}
-        # Nobody looks at a payment again that was declined. Stripe sends this event for three days.
-        self.tell(kind, about, certain=intent.intent_id in self._paid_anyway)
+        self.tell(kind, about)
 
     def _told_of_refund(self, kind: str, made: Made) -> None:
         refund = made.refund

@@ -21,7 +21,7 @@ from chassis.errors import refusal_of
 from kernel.errors import Reason
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from payment_svc.adapters.tables import STRIPE_EVENTS
-from tests.simulation.chaos import EVENT, EVENT_COMES
+from tests.simulation.chaos import EVENT
 from tests.simulation.shelf import shelf
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
@@ -61,10 +61,10 @@ class Webhooks:
         self._payments = payments
         self._count = 0
 
-    def tell(self, kind: str, about: Mapping[str, object], *, certain: bool = False) -> None:
-        """Send an event about an object, as it is now; a certain one may come late, and is never lost."""
+    def tell(self, kind: str, about: Mapping[str, object]) -> None:
+        """Send an event about an object, as it is now."""
         event = self._event(kind, about)
-        fault = self._world.chaos.draw(EVENT_COMES if certain else EVENT, f"event.{kind}")
+        fault = self._world.chaos.draw(EVENT, f"event.{kind}")
         delay = self._world.luck.choice(_DELAYS)
         match fault:
             case "lost_event":
