@@ -10,8 +10,7 @@ from ordermesh.type.v1 import customer_pb2
 
 from chassis.wire import address_from_wire, address_to_wire, money_from_wire, money_to_wire, time_to_wire
 from kernel.errors import Refusal
-from order_svc.app.ports import OrderFilter
-from order_svc.app.read import Story
+from order_svc.app.ports import OrderFilter, Story
 from order_svc.domain.order import (
     Customer,
     Draft,

@@ -1,8 +1,7 @@
 """What is asked of the tables: orders whole, their stories, and what is not finished. Each reads one snapshot."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, and_, bindparam, func, or_, select
@@ -10,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Tab
 from chassis.storage.store import database_now
 from order_svc.adapters import rows
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS
-from order_svc.app.ports import Backlog, Due, OrderFilter
-from order_svc.domain.order import Event, Order, State, Task
+from order_svc.app.ports import Backlog, Due, OrderFilter, Story
+from order_svc.domain.order import Order, State, Task
 from order_svc.domain.retry import Standing
 
 # Statements that every order needs are built once: building one anew, and finding what it was compiled to, takes five
@@ -90,8 +89,11 @@ def page_of(connection: Connection, wanted: OrderFilter, after: str, limit: int)
     return orders_of(connection, query)
 
 
-def journal_of(connection: Connection, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
-    """Return the events of an order, oldest first, its tasks, and when it is looked at next."""
+def journal_of(connection: Connection, order_id: str) -> Story | None:
+    """Return the order with its events, oldest first, its tasks, and when it is looked at next; None without it."""
+    order = order_of(connection, order_id)
+    if order is None:
+        return None
     events = (
         select(ORDER_EVENTS)
         .where(ORDER_EVENTS.c.order_id == order_id)
@@ -99,7 +101,8 @@ def journal_of(connection: Connection, order_id: str) -> tuple[Sequence[Event], 
     )
     tasks = select(ORDER_TASKS).where(ORDER_TASKS.c.order_id == order_id).order_by(ORDER_TASKS.c.kind)
     wake_at = connection.execute(select(ORDERS.c.wake_at).where(ORDERS.c.order_id == order_id)).scalar()
-    return (
+    return Story(
+        order,
         [rows.event_from_row(row) for row in connection.execute(events)],
         [rows.task_from_row(row) for row in connection.execute(tasks)],
         None if wake_at is None else rows.from_ms(wake_at),

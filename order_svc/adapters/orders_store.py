@@ -16,7 +16,7 @@ from kernel.request import Request
 from order_svc.adapters import order_claims, order_reads, rows
 from order_svc.adapters.order_reads import order_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
-from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter
+from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter, Story
 from order_svc.domain.order import Event, Order, Task, TaskKind
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
@@ -131,8 +131,8 @@ class OrdersStore:
         """Return orders, newest first, beginning below the order id `after`."""
         return await self._read(lambda connection: order_reads.page_of(connection, wanted, after, limit))
 
-    async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
-        """Return the events, oldest first, the tasks, and when the order is looked at next."""
+    async def journal(self, order_id: str) -> Story | None:
+        """Return the order with all that is known of it, as it stood at one moment."""
         return await self._read(lambda connection: order_reads.journal_of(connection, order_id))
 
     async def due(self) -> Due:

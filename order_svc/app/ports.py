@@ -148,6 +148,23 @@ class Backlog:
     oldest_order_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is known of one order.
+
+    Attributes:
+        order: As it stands.
+        events: Its journal, oldest first.
+        tasks: Work outside the order.
+        wake_at: When the order is looked at next; None when nothing is planned.
+    """
+
+    order: Order
+    events: Sequence[Event]
+    tasks: Sequence[Task]
+    wake_at: datetime | None
+
+
 class Moved(Exception):
     """Somebody else moved the order first. Nothing was written; read it again."""
 
@@ -198,8 +215,8 @@ class Orders(Protocol):
         """Return orders, newest first, beginning below the order id `after` (empty: from the newest)."""
         ...
 
-    async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
-        """Return the events, oldest first, the tasks, and when the order is looked at next."""
+    async def journal(self, order_id: str) -> Story | None:
+        """Return the order with all that is known of it, as it stood at one moment."""
         ...
 
     async def due(self) -> Due:

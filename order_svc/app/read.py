@@ -1,33 +1,14 @@
 """Reading orders: one, many, as they change, and with their whole story."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from kernel.errors import Reason, Refusal
 from order_svc.app.changes import Changes
-from order_svc.app.ports import OrderFilter, Orders
-from order_svc.domain.order import Event, Order, Task
+from order_svc.app.ports import OrderFilter, Orders, Story
+from order_svc.domain.order import Order
 
 # How long a watcher relies on being told before it looks for itself: another replica may have moved the order.
 _LOOK_AGAIN_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """Everything that is known of one order.
-
-    Attributes:
-        order: As it stands.
-        events: Its journal, oldest first.
-        tasks: Work outside the order.
-        wake_at: When the order is looked at next; None when nothing is planned.
-    """
-
-    order: Order
-    events: Sequence[Event]
-    tasks: Sequence[Task]
-    wake_at: datetime | None
 
 
 def order_not_found(order_id: str) -> Refusal:
@@ -70,9 +51,10 @@ class ReadOrders:
         Raises:
             Refusal: There is none of that id.
         """
-        order = await self.get(order_id)
-        events, tasks, wake_at = await self._orders.journal(order_id)
-        return Story(order, events, tasks, wake_at)
+        story = await self._orders.journal(order_id)
+        if story is None:
+            raise order_not_found(order_id)
+        return story
 
     async def watch(self, order_id: str, after_version: int) -> AsyncIterator[Order]:
         """Yield the order as it is, unless the caller has seen that version, and after each move until it is settled.

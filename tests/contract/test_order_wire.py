@@ -18,8 +18,7 @@ from ordermesh.type.v1 import address_pb2, customer_pb2, money_pb2
 from chassis.wire import money_to_wire, time_to_wire
 from kernel.errors import Reason, Refusal
 from order_svc import wire
-from order_svc.app.ports import OrderFilter
-from order_svc.app.read import Story
+from order_svc.app.ports import OrderFilter, Story
 from order_svc.domain.order import Failure, PaymentState, Stage, State, Task, TaskKind, TaxSource
 from tests.fakes.order_samples import NOW, a_draft, a_payment, a_tax, an_event, an_order, euros
 

@@ -13,7 +13,7 @@ from order_svc.domain.order import (
     Task,
     TaskKind,
 )
-from tests.fakes.order_moves import CLOCK, MINUTE, OVER, Replicas, fresh, move, moved, pay, store
+from tests.fakes.order_moves import CLOCK, MINUTE, OVER, Replicas, fresh, move, moved, pay, store, told
 from tests.fakes.order_samples import an_event
 
 
@@ -47,8 +47,8 @@ async def test_a_claim_alone_is_not_told(replicas: Replicas) -> None:
     order = await store(replicas("a", "1"), fresh(), OVER)
     await replicas("b", "1").claim_orders(10, MINUTE)
 
-    events, _, _ = await replicas("a", "1").journal(order.order_id)
-    assert [event.kind for event in events] == ["order.placed"]
+    story = await told(replicas("a", "1"), order)
+    assert [event.kind for event in story.events] == ["order.placed"]
 
 
 async def test_an_order_that_waits_is_claimed_when_its_time_has_come(orders: Orders) -> None:
@@ -94,8 +94,8 @@ async def test_replicas_that_claim_at_once_share_the_orders(replicas: Replicas) 
 async def test_tasks_are_stored_with_the_move_and_held_by_who_made_it(orders: Orders) -> None:
     order = await pay(orders)
 
-    _, tasks, _ = await orders.journal(order.order_id)
-    assert [(task.kind, task.done, task.attempts, task.version) for task in tasks] == [
+    story = await told(orders, order)
+    assert [(task.kind, task.done, task.attempts, task.version) for task in story.tasks] == [
         (TaskKind.COMMIT_TAX, False, 0, 1),
         (TaskKind.SEND_CONFIRMATION, False, 0, 1),
     ]
@@ -118,9 +118,9 @@ async def test_a_task_that_is_done_leaves_its_result_and_a_word(orders: Orders) 
 
     await orders.finish_task(done, an_event(order, "tax.committed"))
 
-    events, tasks, _ = await orders.journal(order.order_id)
-    assert tasks[0] == done
-    assert events[-1] == an_event(order, "tax.committed")
+    story = await told(orders, order)
+    assert story.tasks[0] == done
+    assert story.events[-1] == an_event(order, "tax.committed")
     stored = await orders.get(order.order_id)
     assert stored == replace(order, tax_document="doc-1")
 
@@ -144,9 +144,9 @@ async def test_who_lost_a_task_cannot_finish_it(orders: Orders) -> None:
     mine = Task(order.order_id, TaskKind.COMMIT_TAX, 2, 1, None, done=True, result="mine")
     await orders.finish_task(mine, an_event(order, "tax.committed"))
 
-    events, tasks, _ = await orders.journal(order.order_id)
-    assert not any(task.done for task in tasks)
-    assert "tax.committed" not in {event.kind for event in events}
+    story = await told(orders, order)
+    assert not any(task.done for task in story.tasks)
+    assert "tax.committed" not in {event.kind for event in story.events}
 
 
 async def test_a_task_that_failed_is_claimed_when_its_time_has_come(orders: Orders) -> None:
@@ -166,8 +166,8 @@ async def test_a_task_that_was_refused_for_good_stays_to_be_seen(orders: Orders)
 
     await orders.finish_task(refused, None)
 
-    _, tasks, _ = await orders.journal(order.order_id)
-    assert tasks[0] == refused
+    story = await told(orders, order)
+    assert story.tasks[0] == refused
 
 
 async def test_a_new_life_takes_over_from_its_earlier_ones_at_once(replicas: Replicas) -> None:

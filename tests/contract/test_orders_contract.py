@@ -18,7 +18,7 @@ from order_svc.domain.order import (
     TaskKind,
     TaxSource,
 )
-from tests.fakes.order_moves import CLOCK, IDS, MINUTE, fresh, move, moved, store
+from tests.fakes.order_moves import CLOCK, IDS, MINUTE, fresh, move, moved, store, told
 from tests.fakes.order_samples import NOW, a_draft, a_payment, a_request, a_tax, an_event, euros
 
 
@@ -105,9 +105,9 @@ async def test_a_move_from_an_older_state_changes_nothing(orders: Orders) -> Non
         await orders.move(lost, an_event(lost.order, "payment.charged"), MINUTE)
 
     assert await orders.get(order.order_id) == won
-    events, tasks, _ = await orders.journal(order.order_id)
-    assert [event.kind for event in events] == ["order.placed", "some.move"]
-    assert not tasks
+    story = await told(orders, order)
+    assert [event.kind for event in story.events] == ["order.placed", "some.move"]
+    assert not story.tasks
 
 
 async def test_of_many_moves_from_one_state_one_is_written(orders: Orders) -> None:
@@ -126,9 +126,9 @@ async def test_the_journal_tells_every_move_that_has_a_word(orders: Orders) -> N
     second = await move(orders, quiet)
     third = await move(orders, moved(second))
 
-    events, _, _ = await orders.journal(order.order_id)
-    assert events == [an_event(order), an_event(third, "some.move")]
-    assert [event.version for event in events] == [1, 2]
+    story = await told(orders, order)
+    assert story.events == [an_event(order), an_event(third, "some.move")]
+    assert [event.version for event in story.events] == [1, 2]
     assert (await orders.get(order.order_id)) == replace(order, stage=Stage.CHARGING, version=2, fence=3)
 
 
@@ -138,9 +138,28 @@ async def test_the_journal_says_when_the_order_is_looked_at_next(orders: Orders)
 
     await move(orders, moved(order, wake_at=wake_at))
 
-    _, _, planned = await orders.journal(order.order_id)
+    planned = (await told(orders, order)).wake_at
     assert planned is not None
     assert abs(planned - wake_at) < timedelta(seconds=2)
+
+
+async def test_an_order_that_nobody_stored_has_no_story(orders: Orders) -> None:
+    assert await orders.journal(IDS.new()) is None
+
+
+async def test_a_story_tells_of_one_moment(orders: Orders) -> None:
+    order = await store(orders, fresh())
+
+    async def go_on() -> None:
+        going = order
+        for _ in range(20):
+            going = await move(orders, moved(going))
+
+    moving = asyncio.create_task(go_on())
+    while not moving.done():
+        story = await told(orders, order)
+        assert story.order.version == story.events[-1].version
+    await moving
 
 
 async def test_orders_are_listed_newest_first_and_page_by_page(orders: Orders) -> None:

@@ -9,7 +9,7 @@ import pytest
 from order_svc.app.ports import Backlog, Command, Due, Moved, Orders
 from order_svc.domain.order import Order, Stage, State, Task, TaskKind
 from order_svc.domain.transition import Transition
-from tests.fakes.order_moves import CLOCK, IDS, MINUTE, OVER, Replicas, fresh, move, moved, pay, store
+from tests.fakes.order_moves import CLOCK, IDS, MINUTE, OVER, Replicas, fresh, move, moved, pay, store, told
 from tests.fakes.order_samples import a_request, an_event
 
 COMMIT, SEND = TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION
@@ -95,8 +95,8 @@ async def test_an_order_that_is_taken_up_again_is_due_with_its_tasks(orders: Ord
     assert await orders.due() == Due(orders=False, tasks=True)
     ((claimed, of),) = await orders.claim_tasks(10, MINUTE)
     assert (claimed.kind, claimed.version, claimed.last_error, of) == (COMMIT, 4, "NO", transition.order)
-    events, _, _ = await orders.journal(order.order_id)
-    assert events[-1].kind == "order.retried"
+    story = await told(orders, order)
+    assert story.events[-1].kind == "order.retried"
 
 
 async def test_a_parked_order_that_is_taken_up_again_is_claimed(orders: Orders) -> None:
@@ -151,10 +151,10 @@ async def test_a_refused_task_marks_its_order_in_the_same_commit(orders: Orders)
     await orders.refuse_task(refused, an_event(order, "mail.refused", version=1, cause="outbox"))
 
     marked = replace(order, needs_review=True, fence=order.fence + 1)
-    events, tasks, _ = await orders.journal(order.order_id)
+    story = await told(orders, order)
     assert await orders.get(order.order_id) == marked
-    assert an_event(order, "mail.refused", cause="outbox") in events
-    assert refused in tasks
+    assert an_event(order, "mail.refused", cause="outbox") in story.events
+    assert refused in story.tasks
     assert (await orders.backlog()).in_review == 1
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
-from order_svc.app.ports import Orders
+from order_svc.app.ports import Orders, Story
 from order_svc.domain.order import Order, Stage, State, TaskKind
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import a_request, an_event, an_order
@@ -27,6 +27,13 @@ async def store(orders: Orders, order: Order, lease_seconds: float = MINUTE) -> 
     """Store the order under a key of its own."""
     assert await orders.create(order, a_request(order.order_id), an_event(order), lease_seconds)
     return order
+
+
+async def told(orders: Orders, order: Order) -> Story:
+    """Return the story of an order that is stored."""
+    story = await orders.journal(order.order_id)
+    assert story is not None
+    return story
 
 
 def moved(order: Order, stage: Stage = Stage.CHARGING, **changes: object) -> Transition:

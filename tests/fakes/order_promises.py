@@ -1,8 +1,7 @@
 """The promises that hold for every order once the world is quiet, however it came there."""
 
 from kernel.money import Money
-from order_svc.app.ports import OrderFilter
-from order_svc.app.read import Story
+from order_svc.app.ports import OrderFilter, Story
 from order_svc.domain.order import Order, State
 from tests.fakes.order_world import Life, World
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
-from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter
+from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter, Story
 from order_svc.domain.order import Event, Order, State, Task, TaskKind
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
@@ -151,15 +151,18 @@ class FakeOrders:
         ]
         return sorted(found, key=lambda order: order.order_id, reverse=True)[:limit]
 
-    async def journal(self, order_id: str) -> tuple[Sequence[Event], Sequence[Task], datetime | None]:
+    async def journal(self, order_id: str) -> Story | None:
         await self._begin("journal")
+        order = self._database.orders.get(order_id)
+        if order is None:
+            return None
         tasks = [
             replace(task, due_at=self._database.task_rows[key].due)
             for key, task in sorted(self._database.tasks.items())
             if task.order_id == order_id
         ]
         events = sorted(self._database.events[order_id], key=lambda event: (event.at, event.version))
-        return events, tasks, self._database.order_rows[order_id].due
+        return Story(order, events, tasks, self._database.order_rows[order_id].due)
 
     async def due(self) -> Due:
         await self._begin("due")
