@@ -22,10 +22,12 @@ class FakeBooks:
 
     Args:
         gateway: Whose ledger it shows. What was made later is a second younger.
+        first: When the first was made.
     """
 
-    def __init__(self, gateway: FakeGateway) -> None:
+    def __init__(self, gateway: FakeGateway, first: datetime = _FIRST) -> None:
         self._gateway = gateway
+        self._first = first
 
     async def payments(self, cursor: str, size: int) -> Done[Page[ListedPayment]] | NotDone[Refused] | Unknown:
         def effect() -> Done[Page[ListedPayment]] | NotDone[Refused]:
@@ -43,7 +45,7 @@ class FakeBooks:
                     intent_id=made.intent_id,
                     state=made.refund.state,
                     amount=made.refund.amount,
-                    created_at=_made(number),
+                    created_at=self._first + timedelta(seconds=number),
                 )
                 for number, made in enumerate(self._gateway.refunds)
             ]
@@ -73,7 +75,7 @@ class FakeBooks:
             amount=intent.amount,
             captured=intent.captured,
             refunded=Money(intent.amount.currency_code, self._gateway.refunded(intent.intent_id)),
-            created_at=_made(number),
+            created_at=self._first + timedelta(seconds=number),
         )
 
 
@@ -84,7 +86,3 @@ def _page(listed: Sequence[T], ids: list[str], cursor: str, size: int) -> Done[P
     end = ids.index(cursor) if cursor else len(ids)
     begin = max(end - size, 0)
     return Done(Page(tuple(reversed(listed[begin:end])), ids[begin] if begin else ""))
-
-
-def _made(number: int) -> datetime:
-    return _FIRST + timedelta(seconds=number)

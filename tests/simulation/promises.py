@@ -98,6 +98,11 @@ def parked() -> list[str]:
     return [row.order_id for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(*waits))]
 
 
+def in_review() -> bool:
+    """Say whether any order waits for a person, or for a refund's next day."""
+    return bool(shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(ORDERS.c.needs_review).limit(1)))
+
+
 def _noticed(intent: Intent, stripe: Stripe) -> bool:
     """Say whether our ledger has heard of all that was taken and given back, except by hand."""
     return (

@@ -15,10 +15,11 @@ from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.virtual_time import VirtualLoop
+from tests.simulation.audited import differences
 from tests.simulation.chaos import Fired
 from tests.simulation.idling import RETRIED_DUE
 from tests.simulation.process import Crash, Process, make_task
-from tests.simulation.promises import Promises, check_end, parked, quiet
+from tests.simulation.promises import Promises, check_end, in_review, parked, quiet
 from tests.simulation.providers import SendGrid, avatax
 from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
@@ -37,6 +38,9 @@ _SETTLE_SECONDS = 3 * 3_600.0
 _RETRY_SECONDS = 27 * 3_600.0
 _LOOK_SECONDS = 60.0
 _RARE_LOOK_SECONDS = 1_800.0
+
+# From here on an outage outlasts Stripe's idempotency keys.
+_LONG_OUTAGE_SECONDS = 86_400.0
 
 # Logged as an error, and no defect: the database was away for as long as an attempt may last.
 _EXPECTED_ERRORS = {"mail.outcome_lost"}
@@ -161,8 +165,20 @@ async def _live(world: World, mesh: Mesh) -> None:
                 _LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS
             )
             await mesh.shops.take_up(parked())
+        await _audit(world, mesh)
         mesh.end()
     check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+
+
+async def _audit(world: World, mesh: Mesh) -> None:
+    """Have the audit look at a world that went without a provider for longer than a day, once all has settled.
+
+    Refunds made by hand it would rightly find, and orders that wait for a person are none that it judges.
+    """
+    long = any(each.seconds >= _LONG_OUTAGE_SECONDS for each in world.chaos.outages)
+    if long and not mesh.stripe.by_hand.total() and not in_review():
+        for each in await differences(world, mesh.pick):
+            world.violated(f"P-16: the audit finds {each}")
 
 
 def _settled(world: World, stripe: Stripe) -> bool:

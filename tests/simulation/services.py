@@ -12,6 +12,7 @@ from chassis.retry_budget import RetryBudget
 from chassis.service import Tasks
 from chassis.storage.store import Store
 from kernel.bell import Bell
+from kernel.errors import Reason, Refusal
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.app.accept import SendNotification
@@ -53,6 +54,7 @@ from tests.fakes import notify_telling, order_telling
 from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.fakes.virtual_time import BEGIN
 from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, WorkerClock
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
@@ -165,7 +167,7 @@ async def start_payment(process: Process, around: Surroundings) -> None:
     gateway = StripeLine(Line(world, process, "stripe"), around.stripe)
     ports = Ports(
         gateway=cast("Any", gateway),
-        books=FakeBooks(around.stripe),
+        books=FakeBooks(around.stripe, BEGIN),
         amounts=StripeAmounts(),
         reader=StripeEvents([SECRET], live=False),
         payments=payments,
@@ -209,7 +211,12 @@ async def start_notify(process: Process, around: Surroundings) -> None:
     worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
     send = SendNotification(notifications, dispatch, bell, work, clock, SeededIds(world))
     work.start(worker.run(), "worker")
-    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None), cast("Any", None))
+    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None), cast("Any", _no_feed))
+
+
+async def _no_feed(*_: object) -> None:
+    """Answer as for an account without an activity feed: what SendGrid took is counted by the world itself."""
+    raise Refusal(Reason.PROVIDER_REFUSED, "The account has no activity feed.")
 
 
 START: dict[str, Callable[[Process, Surroundings], Coroutine[Any, Any, None]]] = {
