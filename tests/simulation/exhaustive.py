@@ -77,6 +77,7 @@ class Findings:
         ways: Every kind of fault that could have happened, with its place, and a case in which it does.
         hits: How often it did.
         broken: Cases in which a promise was broken.
+        unreached: Cases in which something was to go wrong, and its moment never came.
     """
 
     cases: int = 0
@@ -85,6 +86,7 @@ class Findings:
     ways: dict[Cell, Case] = field(default_factory=dict)
     hits: Counter[Cell] = field(default_factory=Counter)
     broken: list[Broken] = field(default_factory=list)
+    unreached: list[str] = field(default_factory=list)
 
     def saw(self, case: Case, played: Played) -> None:
         """Count a case."""
@@ -113,6 +115,7 @@ class Findings:
         self.ways = {**other.ways, **self.ways}
         self.hits += other.hits
         self.broken += other.broken
+        self.unreached += other.unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Share:
         part: Which part, from 0.
         parts: How many there are.
         pairs: Whether a second thing goes wrong after each.
-        without: Kinds of faults that are left out.
+        kinds: Which kinds of faults happen; empty for all.
         own: Whether moments are left out until which the path is like one before it in the list.
     """
 
@@ -134,21 +137,24 @@ class Share:
     part: int = 0
     parts: int = 1
     pairs: bool = False
-    without: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
     own: bool = False
 
 
 def explore(share: Share) -> Findings:
-    """Play a path undisturbed, and once for everything that can go wrong on it."""
+    """Play a path undisturbed, and once for everything that can go wrong on it.
+
+    Of several parts, the first counts the undisturbed case.
+    """
     findings = Findings()
-    undisturbed = _played(findings, Case(share.path, seed=share.seed))
+    undisturbed = _played(findings if share.part == 0 else Findings(), Case(share.path, seed=share.seed))
     since = _parting(share.path, share.seed) if share.own else 0
-    cues = [cue for cue in moments(undisturbed, since) if cue.kind not in share.without]
+    cues = [cue for cue in moments(undisturbed, since) if not share.kinds or cue.kind in share.kinds]
     for cue in cues[share.part :: share.parts]:
-        once = _played(findings, Case(share.path, (cue,), share.seed))
+        once = _reached(findings, Case(share.path, (cue,), share.seed))
         if share.pairs and not once.result.violations:
             for second in _after(cue, once):
-                _played(findings, Case(share.path, (cue, second), share.seed))
+                _reached(findings, Case(share.path, (cue, second), share.seed))
     return findings
 
 
@@ -165,6 +171,14 @@ def played_again(cell: Cell, case: Case, hits: int) -> Findings:
 def _played(findings: Findings, case: Case) -> Played:
     played = play(case.path, case.cues, case.seed)
     findings.saw(case, played)
+    return played
+
+
+def _reached(findings: Findings, case: Case) -> Played:
+    """Play a case whose moments are known from the case before it: each of them has to come again."""
+    played = _played(findings, case)
+    if not played.happened.issuperset(case.cues):
+        findings.unreached.append(str(case))
     return played
 
 
@@ -248,13 +262,14 @@ def main() -> int:
     found = Findings()
     if wanted.cue:
         for path in paths:
-            played = _played(found, Case(path, tuple(wanted.cue), seeds[0]))
+            played = _reached(found, Case(path, tuple(wanted.cue), seeds[0]))
             sys.stdout.writelines(f"{at:12.3f}  {what}\n" for at, what in played.result.log)
     else:
         shares = [Share(path, seed, pairs=wanted.pairs) for seed in seeds for path in paths]
         for each in explored(shares, wanted.jobs):
             found.add(each)
             sys.stdout.writelines(f"{broken}\n" for broken in each.broken)
+    sys.stdout.writelines(f"never came to it: {case}\n" for case in found.unreached)
     page = tables(found.ways, found.hits)
     if wanted.markdown:
         wanted.markdown.write_text(page)
@@ -262,7 +277,7 @@ def main() -> int:
         f"{page}\n{found.cases} cases on {len(paths)} paths, {len(found.ways)} cells, {found.kills} kills, "
         f"{len(found.broken)} cases with violations\n"
     )
-    return 1 if found.broken else 0
+    return 1 if found.broken or found.unreached else 0
 
 
 if __name__ == "__main__":

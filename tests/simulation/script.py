@@ -204,6 +204,12 @@ class Played:
     chances: tuple[Chance, ...]
 
     @property
+    def happened(self) -> set[Cue]:
+        """What went wrong, each with its moment."""
+        moments = ((fired.kind, self.chances[fired.draw - 1]) for fired in self.result.fired)
+        return {Cue(kind, chance.place, chance.number) for kind, chance in moments}
+
+    @property
     def state(self) -> str:
         """The last state of the order; empty if it never moved."""
         moves = [what.split() for _, what in self.result.log if what.startswith("order ") and " -> " in what]

@@ -1,9 +1,11 @@
 """Everything goes wrong once, everywhere, on every way of an order: tests/simulation/exhaustive.py."""
 
+import shlex
+
 import pytest
 
-from tests.simulation.chaos import HOLD, KILL
-from tests.simulation.exhaustive import Case, Share, explore, moments
+from tests.simulation.chaos import KILL
+from tests.simulation.exhaustive import Case, Share, explore, main, moments
 from tests.simulation.paths import PATHS
 from tests.simulation.script import Cue, Path, play
 from tests.simulation.table import tables
@@ -12,24 +14,47 @@ from tests.simulation.table import tables
 _SEED = 1
 
 
-# A path each, so that processes share them, from where it parts from those before it. `make prove` plays each of them
-# from its beginning, and lets processes be held as well: what those find when they go on, another finds when a kill has
-# left the order to it.
+# What leaves a doubt behind: a process that dies, an answer or the outcome of a commit that is lost, an event that is.
+_DOUBT = frozenset({KILL, "lost_answer", "cut_after", "lost_event"})
+
+
+# A path each, so that processes share them, from where it parts from those before it. `make prove` has all kinds of
+# faults happen on each of them, from its beginning.
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_nothing_that_goes_wrong_once_breaks_a_promise(path: Path) -> None:
-    found = explore(Share(path, _SEED, without=frozenset({HOLD}), own=True))
+    found = explore(Share(path, _SEED, kinds=_DOUBT, own=True))
 
     assert found.cases > 5
     assert not found.broken, "\n".join(map(str, found.broken[:3]))
+    assert not found.unreached
 
 
 def test_everything_that_can_go_wrong_on_a_path_does() -> None:
-    (refused,) = (each for each in PATHS if each.name == "refused address")
+    refused = _path("refused address")
 
     found = explore(Share(refused, _SEED))
 
     assert all(found.hits[cue.kind, cue.place] for cue in moments(play(refused, seed=_SEED)))
     assert found.kills == sum(cue.kind == KILL for cue in moments(play(refused, seed=_SEED)))
+
+
+def test_a_second_thing_goes_wrong_after_each() -> None:
+    refused = _path("refused address")
+    kills = frozenset({KILL})
+
+    once, twice = (explore(Share(refused, _SEED, kinds=kills, own=True, pairs=pairs)) for pairs in (False, True))
+
+    assert twice.cases > 2 * once.cases
+    assert not twice.broken
+    assert not twice.unreached
+
+
+def test_a_moment_that_never_comes_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    never = '--path "refused address" --seed 1 --cue "kill@stripe.confirm:after#1"'
+    monkeypatch.setattr("sys.argv", ["exhaustive", *shlex.split(never)])
+
+    assert main() == 1
+    assert f"never came to it: {never}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
@@ -38,6 +63,11 @@ def test_a_path_goes_where_its_name_says(path: Path) -> None:
 
     assert played.state == path.ends
     assert set(path.passes) <= {chance.place for chance in played.chances}
+
+
+def _path(name: str) -> Path:
+    (named,) = (each for each in PATHS if each.name == name)
+    return named
 
 
 def test_a_cue_kills_at_its_point_and_nowhere_else() -> None:
