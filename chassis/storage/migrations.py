@@ -21,6 +21,10 @@ T = TypeVar("T")
 # Any number, but the same in every replica: the PostgreSQL lock that lets one of them migrate at a time.
 _LOCK = 7_202_311
 
+# A migration takes as long as the table is big, and waits as long as another replica migrates: its statements have no
+# limit. What has one is the silence of the server, longer than a failover within one zone takes as a rule.
+_SILENCE_SECONDS = 30.0
+
 # Alembic keeps its current environment in module globals; services that start in one process take turns.
 _alembic = threading.Lock()
 
@@ -29,7 +33,7 @@ class MigrationFailed(Exception):
     """The migrated tables are not consistent; nothing was changed."""
 
 
-def run(url: str, script_location: str) -> None:
+def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> None:
     """Upgrade one service's tables to the newest version, in one transaction. Does nothing when they are there already.
 
     It blocks: a running event loop calls it through asyncio.to_thread, and before it opens the store. Replicas may call
@@ -40,11 +44,12 @@ def run(url: str, script_location: str) -> None:
         script_location: `<service>/migrations`, a folder with alembic's revisions in `versions/`. The environment is
             ours; it needs no env.py. The service's name is in the name of its version table, because several services
             may share a PostgreSQL database.
+        silence_seconds: After how long without a sign of life from PostgreSQL it counts as lost.
 
     Raises:
         AlreadyOwned: Another process has the SQLite file.
         MigrationFailed: The revisions leave rows whose parents are missing.
-        StorageUnavailable: The database was lost around COMMIT; running again settles it.
+        StorageUnavailable: The database was lost around COMMIT, or is silent; running again settles it.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -54,19 +59,23 @@ def run(url: str, script_location: str) -> None:
         finally:
             ownership.release()
     else:
-        asyncio.run(_on_postgres(parsed, partial(_upgrade_postgres, script_location)))
+        asyncio.run(_on_postgres(parsed, partial(_upgrade_postgres, script_location), silence_seconds))
 
 
-def is_current(url: str, script_location: str) -> bool:
+def is_current(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> bool:
     """Tell whether the tables are at the newest version. It blocks, as run() does, and changes nothing.
 
     Args:
         url: As for open_store.
         script_location: As for run().
+        silence_seconds: As for run().
+
+    Raises:
+        StorageUnavailable: PostgreSQL is silent.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return asyncio.run(_on_postgres(parsed, partial(_is_newest, script_location)))
+        return asyncio.run(_on_postgres(parsed, partial(_is_newest, script_location), silence_seconds))
     return Path(parsed.database or "").is_file() and _on_sqlite(parsed, partial(_is_newest, script_location))
 
 
@@ -81,14 +90,28 @@ def _on_sqlite(url: URL, body: Callable[[Connection], T]) -> T:
         engine.dispose()
 
 
-async def _on_postgres(url: URL, body: Callable[[Connection], T]) -> T:
+async def _on_postgres(url: URL, body: Callable[[Connection], T], silence_seconds: float) -> T:
     from chassis.storage import postgres  # noqa: PLC0415  (16 MB, for those who use it)
 
     engine = postgres.engine(url, readonly=False, connections=1, command_seconds=None)
+
+    async def work() -> T:
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(partial(_transacted, body))
+        except TimeoutError as error:  # which has no words of its own
+            raise StorageUnavailable("PostgreSQL does not answer") from error
+
+    working, silent = asyncio.create_task(work()), asyncio.create_task(postgres.silent(url, silence_seconds))
     try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(partial(_transacted, body))
+        await asyncio.wait((working, silent), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise StorageUnavailable(f"PostgreSQL has not answered for {silence_seconds:g} s; starting again settles it")
     finally:
+        working.cancel()
+        silent.cancel()
+        await asyncio.gather(working, silent, return_exceptions=True)
         await engine.dispose()
 
 

@@ -77,6 +77,25 @@ def engine(url: URL, *, readonly: bool, connections: int, command_seconds: float
     )
 
 
+async def silent(url: URL, seconds: float) -> None:
+    """Return when PostgreSQL has not answered new connections for so long; until then, ask again and again.
+
+    Whatever the server says, a refusal too, is an answer.
+    """
+    loop = asyncio.get_running_loop()
+    prober = engine(url, readonly=True, connections=1, command_seconds=_CONNECT_SECONDS)
+    heard = loop.time()
+    while loop.time() - heard < seconds:
+        await asyncio.sleep(seconds / 4)
+        try:
+            async with prober.connect() as connection:
+                await connection.invalidate()  # the next question takes a connection of its own
+        except _DRIVER_ERRORS as error:
+            if _state(error) is None:
+                continue
+        heard = loop.time()
+
+
 class PostgresDatabase:
     """One PostgreSQL database, shared with other replicas.
 

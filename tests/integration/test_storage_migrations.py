@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.storage import migrations
@@ -158,3 +158,49 @@ async def test_a_database_that_is_lost_around_commit_is_migrated_by_running_agai
         await asyncio.to_thread(migrations.run, url, location)
 
     assert await tables(postgres_url) == {"teas", "tea_svc_version"}
+
+
+@pytest.mark.postgres
+async def test_a_database_that_is_silent_from_the_start_ends_a_migration(postgres_url: str, tmp_path: Path) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    proxy = PostgresProxy(postgres_url)
+    async with proxy.running() as url:
+        proxy.silence()
+
+        with pytest.raises(StorageUnavailable, match="does not answer"):
+            await asyncio.to_thread(migrations.run, url, location)
+
+
+@pytest.mark.postgres
+async def test_a_database_that_falls_silent_ends_a_migration(postgres_url: str, tmp_path: Path) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, 'op.execute("SELECT pg_sleep(600)")')
+    proxy = PostgresProxy(postgres_url)
+    async with proxy.running() as url:
+        running = asyncio.create_task(asyncio.to_thread(migrations.run, url, location, silence_seconds=0.4))
+        await sleeping(postgres_url)
+
+        proxy.silence()
+
+        with pytest.raises(StorageUnavailable, match=r"has not answered for 0\.4 s"):
+            await running
+
+
+@pytest.mark.postgres
+async def test_a_migration_may_take_longer_than_the_silence_that_would_end_it(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, 'op.execute("SELECT pg_sleep(1.5)")')
+
+    await asyncio.to_thread(migrations.run, postgres_url, location, silence_seconds=0.4)
+
+    assert await asyncio.to_thread(migrations.is_current, postgres_url, location)
+
+
+async def sleeping(url: str) -> None:
+    """Wait until a session of the database sleeps."""
+    sleepers = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
+    store = await open_store(url, metadata=METADATA)
+    async with asyncio.timeout(30):
+        while not await store.read(lambda connection: connection.execute(sleepers).all()):
+            pass
+    await store.close()
