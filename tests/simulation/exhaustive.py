@@ -184,7 +184,7 @@ def _reached(findings: Findings, case: Case) -> Played:
 
 def _parting(path: Path, seed: int) -> int:
     """Return the number of the moment at which a path begins to differ from all that are before it in the list."""
-    ours, before = _places(path, seed), takewhile(lambda each: each != path, PATHS)
+    ours, before = _places(path, seed), takewhile(lambda each: each != path, (*PATHS, *LONG_PATHS))
     pairs = [zip(ours, _places(each, seed), strict=False) for each in before]
     shared = [takewhile(lambda both: both[0] == both[1], each) for each in pairs]
     return max(0, max((len(list(each)) for each in shared), default=0) - _SEEN_AFTER)

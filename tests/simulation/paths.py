@@ -57,8 +57,8 @@ PATHS = (
     Path("mail put off", "PAID", ("sendgrid.send",), outages=(Outage("sendgrid", 0.0, 8.0),)),
 )
 
-# A refund that failed is made anew after a day, and a day of looking around takes a quarter of a second of ours: only
-# `make prove` has the time.
+# A refund that failed or was refused is made anew after a day, and a day of looking around takes an eighth of a second
+# of ours: only `make prove` has the time.
 LONG_PATHS = (
     Path(
         "refund that the bank sends back",
@@ -67,5 +67,13 @@ LONG_PATHS = (
         card=THREE_D_SECURE,
         customer=_TOO_LATE,
         faults=(_NOT_CANCELLED_YET, Cue("refund_fails", "stripe.refund.fate", 1)),
+    ),
+    Path(
+        "refund that Stripe refuses",
+        "FAILED",
+        ("stripe.refund",),
+        card=THREE_D_SECURE,
+        customer=_TOO_LATE,
+        faults=(_NOT_CANCELLED_YET, Cue("refund_refused", "stripe.refund.fate", 1)),
     ),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.chaos import KILL
 from tests.simulation.exhaustive import Case, Share, explore, main, moments
-from tests.simulation.paths import PATHS
+from tests.simulation.paths import LONG_PATHS, PATHS
 from tests.simulation.script import Cue, Path, play
 from tests.simulation.table import tables
 
@@ -57,11 +57,12 @@ def test_a_moment_that_never_comes_is_told(capsys: pytest.CaptureFixture[str], m
     assert f"never came to it: {never}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PATHS, *LONG_PATHS], ids=lambda path: path.name)
 def test_a_path_goes_where_its_name_says(path: Path) -> None:
     played = play(path, seed=_SEED)
 
     assert played.state == path.ends
+    assert played.happened.issuperset(path.faults)
     assert set(path.passes) <= {chance.place for chance in played.chances}
 
 
