@@ -85,5 +85,15 @@ NOTES: tuple[Rule, ...] = (
         lambda row: f"the mail {row['notification_id']} is {row['state']}",
         "The customer's address does not work; write some other way.",
     ),
+    # Never a difference: a provider may be away for that long, and the order goes on when it is back.
+    Rule(
+        "moving_for_long",
+        """
+        SELECT order_id, state, (:horizon - updated) / 3600000 AS hours FROM orders
+        WHERE state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED') AND NOT needs_review AND updated <= :horizon - 86400000
+        """,
+        lambda row: f"the order is {row['state']} and nothing has come of it for {row['hours']} hours",
+        "It goes on by itself as soon as it can; `ordermesh explain` tells what it waits for.",
+    ),
 )
 """What is as it should be, and worth knowing."""

@@ -257,7 +257,7 @@ async def test_a_charge_that_was_made_a_moment_ago_is_not_an_orphan_yet(tmp_path
 @pytest.mark.parametrize("state", ["PENDING", "PAYMENT_ACTION_REQUIRED"])
 async def test_an_order_that_goes_on_by_itself_is_moving_however_old_it_is(state: str, tmp_path: Path) -> None:
     world = AuditWorld(declined_order(1))
-    world.change(OrderRow, state=state)
+    world.change(OrderRow, state=state, updated=JUST_NOW - 2 * 86_400_000)
     world.change(PaymentRow, state="PENDING")
 
     with book_in(tmp_path) as book:
@@ -265,6 +265,8 @@ async def test_an_order_that_goes_on_by_itself_is_moving_however_old_it_is(state
 
         assert list(audit.findings(DIFFERENCES)) == []
         assert audit.census().moving == 1
+        (note,) = audit.findings(NOTES)
+        assert (note.rule.kind, note.subject) == ("moving_for_long", ORDER)
 
 
 async def test_an_order_that_a_person_has_to_look_at_is_listed_as_such_and_not_as_moving(tmp_path: Path) -> None:
