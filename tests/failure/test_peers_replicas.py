@@ -26,15 +26,16 @@ _LEASE_SECONDS = "12"
 
 
 @asynccontextmanager
-async def replica(shop: MeshShop, database_url: str, folder: Path) -> AsyncIterator["OrderServiceAsyncStub"]:
-    """Run a replica of the order service in the mesh, and yield its stub."""
-    own = {"ORDER_DATABASE_URL": database_url, "ORDER_LEASE_SECONDS": _LEASE_SECONDS}
-    address = environment(folder)["ORDER_ADDR"]
-    process = MeshProcess(["serve", "order"], {**shop.mesh.values, **own, "ORDER_ADDR": address}, folder / "order.log")
+async def replica(
+    shop: MeshShop, database_url: str, folder: Path, address: str
+) -> AsyncIterator[tuple["OrderServiceAsyncStub", MeshProcess]]:
+    """Run a replica of the order service in the mesh, and yield its stub and itself."""
+    own = {"ORDER_DATABASE_URL": database_url, "ORDER_LEASE_SECONDS": _LEASE_SECONDS, "ORDER_ADDR": address}
+    process = MeshProcess(["serve", "order"], {**shop.mesh.values, **own}, folder / "order.log")
     try:
         await asyncio.to_thread(process.wait_until, "listens on")
         async with grpc.aio.insecure_channel(address) as channel:
-            yield order_service_pb2_grpc.OrderServiceStub(channel)
+            yield order_service_pb2_grpc.OrderServiceStub(channel), process
     finally:
         process.kill()
 
@@ -45,11 +46,13 @@ async def two_replicas(
 ) -> AsyncIterator[tuple["OrderServiceAsyncStub", "OrderServiceAsyncStub"]]:
     """Run two replicas on one database, which they may reach in different ways."""
     async with AsyncExitStack() as stack:
-        folders = [tmp_path / name for name in ("one", "other")]
-        for folder in folders:
+        both = []
+        for name, its_url in (("one", url), ("other", other_url)):
+            folder = tmp_path / name
             folder.mkdir()
-        one = await stack.enter_async_context(replica(shop, url, folders[0]))
-        yield one, await stack.enter_async_context(replica(shop, other_url, folders[1]))
+            running = replica(shop, its_url, folder, environment(folder)["ORDER_ADDR"])
+            both.append((await stack.enter_async_context(running))[0])
+        yield both[0], both[1]
 
 
 async def test_twenty_equal_calls_split_over_two_replicas_make_one_order_and_one_charge(
@@ -83,12 +86,7 @@ async def test_an_order_whose_database_goes_away_right_after_the_charge_is_finis
         calling = cut_off.PlaceOrder(place_request("peers-cut-off"), timeout=60)
         order_id = await until(lambda: charging(other))
         proxy.refuse()
-
-        async def finished() -> bool:
-            found = await other.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=10)
-            return found.order.state == order_pb2.ORDER_STATE_PAID
-
-        await until(finished)
+        await until(lambda: paid(other, order_id))
         told = (await calling).order
         again = (await other.PlaceOrder(place_request("peers-cut-off"), timeout=60)).order
 
@@ -97,6 +95,41 @@ async def test_an_order_whose_database_goes_away_right_after_the_charge_is_finis
     assert (again.order_id, again.state) == (order_id, order_pb2.ORDER_STATE_PAID)
     books = await shop.ledger(order_id)
     assert (len(books["charges"]), books["refunds"]) == (1, [])
+
+
+async def test_a_replica_killed_between_charge_and_record_has_its_order_paid_once_when_it_starts_again(
+    shop: MeshShop, postgres_url: str, tmp_path: Path
+) -> None:
+    """The process dies when the money was taken and nobody knows: the shopper tries again and pays twice.
+
+    https://github.com/woocommerce/woocommerce-gateway-stripe/issues/831
+    """
+    address = environment(tmp_path)["ORDER_ADDR"]
+    async with replica(shop, postgres_url, tmp_path, address) as (orders, process):
+        await shop.fail("stripe", "latency", operation="payment_intents.confirm", latency_ms=1_500, times=1)
+        calling = orders.PlaceOrder(place_request("peers-killed-replica"), timeout=60)
+        order_id = await until(lambda: charging(orders))
+        process.kill()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await calling
+
+    async def charged() -> bool:
+        return bool((await shop.ledger(order_id))["charges"])
+
+    await until(charged)
+    async with replica(shop, postgres_url, tmp_path, address) as (orders, _):
+        await until(lambda: paid(orders, order_id))
+        again = (await orders.PlaceOrder(place_request("peers-killed-replica"), timeout=60)).order
+
+    assert again.order_id == order_id
+    books = await shop.ledger(order_id)
+    assert (len(books["charges"]), books["refunds"]) == (1, [])
+    assert len(await shop.intents(order_id)) == 1
+
+
+async def paid(orders: "OrderServiceAsyncStub", order_id: str) -> bool:
+    found = await orders.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=10)
+    return found.order.state == order_pb2.ORDER_STATE_PAID
 
 
 async def charging(orders: "OrderServiceAsyncStub") -> str:
