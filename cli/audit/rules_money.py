@@ -139,6 +139,8 @@ CHARGES = (
 """Money against orders. Every cent is questioned once: what our ledger has (`booked`) with its order, others alone."""
 
 LEDGER = (
+    # A payment method that cannot be used fails the payment here, and leaves no trace on Stripe's intent: that is still
+    # open, as before any attempt. Whatever it ever took would differ in `captured`.
     Rule(
         "ledger_differs",
         """
@@ -149,7 +151,8 @@ LEDGER = (
         WHERE p.updated <= :horizon AND NOT coalesce(o.moving, 0)
           AND (p.provider_payment_id <> '' OR p.captured > 0 OR p.state IN ('AUTHORIZED', 'SUCCEEDED'))
           AND (p.state, p.currency, p.amount, p.captured, p.refunded)
-            IS NOT (c.state, c.currency, c.amount, c.captured, c.refunded - c.elsewhere)
+            IS NOT (iif(p.state = 'DECLINED' AND c.state = 'PENDING', p.state, c.state),
+              c.currency, c.amount, c.captured, c.refunded - c.elsewhere)
         """,
         _differing,
         "The payment has to be read afresh.",

@@ -269,6 +269,21 @@ async def test_an_order_that_goes_on_by_itself_is_moving_however_old_it_is(state
         assert (note.rule.kind, note.subject) == ("moving_for_long", ORDER)
 
 
+async def test_a_payment_method_that_cannot_be_used_leaves_no_decline_at_stripe(tmp_path: Path) -> None:
+    world = AuditWorld(declined_order(1))
+    world.change(ChargeRow, state="PENDING")
+
+    assert await differences_of(world, tmp_path) == []
+
+
+async def test_money_on_a_declined_payment_is_a_difference_whatever_stripe_calls_it(tmp_path: Path) -> None:
+    world = AuditWorld(declined_order(1))
+    world.change(ChargeRow, state="PENDING", captured=1085)
+
+    kinds = {finding.rule.kind for finding in await differences_of(world, tmp_path)}
+    assert kinds >= {"ledger_differs"}
+
+
 async def test_an_order_that_a_person_has_to_look_at_is_listed_as_such_and_not_as_moving(tmp_path: Path) -> None:
     world = AuditWorld(declined_order(1))
     world.change(OrderRow, state="PENDING", needs_review=True)
