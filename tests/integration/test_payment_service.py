@@ -1,31 +1,17 @@
 """The payment service as others meet it: over gRPC, on its own database, before a running sandbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, Service, authenticate, euros, service
-from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.payment_over_grpc import ORDER, Service, authenticate, euros
+from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
 
 _NOBODY = "0199a0b0-0000-7000-8000-00000000ffff"
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as running_world:
-        yield running_world
-
-
-@pytest.fixture
-async def payments(tmp_path: Path, world: World) -> AsyncIterator[Service]:
-    async with service(tmp_path, world) as running_service:
-        yield running_service
 
 
 async def test_a_payment_is_made_read_and_listed(payments: Service, world: World) -> None:

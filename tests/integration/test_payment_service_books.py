@@ -1,27 +1,12 @@
 """Stripe's own books over gRPC: listing them, giving orphans up, and what happens when they differ from ours."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, Service, euros, service
-from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.payment_over_grpc import ORDER, Service, euros
+from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as running_world:
-        yield running_world
-
-
-@pytest.fixture
-async def payments(tmp_path: Path, world: World) -> AsyncIterator[Service]:
-    async with service(tmp_path, world) as running_service:
-        yield running_service
 
 
 async def listed(payments: Service, page_size: int = 0) -> list[payment_pb2.ProviderPayment]:

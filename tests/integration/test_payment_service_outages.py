@@ -1,6 +1,5 @@
 """The payment service over gRPC when Stripe, a bank or the service itself is away."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -9,22 +8,10 @@ from ordermesh.payment.v1 import payment_pb2
 
 from kernel.errors import Reason
 from tests.fakes.payment_over_grpc import Service, euros, service
-from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
 
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as running_world:
-        yield running_world
-
-
-@pytest.fixture
-async def payments(tmp_path: Path, world: World) -> AsyncIterator[Service]:
-    async with service(tmp_path, world) as running_service:
-        yield running_service
 
 
 async def test_the_same_answer_comes_after_a_restart_and_nothing_is_charged_again(tmp_path: Path, world: World) -> None:

@@ -1,9 +1,7 @@
 """Webhooks and the worker of the payment service, as Stripe and others meet it."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 from stripe import WebhookSignature
 
@@ -17,18 +15,6 @@ from tests.fakes.service_over_grpc import refused
 from tests.fakes.webhook_sink import WebhookSink, webhook_sink
 
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as running_world:
-        yield running_world
-
-
-@pytest.fixture
-async def payments(tmp_path: Path, world: World) -> AsyncIterator[Service]:
-    async with service(tmp_path, world) as running_service:
-        yield running_service
 
 
 async def _event(sink: WebhookSink, kind: str) -> tuple[bytes, str]:

@@ -1,7 +1,6 @@
 """AvaTax as an HTTP client sees it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,12 +10,6 @@ from tests.fakes.sandbox_world import AVATAX_AUTH, PHILADELPHIA, WASHINGTON, Wor
 
 CREATE = "/transactions/create"
 INVOICE = "/companies/DEFAULT/transactions/order-1"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

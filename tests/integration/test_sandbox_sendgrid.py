@@ -1,18 +1,11 @@
 """SendGrid as an HTTP client sees it, and the mailbox behind it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.sandbox_world import SENDGRID_KEY, World, mail, sandbox_world
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
