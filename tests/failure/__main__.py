@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.failure.audit import audited
 from tests.failure.mesh import SERVICES, running_mesh
@@ -34,6 +36,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="what all draws come from")
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--keep", type=Path, help="where data, logs and history stay")
+    parser.add_argument("--ends-with-input", action="store_true", help="end as soon as standard input does")
     wanted = parser.parse_args()
     with _folder(wanted.keep) as folder:
         try:
@@ -56,6 +59,8 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
     assert running is not None, "a coroutine runs in a task"
     # However it is ended: a part that is frozen just then would not notice by itself.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    if wanted.ends_with_input:
+        _cancel_when_input_ends(running)
     found = Findings()
     rng = random.Random(wanted.seed)
     with _postgres(wanted.database) as server, kept_history(folder / "history.jsonl") as history:
@@ -91,8 +96,26 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
         "audit": audit,
         "recovery_seconds": found.recovery_seconds(),
         "seconds": round(time.monotonic() - started, 1),
+        "core_seconds": round(_core_seconds(), 1),
     }
     return figures, text
+
+
+def _cancel_when_input_ends(running: asyncio.Task[Any]) -> None:
+    """Break a task off when whoever started this process has ended, and could not say so."""
+    loop, given = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def ended() -> None:
+        loop.remove_reader(given)
+        running.cancel()
+
+    loop.add_reader(given, ended)
+
+
+def _core_seconds() -> float:
+    """Return how long cores have worked for this process and for all parts that have ended."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 @contextmanager

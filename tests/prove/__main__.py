@@ -6,6 +6,7 @@ where it can, or a seed told another story the second time.
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,13 +30,20 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many processes share the simulated worlds")
     parser.add_argument("--page", type=Path, help="where the page goes (docs/proof.md; quick: build/proof.md)")
     wanted = parser.parse_args()
-    plan = Plan(jobs=wanted.jobs)
+    plan = Plan(command=" ".join(("python -m tests.prove", *sys.argv[1:])), jobs=wanted.jobs)
     if wanted.quick:
         plan = plan.tenth()
+    commit = _commit()
+    heed_sigterm()
     with Progress(console=Console(stderr=True)) as progress:
         proof = prove(plan, _FOLDER, Bars(progress))
-    proof.commit = _commit()
+    proof.commit = commit
     return written(proof, wanted.page or (_FOLDER / _PAGE.name if wanted.quick else _PAGE), _FOLDER)
+
+
+def heed_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: after everything that it has started."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def written(proof: Proof, markdown: Path, folder: Path) -> int:

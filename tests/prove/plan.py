@@ -1,13 +1,12 @@
 """How much is proved: the full run, and smaller ones to try things out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.paths import LONG_PATHS, PATHS
 from tests.simulation.script import Path
 
-# Thrice as many as the worst variant has taken so far: more would be found by nothing but patience.
-_MUTANT_SEEDS = 2_000
+_MUTANT_SEEDS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +15,7 @@ class Plan:
 
     Attributes:
         name: What it is called on the page.
+        command: What it was run with.
         seeds: How many worlds are drawn, from seed 0 on.
         replays: How many of them are run twice, in different processes, to compare their stories.
         paths: The ways that the exhaustive pass goes.
@@ -31,6 +31,7 @@ class Plan:
     """
 
     name: str = "The last full run"
+    command: str = field(default="make prove", compare=False)
     seeds: int = 10_000
     replays: int = 50
     paths: tuple[Path, ...] = PATHS
@@ -41,7 +42,12 @@ class Plan:
     mutant_seeds: int = _MUTANT_SEEDS
     rounds: int = 50
     least_hits: int = 10
-    jobs: int = 2
+    jobs: int = field(default=2, compare=False)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is all that there is to run."""
+        return self == Plan()
 
     def tenth(self) -> "Plan":
         """Return a plan for trying out: a tenth of everything that can be divided."""

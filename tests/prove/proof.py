@@ -25,6 +25,7 @@ class Proof:
         tried: The variants of the product.
         processes: The figures of the rounds on real processes; None when there were none.
         seconds: How long all of it took.
+        core_seconds: For how long cores worked for each part of what is simulated.
         cores: How many cores there were.
     """
 
@@ -36,6 +37,7 @@ class Proof:
     tried: list[Tried] = field(default_factory=list)
     processes: dict[str, Any] | None = None
     seconds: float = 0.0
+    core_seconds: dict[str, float] = field(default_factory=dict)
     cores: int = 1
 
     @property
@@ -80,13 +82,15 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether everything that was run shows what it has to."""
-        return not (self.violations or self.missed or self.thin or self.same < self.plan.replays)
+        flaws = (self.violations, self.missed, self.thin, self.pass_.unreached, self.plan.replays - self.same)
+        return not any(flaws)
 
     def figures(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
         caught = [each.seeds for each in self.tried if each.seeds is not None]
         return {
             "holds": self.holds,
+            "command": self.plan.command,
             "commit": self.commit,
             "violations": self.violations,
             "seeds": {"first": 0, "count": self.worlds.seeds, "kills": self.worlds.kills},
@@ -96,7 +100,9 @@ class Proof:
                 "cases": self.pass_.cases,
                 "paths": len(self.plan.paths) + len(self.plan.long_paths),
                 "variants": len(self.plan.variants),
+                "pairs_on": list(self.plan.pairs),
                 "kills": self.pass_.kills,
+                "unreached": self.pass_.unreached,
             },
             "faults": self.kinds,
             "cells": {f"{kind} {place}": count for (kind, place), count in sorted(self.hits.items())},
@@ -111,5 +117,6 @@ class Proof:
             },
             "processes": self.processes,
             "seconds": round(self.seconds),
+            "core_seconds": {name: round(seconds) for name, seconds in self.core_seconds.items()},
             "cores": self.cores,
         }

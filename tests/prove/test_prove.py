@@ -1,6 +1,8 @@
 """The runner in its smallest form: what it finds decides its exit code and is on its page."""
 
 import json
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.prove.__main__ import written
+from tests.prove.page import page
 from tests.prove.plan import Plan
 from tests.prove.processes import Rounds
 from tests.prove.proof import Proof
@@ -45,11 +48,12 @@ def test_a_product_that_keeps_its_promises_passes(tmp_path: Path) -> None:
 
     code = written(proof, tmp_path / "proof.md", tmp_path)
 
-    page = (tmp_path / "proof.md").read_text()
+    told = (tmp_path / "proof.md").read_text()
     figures = json.loads((tmp_path / "proof.json").read_text())
     assert (code, figures["broken"]) == (0, [])
-    assert "Every promise held" in page
-    (caught,) = (line for line in page.splitlines() if _BAD in line)
+    assert "Every promise held" in told
+    assert "This is not a full run" in told
+    (caught,) = (line for line in told.splitlines() if _BAD in line)
     assert caught.endswith("| P-8 |")
     assert figures["determinism"] == {"same": 1, "of": 1}
     assert figures["exhaustive"]["cases"] > 50
@@ -74,9 +78,9 @@ def test_a_case_that_breaks_a_promise_fails_and_tells_how_to_see_it_again(tmp_pa
     proof.pass_.saw(Case(wrong), play(wrong))
 
     assert written(proof, tmp_path / "proof.md", tmp_path) == 1
-    page = (tmp_path / "proof.md").read_text()
-    assert 'python -m tests.simulation.exhaustive --path "paid" --seed 0' in page
-    assert "BROKEN: the path ends as PAID, not as FAILED" in page
+    told = (tmp_path / "proof.md").read_text()
+    assert 'python -m tests.simulation.exhaustive --path "paid" --seed 0' in told
+    assert "BROKEN: the path ends as PAID, not as FAILED" in told
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,51 @@ def test_a_fault_that_happened_too_seldom_fails(tmp_path: Path) -> None:
     assert written(proof, tmp_path / "proof.md", tmp_path) == 1
     assert "| late | `stripe.create` | 9 |" in (tmp_path / "proof.md").read_text()
     assert proof.thin == [("late", "stripe.create")]
+
+
+def test_a_case_that_never_came_to_its_fault_fails(tmp_path: Path) -> None:
+    proof = Proof(replace(_SMALLEST, replays=0))
+    proof.pass_.unreached.append("never")
+
+    assert written(proof, tmp_path / "proof.md", tmp_path) == 1
+    assert "1 cases never came to what was to go wrong" in (tmp_path / "proof.md").read_text()
+
+
+def test_only_a_full_run_is_called_one() -> None:
+    assert "This is not a full run" not in page(Proof(Plan(jobs=8)))
+    assert "This is not a full run" in page(Proof(replace(Plan(), seeds=9_999)))
+
+
+# Its worker says when it works, then is busy for longer than anybody waits.
+_BUSY = """
+import time
+from tests.prove.__main__ import heed_sigterm
+from tests.prove.workers import workers
+
+heed_sigterm()
+with workers(1) as pool:
+    pool.submit(print, "works", flush=True)
+    pool.submit(time.sleep, 600).result()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_run(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", _BUSY], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"works\n"
+
+        run.send_signal(number)
+
+        # Everybody who could still write has ended.
+        run.communicate(timeout=60)
+        assert run.returncode != 0
+
+
+def test_rounds_end_with_whoever_started_them() -> None:
+    command = [sys.executable, "-m", "tests.failure", "--rounds", "1", "--ends-with-input"]
+
+    assert subprocess.run(command, input=b"", capture_output=True, timeout=60, check=False).returncode != 0
 
 
 _WRITES = "import sys, pathlib; pathlib.Path(sys.argv[2]).write_text({text!r}); sys.exit({code})"
