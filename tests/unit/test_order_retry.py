@@ -202,6 +202,21 @@ async def test_an_order_with_nothing_to_do_is_answered_as_it_is(world: World) ->
 
 
 @in_a_world
+async def test_a_key_that_found_nothing_to_do_takes_up_what_has_come_since(world: World) -> None:
+    life = world.life()
+    order = await life.place()
+    await life.work.idle()
+    await life.retry(order.order_id)
+    world.payments.refunded_by_hand(order.order_id, euros(100))
+    await life.news.look()
+    assert stored(world).needs_review
+
+    again = await life.retry(order.order_id)
+
+    assert not again.needs_review
+
+
+@in_a_world
 async def test_an_unknown_order_and_a_key_of_another_request_are_refused(world: World) -> None:
     life = world.life()
     with pytest.raises(Refusal) as unknown:

@@ -78,7 +78,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_PROVIDER_REFUSED: _ErrorReason.ValueType  # 19
     """A provider refused for good what it was asked, for a reason that the caller cannot mend. The order is FAILED and
-    nothing stays charged. Metadata: {"orderId": "…", "provider": "stripe"}. Code: FAILED_PRECONDITION.
+    nothing stays charged. A listing of the provider's records gets it when the account may not see them, or has none;
+    nothing follows from that. Metadata: {"orderId": "…", "provider": "stripe"}. Code: FAILED_PRECONDITION.
     """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 20
     """The caller is not known. Code: UNAUTHENTICATED."""
@@ -156,7 +157,8 @@ or {"maximumMinorUnits": "…"}. Code: INVALID_ARGUMENT.
 """
 ERROR_REASON_PROVIDER_REFUSED: ErrorReason.ValueType  # 19
 """A provider refused for good what it was asked, for a reason that the caller cannot mend. The order is FAILED and
-nothing stays charged. Metadata: {"orderId": "…", "provider": "stripe"}. Code: FAILED_PRECONDITION.
+nothing stays charged. A listing of the provider's records gets it when the account may not see them, or has none;
+nothing follows from that. Metadata: {"orderId": "…", "provider": "stripe"}. Code: FAILED_PRECONDITION.
 """
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 20
 """The caller is not known. Code: UNAUTHENTICATED."""

@@ -197,7 +197,8 @@ class OrderServiceServicer:
 
     def RetryOrder(self, request, context):
         """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
-        (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+        (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
+        not kept: the same request, repeated, takes up what has come to need it since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -65,7 +65,8 @@ class OrderServiceStub:
     """Notes that the goods have arrived."""
     RetryOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]
     """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
-    (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+    (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
+    not kept: the same request, repeated, takes up what has come to need it since.
     """
 
 @_typing.type_check_only
@@ -105,7 +106,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Notes that the goods have arrived."""
     RetryOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]  # type: ignore[assignment]
     """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
-    (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+    (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
+    not kept: the same request, repeated, takes up what has come to need it since.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -220,7 +222,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.RetryOrderResponse, _abc.Awaitable[_order_service_pb2.RetryOrderResponse]]:
         """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
-        (`needs_review`). Nothing is done twice by it; an order that has nothing left to do stays as it is.
+        (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
+        not kept: the same request, repeated, takes up what has come to need it since.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
