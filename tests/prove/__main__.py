@@ -21,6 +21,7 @@ from tests.prove.run import prove
 
 _PAGE = Path("docs/proof.md")
 _FOLDER = Path("build")
+_TENTHS = 10
 
 
 def main() -> int:
@@ -35,8 +36,9 @@ def main() -> int:
         plan = plan.tenth()
     commit = _commit()
     heed_sigterm()
-    with Progress(console=Console(stderr=True)) as progress:
-        proof = prove(plan, _FOLDER, Bars(progress))
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        proof = prove(plan, _FOLDER, Bars(progress) if console.is_terminal else tell_tenths)
     proof.commit = commit
     return written(proof, wanted.page or (_FOLDER / _PAGE.name if wanted.quick else _PAGE), _FOLDER)
 
@@ -67,6 +69,14 @@ class Bars:
         if what not in self._bars:
             self._bars[what] = self._progress.add_task(what, total=of)
         self._progress.update(self._bars[what], completed=done, total=of)
+
+
+def tell_tenths(what: str, done: int, of: int) -> None:
+    """Write a line for each tenth of each part of the work: a log has no bars."""
+    tenths = _TENTHS / max(1, of)
+    if int(done * tenths) > int((done - 1) * tenths) or done == 0:
+        sys.stderr.write(f"{what}: {done} of {of}\n")
+        sys.stderr.flush()
 
 
 def _commit() -> str:

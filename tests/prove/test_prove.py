@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prove.__main__ import written
+from tests.prove.__main__ import tell_tenths, written
 from tests.prove.page import page
 from tests.prove.plan import Plan
 from tests.prove.processes import Rounds
@@ -120,6 +120,13 @@ def test_a_case_that_never_came_to_its_fault_fails(tmp_path: Path) -> None:
 def test_only_a_full_run_is_called_one() -> None:
     assert "This is not a full run" not in page(Proof(Plan(jobs=8)))
     assert "This is not a full run" in page(Proof(replace(Plan(), seeds=9_999)))
+
+
+def test_a_log_has_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
+    for done in range(201):
+        tell_tenths("Worlds", done, 200)
+
+    assert capsys.readouterr().err.splitlines() == [f"Worlds: {done} of 200" for done in range(0, 201, 20)]
 
 
 # Its worker says when it works, then is busy for longer than anybody waits.
