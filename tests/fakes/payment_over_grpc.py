@@ -13,8 +13,9 @@ from ordermesh.type.v1 import money_pb2
 
 from payment_svc.__main__ import running
 from payment_svc.config import PaymentConfig
-from tests.fakes.sandbox_world import STRIPE_KEY, World
+from tests.fakes.sandbox_world import STRIPE_KEY, World, sandbox_world
 from tests.fakes.service_over_grpc import called
+from tests.fakes.webhook_sink import WebhookSink, webhook_sink
 
 ORDER = "0199a0b0-0000-7000-8000-000000000001"
 SECRET = "whsec_test"
@@ -83,6 +84,17 @@ async def service(data_dir: Path, world: World, **settings: str) -> AsyncIterato
     config = PaymentConfig.from_env(environment)
     async with called("payment", data_dir, partial(running, config)) as channel:
         yield Service(payment_service_pb2_grpc.PaymentServiceStub(channel))
+
+
+@asynccontextmanager
+async def service_with_webhooks(data_dir: Path) -> AsyncIterator[tuple[Service, World, WebhookSink]]:
+    """Run the service before a sandbox whose webhooks arrive at a sink, for as long as the context is open."""
+    async with (
+        webhook_sink() as (sink, url),
+        sandbox_world(data_dir / "sandbox", stripe_webhook_url=url) as world,
+        service(data_dir, world) as payments,
+    ):
+        yield payments, world, sink
 
 
 async def authenticate(world: World, payment: payment_pb2.Payment) -> None:

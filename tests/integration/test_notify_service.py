@@ -102,12 +102,6 @@ async def notify_service(world: World, data_dir: Path, **values: str) -> AsyncIt
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as world:
-        yield world
-
-
-@pytest.fixture
 async def service(world: World, tmp_path: Path) -> AsyncIterator[Service]:
     async with notify_service(world, tmp_path) as service:
         yield service

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -36,6 +37,14 @@ async def later(world: PaymentWorld, seconds: float = 3600) -> Payment:
     payment = await world.kept()
     assert payment is not None
     return payment
+
+
+async def another_process_finds_it_made(world: PaymentWorld) -> None:
+    """Store the payment's first refund as made."""
+    kept = await world.kept()
+    assert kept is not None
+    made = replace(kept.refunds[0], state=RefundState.SUCCEEDED, provider_refund_id="re_1")
+    assert await world.payments.save_refund(kept.with_refund_changed(made, world.clock.now()), made, None)
 
 
 async def test_a_part_is_given_back(world: PaymentWorld, paid: Payment) -> None:
@@ -223,14 +232,8 @@ async def test_a_refund_that_is_refused_for_good_leaves_the_money_with_us(
 async def test_a_refusal_that_comes_after_others_saw_the_refund_made_changes_nothing(
     world: PaymentWorld, paid: Payment
 ) -> None:
-    async def another_process_finds_it_made() -> None:
-        kept = await world.kept()
-        assert kept is not None
-        made = replace(kept.refunds[0], state=RefundState.SUCCEEDED, provider_refund_id="re_1")
-        assert await world.payments.save_refund(kept.with_refund_changed(made, world.clock.now()), made, None)
-
     world.gateway.refuses_refunds = "charge_already_refunded"
-    world.gateway.meanwhile["find"] = another_process_finds_it_made
+    world.gateway.meanwhile["find"] = partial(another_process_finds_it_made, world)
 
     refunded = await world.refund(paid, 400)
 
@@ -258,14 +261,8 @@ async def test_two_processes_that_meet_a_spent_key_go_on_under_one_new_key(world
 async def test_a_key_that_is_spent_after_others_saw_the_refund_made_makes_no_second(
     world: PaymentWorld, paid: Payment
 ) -> None:
-    async def another_process_finds_it_made() -> None:
-        kept = await world.kept()
-        assert kept is not None
-        made = replace(kept.refunds[0], state=RefundState.SUCCEEDED, provider_refund_id="re_1")
-        assert await world.payments.save_refund(kept.with_refund_changed(made, world.clock.now()), made, None)
-
     world.gateway.fail("refund", Fault.ERROR)
-    world.gateway.meanwhile["find"] = another_process_finds_it_made
+    world.gateway.meanwhile["find"] = partial(another_process_finds_it_made, world)
 
     refunded = await world.refund(paid, 400)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import Service, authenticate, euros, service
-from tests.fakes.sandbox_world import sandbox_world
+from tests.fakes.payment_over_grpc import Service, authenticate, euros, service_with_webhooks
 from tests.fakes.service_over_grpc import refused
-from tests.fakes.webhook_sink import WebhookSink, webhook_sink
+from tests.fakes.webhook_sink import WebhookSink
 
 _NOBODY = "0199a0b0-0000-7000-8000-00000000ffff"
 
@@ -43,11 +42,7 @@ async def forward(sink: WebhookSink, payments: Service, until: str) -> None:
 
 
 async def test_money_and_its_return_are_news_until_they_are_acknowledged(tmp_path: Path) -> None:
-    async with (
-        webhook_sink() as (sink, url),
-        sandbox_world(tmp_path / "sandbox", stripe_webhook_url=url) as world,
-        service(tmp_path, world) as payments,
-    ):
+    async with service_with_webhooks(tmp_path) as (payments, world, sink):
         waiting = await payments.charge("pm_card_authenticationRequired")
         await authenticate(world, waiting)
         await forward(sink, payments, "payment_intent.succeeded")
@@ -64,11 +59,7 @@ async def test_money_and_its_return_are_news_until_they_are_acknowledged(tmp_pat
 
 
 async def test_a_refund_that_fails_after_it_succeeded_is_news(tmp_path: Path) -> None:
-    async with (
-        webhook_sink() as (sink, url),
-        sandbox_world(tmp_path / "sandbox", stripe_webhook_url=url) as world,
-        service(tmp_path, world) as payments,
-    ):
+    async with service_with_webhooks(tmp_path) as (payments, _, sink):
         payment = await payments.charge("pm_card_refundFail")
         refunded = await payments.refund(payment.payment_id, 400, "f1")
         assert refunded.refund.state == payment_pb2.REFUND_STATE_SUCCEEDED
@@ -80,10 +71,9 @@ async def test_a_refund_that_fails_after_it_succeeded_is_news(tmp_path: Path) ->
         assert told.refunded == euros(0)
 
 
-async def test_news_of_a_payment_that_is_not_there_cannot_be_acknowledged(tmp_path: Path) -> None:
-    async with sandbox_world(tmp_path / "sandbox") as world, service(tmp_path, world) as payments:
-        nobody = payment_pb2.Payment(payment_id=_NOBODY)
+async def test_news_of_a_payment_that_is_not_there_cannot_be_acknowledged(payments: Service) -> None:
+    nobody = payment_pb2.Payment(payment_id=_NOBODY)
 
-        refusal = await refused(acknowledge(payments, nobody, 1))
+    refusal = await refused(acknowledge(payments, nobody, 1))
 
-        assert refusal.reason is Reason.PAYMENT_NOT_FOUND
+    assert refusal.reason is Reason.PAYMENT_NOT_FOUND

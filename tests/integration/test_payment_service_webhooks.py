@@ -9,10 +9,10 @@ from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.store import SpanStore
 from kernel.clock import SystemClock
 from kernel.errors import Reason
-from tests.fakes.payment_over_grpc import ORDER, SECRET, Service, authenticate, euros, service
-from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.payment_over_grpc import ORDER, SECRET, Service, authenticate, euros, service, service_with_webhooks
+from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
-from tests.fakes.webhook_sink import WebhookSink, webhook_sink
+from tests.fakes.webhook_sink import WebhookSink
 
 _SUCCEEDED = payment_pb2.PAYMENT_STATE_SUCCEEDED
 
@@ -26,11 +26,7 @@ async def _event(sink: WebhookSink, kind: str) -> tuple[bytes, str]:
 
 
 async def test_a_webhook_settles_what_it_is_about_and_twice_is_harmless(tmp_path: Path) -> None:
-    async with (
-        webhook_sink() as (sink, url),
-        sandbox_world(tmp_path / "sandbox", stripe_webhook_url=url) as world,
-        service(tmp_path, world) as payments,
-    ):
+    async with service_with_webhooks(tmp_path) as (payments, world, sink):
         waiting = await payments.charge("pm_card_authenticationRequired")
         await authenticate(world, waiting)
         payload, signature = await _event(sink, "payment_intent.succeeded")

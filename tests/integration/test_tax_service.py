@@ -16,7 +16,7 @@ from chassis.telemetry.store import SpanStore
 from kernel.errors import Reason
 from tax_svc.__main__ import running
 from tax_svc.config import TaxConfig
-from tests.fakes.sandbox_world import World, sandbox_world
+from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import called, refused
 from tests.fakes.tax_samples import basis_message, commit_message, money_message, order_id
 
@@ -50,12 +50,6 @@ async def tax_service(world: World, data_dir: Path, **values: str) -> AsyncItera
     )
     async with called("tax", data_dir, partial(running, config)) as channel:
         yield Service(tax_service_pb2_grpc.TaxServiceStub(channel), world)
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with sandbox_world(tmp_path / "sandbox") as world:
-        yield world
 
 
 @pytest.fixture
