@@ -185,11 +185,8 @@ class CommitTax:
             case NotDone(rejection):
                 raise _refusal(rejection)
             case Unknown(cause, retry_after):
-                raise Refusal(
-                    Reason.UNAVAILABLE,
-                    f"AvaTax did not say that the sale was recorded ({cause}); repeat this command.",
-                    metadata={"provider": "avatax"},
-                    retry_after=retry_after or _RETRY_SECONDS,
+                raise _away(
+                    f"AvaTax did not say that the sale was recorded ({cause}); repeat this command.", retry_after
                 )
 
 
@@ -215,12 +212,13 @@ class ListRecorded:
                     metadata={"provider": "avatax", "code": code},
                 )
             case Unknown(cause, retry_after):
-                raise Refusal(
-                    Reason.UNAVAILABLE,
-                    f"AvaTax could not be asked for its documents ({cause}); repeat the request.",
-                    metadata={"provider": "avatax"},
-                    retry_after=retry_after or _RETRY_SECONDS,
-                )
+                raise _away(f"AvaTax could not be asked for its documents ({cause}); repeat the request.", retry_after)
+
+
+def _away(message: str, retry_after: float | None) -> Refusal:
+    return Refusal(
+        Reason.UNAVAILABLE, message, metadata={"provider": "avatax"}, retry_after=retry_after or _RETRY_SECONDS
+    )
 
 
 def _repeated(request: Request, earlier: Earlier) -> Document:
