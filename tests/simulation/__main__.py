@@ -78,7 +78,7 @@ class Totals:
         each = 1_000 * self._seconds / max(1, self._seeds)
         return (
             f"{self._seeds} seeds, {self._kills} kills, {self._faults} faults, "
-            f"{self._simulated / 3_600:.0f} simulated hours, {each:.0f} ms per seed"
+            f"{self._simulated / 3_600:.0f} simulated hours, {each:.0f} ms of a processor per seed"
         )
 
 

@@ -18,8 +18,11 @@ _EVENT_RATES = (0.0, 0.05, 0.1)
 _LOST_EVENTS = (0.0, 0.0, 0.1, 1.0)
 _REFUND_RATES = (0.0, 0.25)
 _OTHERS_RATES = (0.0, 0.5)
-_DEAF_RATES = (0.0, 0.0, 0.0, 0.6)
 _WRONG_RATES = (0.0, 0.0, 0.0, 0.2)
+
+# In some worlds one answer of SendGrid's after the other is lost: that mails are bounded shows only there.
+_DEAF_PLACE = "sendgrid.send"
+_DEAF_RATES = (0.0, 0.0, 0.0, 0.6)
 
 # Outages in seconds: a hiccup, one in the middle of a lunch, and one that outlasts Stripe's idempotency keys (24 h).
 _OUTAGES = (60.0, 7_200.0, 108_000.0)
@@ -34,9 +37,6 @@ PROVIDER = ("not_sent", "lost_request", "lost_answer", "late", "busy", "error_be
 SERVICE = ("not_sent", "lost_request", "lost_answer", "late", "slow")
 COMMIT = ("away", "deadlock", "locked", "cut_before", "cut_after", "cut_late")
 READ = ("away",)
-
-# A line on which one answer after the other is lost: what is bounded shows only there.
-DEAF = "deaf"
 
 # What can be wrong with a quote of AvaTax's.
 QUOTE = ("other_currency",)
@@ -97,9 +97,10 @@ class Chaos:
         self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
         self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
         self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in QUOTE})
-        self._rates[DEAF] = self.random.choice(_DEAF_RATES)
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)
+        deaf = max(self._rates["lost_answer"], self.random.choice(_DEAF_RATES))
+        self._rates_of_deaf = {**self._rates, "lost_answer": deaf}
         self.outages = [
             outage
             for number, name in enumerate(("stripe", "avatax", "sendgrid"), start=1)
@@ -112,8 +113,9 @@ class Chaos:
         dice = self.random.random()
         if self.over:
             return ""
+        rates = self._rates_of_deaf if place == _DEAF_PLACE else self._rates
         for kind in kinds:
-            dice -= self._rates[kind]
+            dice -= rates[kind]
             if dice < 0.0:
                 return self._happens(kind, place)
         return ""

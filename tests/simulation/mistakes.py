@@ -18,6 +18,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.domain import sending
 from order_svc.app.ports import InDoubt
 from order_svc.domain.order import Payment, PaymentState, TaskKind
+from order_svc.domain.saga import Refunded
 from payment_svc.app.ports import KeySpent
 from payment_svc.domain import payment as paying
 from payment_svc.domain.intent import Decline, DeclineKind
@@ -243,6 +244,28 @@ def sent_and_due_again(sent: Method) -> Method:
 def taxed_too_early(after: Method) -> Method:
     def worse(*arguments: Any) -> Any:
         return replace(after(*arguments), tasks=(TaskKind.COMMIT_TAX,))
+
+    return worse
+
+
+def asked_is_refunded(refund: Method) -> Method:
+    async def worse(self: Any, *arguments: Any) -> Any:
+        outcome = await refund(self, *arguments)
+        if not isinstance(outcome, Done):
+            return outcome
+        payment = outcome.value.payment
+        return Done(Refunded(replace(payment, refunded=payment.captured), failed=False))
+
+    return worse
+
+
+def without_end(waits: Any) -> Any:
+    return waits * 100
+
+
+def unread(_: Method) -> Method:
+    async def worse(self: Any, payment: Any) -> Any:
+        return payment
 
     return worse
 

@@ -3,9 +3,10 @@
 Each replaces methods or functions of the product, for as long as its worlds run, by worse ones. Where one mistake alone
 does no harm, because another layer makes up for it, that layer is taken away as well: a refund under a new key for each
 try is harmless as long as somebody looks first, and an event that is taken at its word as long as what is settled is
-not touched any more. Two mistakes do no harm here at all, and are not in the list: a new key for each confirmation, and
-never looking for an answer that was lost. Money moves once for each intent, whatever the key, and an open payment is
-read again later.
+not touched any more. So it is with an answer that was lost and is never looked for, as long as the worker reads what is
+open. Two mistakes do no harm here at all, and are not in the list: a new key for each confirmation, because money moves
+once for each intent, whatever the key; and a charge that begins however late it is, because every try of an order's
+charge is under the order's own key, and no order is given up before its charge has been answered.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from payment_svc.app.charge import ChargePayment
 from payment_svc.app.events import ApplyEvent
 from payment_svc.app.ports import Found
 from payment_svc.app.refund import Refunds
+from payment_svc.app.settlement import Settlement
 from tax_svc.app import CommitTax
 from tests.simulation import mistakes
 from tests.simulation.mistakes import Mutation
@@ -88,14 +90,24 @@ MUTANTS = (
     Mutant("payments: an earlier payment is not found", (StoredPayments, "by_order", mistakes.soon(Found(None, None)))),
     Mutant("tax: an unknown record counts as done", (CommitTax, "_record", mistakes.recorded_anyway)),
     Mutant("mail: a lost answer counts as sent", (sending, "lost", mistakes.lost_is_sent)),
-    Mutant("mail: attempts are not bounded", (sending, "exhausted", mistakes.always(value=False))),
+    Mutant(
+        "mail: attempts are not bounded",
+        (sending, "exhausted", mistakes.always(value=False)),
+        (sending, "_WAITS_AFTER_LOST", mistakes.without_end),
+    ),
     Mutant("orders: tasks are not in the commit of the payment", (OrdersStore, "move", mistakes.tasks_later)),
     Mutant("orders: refunded again under a new key", (GrpcPayments, "refund", mistakes.refunded_again)),
+    Mutant("orders: a refund that was asked for counts as made", (GrpcPayments, "refund", mistakes.asked_is_refunded)),
     Mutant("saga: the tax is committed before the charge", (driver, "after_quote", mistakes.taxed_too_early)),
     Mutant("news: acknowledged before it is taken in", (NewsWatcher, "_taken_in", mistakes.acknowledged_first)),
     Mutant("news: nobody listens", (NewsWatcher, "look", mistakes.soon(value=True))),
     Mutant("payments: created and confirmed in one", (ChargePayment, "_intent", mistakes.created_and_confirmed)),
     Mutant("payments: a stored error counts as a decline", (Attempts, "_confirm", mistakes.stored_error_is_decline)),
+    Mutant(
+        "payments: a lost answer is looked for by nobody",
+        (Attempts, "_look", mistakes.soon(None)),
+        (Settlement, "read", mistakes.unread),
+    ),
     Mutant(
         "payments: a refund under a new key each try, and nobody looks first",
         (refund, "refund_key", mistakes.new_each_time),

@@ -17,7 +17,7 @@ from notify_svc.adapters.sendgrid import BREAKER_FAILURES, BREAKER_FIRST_SECONDS
 from notify_svc.app.ports import Postponed, Refused
 from notify_svc.domain.notification import Notification
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.chaos import DEAF, PROVIDER, QUOTE
+from tests.simulation.chaos import PROVIDER, QUOTE
 from tests.simulation.process import Process
 from tests.simulation.world import SimClock, World
 
@@ -27,7 +27,6 @@ T = TypeVar("T")
 _PATIENCE_SECONDS = 8.0
 
 _MENU = tuple(kind for kind in PROVIDER if not kind.startswith("error"))
-_DEAF_MENU = (*_MENU, DEAF)
 
 
 class Line:
@@ -76,7 +75,7 @@ class Line:
         result = await act()
         await asyncio.sleep(0.05)
         await world.point(self._process, f"{place}:after")
-        if fault in {"lost_answer", DEAF}:
+        if fault == "lost_answer":
             await asyncio.sleep(_PATIENCE_SECONDS)
             return Unknown("timeout")
         return result

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 from typing import Any, cast
 from warnings import catch_warnings, filterwarnings
 
@@ -61,7 +61,7 @@ class Result:
         digest: Of the log.
         kills: How many processes died.
         simulated_seconds: How long it lasted.
-        seconds: How long that took us.
+        seconds: How much of a processor that took.
     """
 
     seed: int
@@ -156,8 +156,7 @@ async def _live(world: World, mesh: Mesh) -> None:
         await asyncio.sleep(0.5)
         await mesh.shops.shop()
         ends = [each.begins + each.seconds for each in world.chaos.outages]
-        if world.now() < max(ends, default=0.0):
-            await asyncio.sleep(max(ends) - world.now())
+        await asyncio.sleep(max(0.0, *ends, world.now() + world.aftermath_seconds) - world.now())
         mesh.heal()
         # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
         while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):
@@ -212,7 +211,7 @@ def run(seed: int, only: frozenset[int] | None = None, *, to_the_end: bool = Tru
 def played(world: World, shops: Clients = Shops, stripe: Bank = Stripe, *, to_the_end: bool = True) -> Result:
     """Return what becomes of a world whose clients, customers and banks may follow a script."""
     live = _live if to_the_end else _live_until_broken
-    began = perf_counter()
+    began = process_time()
     ended = 0.0
     with _no_garbage_collection(), asyncio.Runner(loop_factory=_loop) as runner:
         try:
@@ -223,7 +222,7 @@ def played(world: World, shops: Clients = Shops, stripe: Bank = Stripe, *, to_th
         ended = runner.get_loop().time()
     chaos = world.chaos
     return Result(
-        world.seed, world.violations, chaos.fired, world.log, world.digest(), world.kills, ended, perf_counter() - began
+        world.seed, world.violations, chaos.fired, world.log, world.digest(), world.kills, ended, process_time() - began
     )
 
 

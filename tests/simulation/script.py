@@ -227,6 +227,7 @@ def play(path: Path, cues: Sequence[Cue] = (), seed: int = 0) -> Played:
     script = Script((*path.faults, *cues), path.outages, seed)
     world = World(seed, chaos=script)
     world.action_seconds = ACTION_SECONDS
+    world.aftermath_seconds = 0.0
     result = played(
         world,
         lambda world, orders: ScriptedShops(world, orders, path),

@@ -18,6 +18,7 @@ from tests.simulation.world import World
 
 # Mostly cards that are charged, or whose customers have to act first: there is most to lose.
 _CARDS = (VISA, VISA, VISA, THREE_D_SECURE, THREE_D_SECURE, DECLINED, DECLINED, MISSING, SLOW_BANK)
+_CARDS_OF_LATE_CUSTOMERS = (THREE_D_SECURE, THREE_D_SECURE, THREE_D_SECURE, DECLINED)
 
 _PATIENCE_SECONDS = 10.0
 
@@ -61,8 +62,9 @@ class Shops:
     async def shop(self) -> None:
         """Place all orders, each until it was answered or everybody has lost patience."""
         shopping = []
+        cards = _CARDS_OF_LATE_CUSTOMERS if self._world.customers_are_late else _CARDS
         for told in self.told:
-            card = self._random.choice(_CARDS)
+            card = self._random.choice(cards)
             request = place_request(told.key, card)
             for _ in range(self._random.choice((1, 1, 2, 3))):
                 begins = self._random.uniform(0.0, 6.0)

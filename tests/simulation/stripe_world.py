@@ -115,7 +115,7 @@ class Stripe(FakeGateway):
 
     def _confirm(self, intent_id: str, payment_method: str) -> Any:  # noqa: ANN401  (as the fake says)
         world, luck = self._world, self._world.luck
-        if payment_method == THREE_D_SECURE and luck.random() < 0.8:
+        if payment_method == THREE_D_SECURE and not world.customers_are_late and luck.random() < 0.8:
             seconds, success = world.action_seconds * luck.choice(_ACTS), luck.random() < 0.7
             world.later(seconds, self._acts, intent_id, success)
         if payment_method == SLOW_BANK:
@@ -124,9 +124,10 @@ class Stripe(FakeGateway):
 
     def last_moment(self, order_id: str) -> None:
         """Have a customer act in the very moment in which the order gives the payment up."""
+        world = self._world
         for intent in self.intents.values():
-            if intent.order_id == order_id and self._world.luck.random() < _IN_THE_LAST_MOMENT:
-                self._world.later(self._world.luck.choice(_MOMENTS), self._acts, intent.intent_id, _SUCCEEDS)
+            if intent.order_id == order_id and (world.customers_are_late or world.luck.random() < _IN_THE_LAST_MOMENT):
+                world.later(world.luck.choice(_MOMENTS), self._acts, intent.intent_id, _SUCCEEDS)
 
     def _acts(self, intent_id: str, success: bool) -> None:  # noqa: FBT001  (a callback)
         if self.intents[intent_id].status is not IntentStatus.ACTION_REQUIRED:

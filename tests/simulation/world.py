@@ -27,6 +27,14 @@ _AFTER_SECONDS = 20.0
 # The product's own half hour, and one that ends while everything still goes wrong.
 _ACTION_SECONDS = (20.0, 1_800.0)
 
+# In some worlds all customers come too late, and soon: their money goes back while everything still goes wrong.
+_LATE_WORLDS = 0.3
+_LATE_ACTION_SECONDS = 5.0
+
+# For how long everything still goes wrong when all clients have left: what is done behind their backs is refunds, and
+# mails that are sent again.
+_AFTERMATH_SECONDS = (0.0, 0.0, 60.0, 180.0)
+
 # Held for longer than a lease of 30 s, or for less.
 _PAUSES = (2.0, 35.0, 100.0)
 
@@ -47,6 +55,8 @@ class World:
         broken: Set once something has.
         kills: How many processes died.
         healed_at: Since when nothing goes wrong any more; None before.
+        customers_are_late: Whether each of them acts only when the order has given up waiting.
+        aftermath_seconds: How long faults go on when all clients have left.
         action_seconds: How long customers may take for 3-D Secure.
         late_until: When the last of what is under way by itself arrives: calls that were given up, events, banks.
         faults_until: The same, of what was under way when faults ended.
@@ -65,7 +75,9 @@ class World:
         self.faults_until = 0.0
         self._comes: list[float] = []
         self._busy_until = 0.0
-        self.action_seconds = self.luck.choice(_ACTION_SECONDS)
+        self.aftermath_seconds = self.luck.choice(_AFTERMATH_SECONDS)
+        self.customers_are_late = self.luck.random() < _LATE_WORLDS
+        self.action_seconds = _LATE_ACTION_SECONDS if self.customers_are_late else self.luck.choice(_ACTION_SECONDS)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
