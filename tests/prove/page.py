@@ -49,7 +49,7 @@ def page(proof: Proof) -> str:
         _MUTANTS,
         _rows(
             ("What is wrong with it", "Worlds until it is caught", "By"),
-            ((each.name, each.seeds or "**not caught**", each.said.partition(":")[0]) for each in proof.tried),
+            ((each.name, each.seeds or "**not caught**", _promise(each.said)) for each in proof.tried),
         ),
         *_processes(proof.processes),
         "## Every fault at every point",
@@ -124,6 +124,11 @@ def _outages(proof: Proof) -> Iterable[str]:
     if proof.outages:
         away = sorted((place, kind.removeprefix("outage of "), count) for (kind, place), count in proof.outages.items())
         yield _rows(("Providers away", "How long", "Worlds"), away)
+
+
+def _promise(said: str) -> str:
+    """Return the number of the promise that was broken, or that the product itself logged a defect."""
+    return said.partition(":")[0].replace("logged", "its own log")
 
 
 def _processes(figures: dict[str, Any] | None) -> Iterable[str]:

@@ -42,12 +42,12 @@ class Promises:
         self._world = world
 
     def may_charge(self, order_id: str, intent_id: str) -> str:
-        """P-11: money may only move on the intent whose id is stored."""
+        """P-11, P-13: money may only move on the intent whose id is stored, and for no order that is over."""
         stored = shelf(PAYMENT_TABLES).row("SELECT intent_id FROM payments WHERE order_id = ?", order_id)
         if stored != (intent_id,):
             return f"P-11: money moves on {intent_id} of order {order_id}, and stored is {stored}"
         state = _state(order_id)
-        return "" if state in _OPEN else f"order {order_id} is charged as {state}"
+        return "" if state in _OPEN else f"P-13: order {order_id} is charged as {state}"
 
     def may_mail(self, order_id: str) -> str:
         """P-33: no confirmation for an order that is not paid."""
