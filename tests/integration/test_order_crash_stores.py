@@ -1,6 +1,7 @@
 """The process dies at every point, with a real database: the next life sees every order through."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 
@@ -30,15 +31,22 @@ async def placed(life: Life, payment_method: str, name: str) -> None:
     await life.work.idle()
 
 
-@pytest.mark.parametrize("payment_method", [VISA, DECLINED])
-async def test_an_order_survives_a_crash_at_every_point(payment_method: str, database_url: str) -> None:
+async def doomed(database_url: str) -> AsyncIterator[tuple[World, Doom, str]]:
+    """Yield worlds on one database, each with a later point to crash at and a name, until a life passes them all."""
     await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
     store = await open_store(database_url, metadata=METADATA)
     doom, point = Doom(), 0
     while len(doom.passed) >= point:
         point += 1
-        doom, name = Doom(point), f"c-{point}"
-        world = World(SystemClock(), partial(OrdersStore, store, SystemClock(), f"replica-{point}"))
+        doom = Doom(point)
+        yield World(SystemClock(), partial(OrdersStore, store, SystemClock(), f"replica-{point}")), doom, f"c-{point}"
+    await store.close()
+    assert point > 10
+
+
+@pytest.mark.parametrize("payment_method", [VISA, DECLINED])
+async def test_an_order_survives_a_crash_at_every_point(payment_method: str, database_url: str) -> None:
+    async for world, doom, name in doomed(database_url):
         dying = world.life(doom)
         await placed(dying, payment_method, name)
         with suppress(Crash):
@@ -54,19 +62,10 @@ async def test_an_order_survives_a_crash_at_every_point(payment_method: str, dat
         (order,) = await check_promises(world, life, name)
         assert (order.state is State.PAID) is (payment_method == VISA)
         assert life.work.defects == []
-    await store.close()
-
-    assert point > 10
 
 
 async def test_late_money_goes_back_once_after_a_crash_at_every_point(database_url: str) -> None:
-    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
-    store = await open_store(database_url, metadata=METADATA)
-    doom, point = Doom(), 0
-    while len(doom.passed) >= point:
-        point += 1
-        doom, name = Doom(point), f"c-{point}"
-        world = World(SystemClock(), partial(OrdersStore, store, SystemClock(), f"replica-{point}"))
+    async for world, doom, name in doomed(database_url):
         await placed(world.life(), DECLINED, name)
         (order_id,) = world.payments.payments
         world.payments.customer_pays(order_id)
@@ -84,6 +83,3 @@ async def test_late_money_goes_back_once_after_a_crash_at_every_point(database_u
         (order,) = await check_promises(world, life, name)
         assert (order.state, world.payments.unheard) == (State.FAILED, {})
         assert world.payments.refund_keys == [f"{order_id}:undo"]
-    await store.close()
-
-    assert point > 10
