@@ -85,16 +85,13 @@ def cases(ports: Ports, schedule: Schedule, resume_seconds: float) -> Cases:
     gateway, payments, clock, ids = ports.gateway, ports.payments, ports.clock, ports.ids
     settlement = Settlement(gateway, payments, clock, schedule)
     refunds = Refunds(gateway, payments, clock, schedule)
-    # An order confirms its payment before anything was given back. It is an audit that finds refunds changed by that,
-    # and the order, which believes its money gone, has to hear of it.
-    unasked = Refunds(gateway, payments, clock, schedule, unasked=True)
     attempts = Attempts(gateway, settlement, clock, ports.retries)
     charging = ChargePorts(gateway, ports.amounts, payments, attempts, ports.retries, schedule, clock, ids)
     refund_runs: Runs[Refunded] = Runs(ports.tasks, "refund", ports.remaining)
     ingest, resume = _unasked(ports, schedule, resume_seconds)
     return Cases(
         charge=ChargePayment(charging, Runs(ports.tasks, "charge", ports.remaining)),
-        confirm=ConfirmPayment(payments, settlement, unasked),
+        confirm=ConfirmPayment(payments, settlement, refunds),
         cancel=CancelPayment(gateway, payments, settlement, clock, ids),
         refund=RefundPayment(payments, refunds, ports.amounts, refund_runs, clock, ids, schedule),
         read=ReadPayments(payments),

@@ -184,7 +184,9 @@ class Refunds:
             if refund is current.refund:
                 return current
             payment = current.payment.with_refund_changed(refund, now)
-            if self._unasked:
+            # That one fails is news whoever asked: another call for it, or the one before an audit, may have told the
+            # order already that its money is on its way.
+            if self._unasked or refund.state is RefundState.FAILED:
                 payment = payment.noticed(current.payment)
             if await self._store.save_refund(payment, refund, self.next_look(refund, now)):
                 return Refunded(refund, payment)

@@ -290,3 +290,20 @@ async def test_a_confirmation_brings_refunds_up_to_date_too_and_the_order_hears_
     assert confirmed == await world.kept()
     # Whoever asked, an audit as a rule: the order has believed for long that its money had gone back.
     assert await news(world) == [confirmed]
+
+
+async def test_a_refund_that_is_refused_after_its_order_was_answered_elsewhere_is_news(world: PaymentWorld) -> None:
+    payment = await world.charge()
+    answered: list[RefundState] = []
+
+    async def the_order_asks_another_replica() -> None:
+        world.restart()
+        answered.append((await world.refund(payment)).refund.state)
+
+    world.gateway.refuses_refunds = "charge_disputed"
+    world.gateway.meanwhile["refund"] = the_order_asks_another_replica
+    await world.refund(payment)
+
+    assert answered == [RefundState.PENDING]
+    (told,) = await news(world)
+    assert told.refunded.minor_units == 0
