@@ -94,13 +94,18 @@ def quiet(stripe: Stripe) -> bool:
 
 def parked() -> list[str]:
     """Return the ids of orders that wait for a person to take them up again."""
+    if shelf(ORDER_TABLES).earliest(PARKED_SINCE) is None:
+        return []
     waits = (ORDERS.c.needs_review, ORDERS.c.wake_at.is_(None), ORDERS.c.stage != "SETTLED")
     return [row.order_id for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(*waits))]
 
 
 def in_review() -> bool:
-    """Say whether any order waits for a person, or for a refund's next day."""
-    return bool(shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(ORDERS.c.needs_review).limit(1)))
+    """Say whether any order waits for a person, or for a refund's next day, or any mail that may have been sent."""
+    mails = select(NOTIFICATIONS.c.notification_id)
+    parked_mails = mails.where(NOTIFICATIONS.c.state == "ACCEPTED", NOTIFICATIONS.c.due_at.is_(None)).limit(1)
+    orders = select(ORDERS.c.order_id).where(ORDERS.c.needs_review).limit(1)
+    return bool(shelf(ORDER_TABLES).ask(orders) or shelf(NOTIFY_TABLES).ask(parked_mails))
 
 
 def _noticed(intent: Intent, stripe: Stripe) -> bool:

@@ -14,13 +14,11 @@ from typing import Any
 
 import grpc
 from ordermesh.payment.v1 import payment_service_pb2
-from sqlalchemy import select
 
 from chassis.config import Secret
 from chassis.errors import refusal_of
 from kernel.errors import Reason
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
-from payment_svc.adapters.tables import STRIPE_EVENTS
 from tests.simulation.chaos import EVENT
 from tests.simulation.shelf import shelf
 from tests.simulation.wire import Stub
@@ -132,5 +130,5 @@ def _begin(webhooks: Webhooks, event: _Event, tries: int) -> None:
 
 
 def _stored(event: _Event) -> bool:
-    query = select(STRIPE_EVENTS.c.event_id).where(STRIPE_EVENTS.c.event_id == event.event_id)
-    return bool(shelf(PAYMENT_TABLES).ask(query))
+    query = "SELECT 1 FROM stripe_events WHERE event_id = ?"
+    return shelf(PAYMENT_TABLES).row(query, event.event_id) is not None
