@@ -13,7 +13,7 @@ from payment_svc.app.refusals import check_use, unavailable
 from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import Intent, ProviderRefund, RefundState
 from payment_svc.domain.keys import release_key
-from payment_svc.domain.payment import PaymentState
+from payment_svc.domain.payment import PaymentState, payment_id_of
 from payment_svc.domain.refund import Refund
 
 # How often to go on from what is read, when others move the intent at the same time or a key is spent.
@@ -82,7 +82,8 @@ class ReleaseOrphan:
         which was seen there without a payment here is nobody's.
         """
         listed = await self._listed(intent_id)
-        if not (listed.order_id and listed.payment_id):
+        # Others on the account may name their ids as we do; that the one follows from the other they cannot know.
+        if not listed.order_id or listed.payment_id != payment_id_of(listed.order_id):
             raise Refusal(Reason.ILLEGAL_STATE, "The PaymentIntent does not carry our ids: it is not ours to give up.")
         found = await self._store.by_order(listed.order_id, request)
         check_use(found, request)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from payment_svc.domain.payment import payment_id_of
 from tests.fakes.mesh_process import MeshProcess, environment, ordermesh
 from tests.fakes.sandbox_world import STRIPE_KEY
 
@@ -133,7 +134,7 @@ def test_a_charge_of_another_system_is_counted_and_left_alone(values: dict[str, 
 
 
 def test_a_charge_without_an_order_is_found_and_given_back_once(values: dict[str, str]) -> None:
-    intent = plant_charge(values, order_id=NO_ORDER, payment_id=NO_ORDER)
+    intent = plant_charge(values, order_id=NO_ORDER, payment_id=payment_id_of(NO_ORDER))
 
     early, _ = audit(values)
     said = ordermesh("audit", "--grace", "0", values=values)

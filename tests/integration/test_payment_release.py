@@ -139,7 +139,7 @@ async def test_an_orders_second_intent_is_given_up_and_its_payment_stays(world: 
     assert world.gateway.refunds == []
 
 
-@pytest.mark.parametrize(("order_id", "payment_id"), [("", "p"), ("", ""), (ORDER, "")])
+@pytest.mark.parametrize(("order_id", "payment_id"), [("", "p"), ("", ""), (ORDER, ""), (ORDER, ORDER)])
 async def test_what_does_not_carry_our_ids_is_not_ours_to_give_up(
     world: PaymentWorld, order_id: str, payment_id: str
 ) -> None:

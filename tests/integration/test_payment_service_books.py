@@ -4,6 +4,7 @@ import pytest
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from kernel.errors import Reason
+from payment_svc.domain.payment import payment_id_of
 from tests.fakes.payment_over_grpc import ORDER, Service, euros
 from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
@@ -102,7 +103,7 @@ async def test_an_orphan_is_given_up_and_its_money_goes_back(
         "automatic_payment_methods[enabled]": "true",
         "automatic_payment_methods[allow_redirects]": "never",
         "metadata[order_id]": ORDER,
-        "metadata[payment_id]": "0199a0b0-0000-7000-8000-000000000009",
+        "metadata[payment_id]": payment_id_of(ORDER),
     }
     if method is not None:
         form |= {"confirm": "true", "payment_method": method}
