@@ -72,8 +72,9 @@ CHARGES = (
         """
         SELECT c.order_id, c.provider_payment_id, c.currency, c.captured - c.refunded AS kept
         FROM charges c JOIN orders o USING (order_id)
-        WHERE NOT c.booked AND c.created <= :horizon AND c.captured > c.refunded
+        WHERE NOT c.booked AND NOT o.moving AND c.captured > c.refunded
           AND o.provider_payment_id <> c.provider_payment_id
+          AND (o.provider_payment_id <> '' OR o.state NOT IN ('PENDING', 'PAYMENT_ACTION_REQUIRED'))
         """,
         lambda row: (
             f"Stripe took {money(row['kept'], row['currency'])} with {row['provider_payment_id']} for this order, "
@@ -87,8 +88,10 @@ CHARGES = (
         """
         SELECT c.order_id, c.provider_payment_id, c.currency, c.captured - c.refunded AS kept
         FROM charges c JOIN orders o USING (order_id)
-        WHERE NOT c.booked AND c.created <= :horizon AND c.captured > c.refunded
-          AND o.provider_payment_id = c.provider_payment_id
+        WHERE NOT c.booked AND NOT o.moving AND c.captured > c.refunded
+          AND (o.provider_payment_id = c.provider_payment_id
+            -- An order that never heard of its payment finds this one when it goes on, and is paid with it.
+            OR (o.provider_payment_id = '' AND o.state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED')))
         """,
         lambda row: (
             f"the order was paid with {row['provider_payment_id']} ({money(row['kept'], row['currency'])}), "

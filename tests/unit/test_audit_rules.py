@@ -222,6 +222,23 @@ async def test_a_difference_is_found_and_named_and_nothing_else(name: str, tmp_p
     assert all(finding.rule.advice for finding in found)
 
 
+@pytest.mark.parametrize(("needs_review", "kinds"), [(False, set()), (True, {"unbooked_charge"})])
+async def test_a_charge_that_its_order_has_yet_to_hear_of_is_never_given_back(
+    needs_review: bool,  # noqa: FBT001  (a parameter of the test)
+    kinds: set[str],
+    tmp_path: Path,
+) -> None:
+    world = AuditWorld(paid_order(1))
+    order_failed(world)
+    world.drop(PaymentRow)
+    world.change(OrderRow, state="PENDING", provider_payment_id="", needs_review=needs_review)
+
+    found = await differences_of(world, tmp_path)
+
+    assert {finding.rule.kind for finding in found} == kinds
+    assert [finding.rule.remedies for finding in found if finding.rule.remedies] == []
+
+
 def test_every_rule_is_broken_by_one_of_these_tests() -> None:
     assert {kind for _, kinds, _ in DONE.values() for kind in kinds} == {rule.kind for rule in DIFFERENCES}
 
