@@ -110,6 +110,7 @@ class Stripe(FakeGateway):
         super()._set(intent_id, **changes)
         intent = self.intents[intent_id]
         self._told(_TOLD.get(intent.status, "payment_intent.payment_failed"), intent)
+        # Only after a decline: of an intent whose payment method cannot be used nobody is given the client secret.
         if intent.status is IntentStatus.UNCONFIRMED and self._world.chaos.draw(CUSTOMER, "stripe.customer"):
             self._world.later(self._world.chaos.pick(0.3, 5.0, 40.0), self._pays_anyway, intent_id)
 
