@@ -21,6 +21,7 @@ from chassis.storage.database import Locked, Transient
 from chassis.storage.sqlite import SqliteDatabase
 from chassis.storage.store import Store
 from tests.simulation.chaos import COMMIT, READ
+from tests.simulation.prepared import PreparingConnection
 from tests.simulation.process import Process
 from tests.simulation.world import SimClock, World
 
@@ -56,7 +57,7 @@ class Shelf:
         metadata.create_all(self.engine)
         # Transactions are begun and ended on the driver, which costs less. A body that reads runs in one piece between
         # them, so that what it sees is one snapshot as it is.
-        self.connection: Connection = self.engine.connect()
+        self.connection: Connection = PreparingConnection(self.engine)
         self.writer = BatchWriter(metadata, self.engine.dialect)
         self._tables = [table.name for table in reversed(metadata.sorted_tables)]
         self._waiters: list[asyncio.Future[None]] = []
