@@ -204,6 +204,11 @@ def after_refund(
             # refund, because this one's key will always answer with this one.
             rest = replace(order, refund_number=order.refund_number + 1)
             return _retried_with(rest, refunded.payment, now, "not all refunded", Step.REFUND, luck)
+        case NotDone(Refusal(reason=Reason.REFUND_EXCEEDS_PAYMENT)) if order.payment is not None:
+            # Nothing is left: somebody else gave it back. Giving the payment up reads it anew, and ends the order.
+            gone = replace(order.payment, refunded=order.payment.captured)
+            facts = {**payment_facts(gone), "refunded": str(gone.refunded)}
+            return Transition(moved(order, now, payment=gone), "payment.changed", facts)
         case NotDone(refusal):
             return _hindered(order, now, refusal, Step.REFUND, luck)
         case Unknown():

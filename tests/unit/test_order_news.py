@@ -167,6 +167,26 @@ async def test_money_given_back_by_hand_ends_the_order_without_another_refund(wo
 
 
 @in_a_world
+async def test_money_that_somebody_else_had_given_back_by_a_command_ends_the_order_when_its_turn_comes(
+    world: World,
+) -> None:
+    life = world.life()
+    order_id = await refunded(world, life)
+    world.payments.bank_returns(order_id)
+    await life.news.look()
+    world.payments.refunded_by_hand(order_id, world.payments.kept(order_id))
+    world.payments.unheard.clear()  # who gives an order to refund hears of it in the answer
+
+    await world.clock.sleep(DAY + 1)
+    await life.sweep()
+
+    stored = await only_order(life)
+    assert (stored.state, stored.stage, stored.needs_review) == (State.FAILED, Stage.SETTLED, False)
+    await check_promises(world, life)
+    assert world.payments.refund_keys == [f"{order_id}:undo"]
+
+
+@in_a_world
 async def test_money_of_a_paid_order_that_was_given_back_by_hand_is_shown_and_not_touched(world: World) -> None:
     life = world.life()
     order = await life.place()

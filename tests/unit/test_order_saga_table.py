@@ -210,7 +210,11 @@ TABLE: dict[str, Row] = {
         )
         for kind, order in STEPS.items()
         for reason in IMPOSSIBLE
+        if (kind, reason) != ("refund", Reason.REFUND_EXCEEDS_PAYMENT)
     },
+    "nothing left to refund": Row(
+        REFUNDING, refused(Reason.REFUND_EXCEEDS_PAYMENT), Stage.UNDOING, State.PENDING, "payment.changed"
+    ),
 }
 
 
