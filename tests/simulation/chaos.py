@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 _RATES = (0.0, 0.03, 0.25)
 _KILL_RATES = (0.0, 0.01, 0.04)
-_HOLD_RATES = (0.0, 0.0, 0.002)
+_HOLD_RATES = (0.0, 0.0, 0.006)
 
 # Events are few, and refunds fewer: most worlds have none, so the rates are higher. In some, no event ever comes.
 _EVENT_RATES = (0.0, 0.05, 0.1)
 _LOST_EVENTS = (0.0, 0.0, 0.1, 1.0)
-_REFUND_RATES = (0.0, 0.25)
+_REFUND_RATES = (0.0, 0.25, 0.4)
 _OTHERS_RATES = (0.0, 0.5)
 _WRONG_RATES = (0.0, 0.0, 0.0, 0.2)
 
