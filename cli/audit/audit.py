@@ -100,7 +100,7 @@ class Audit:
         """Count what was compared."""
         turnovers = self.book.ask(
             "SELECT currency, sum(captured) AS captured, sum(refunded) AS refunded FROM charges "
-            "WHERE booked OR order_id <> '' OR payment_id <> '' GROUP BY currency ORDER BY currency"
+            "WHERE booked OR (order_id <> '' AND payment_id <> '') GROUP BY currency ORDER BY currency"
         )
         return Census(
             orders=self._count("orders"),
@@ -112,7 +112,7 @@ class Audit:
             documents=self._count("sales WHERE EXISTS (SELECT 1 FROM orders WHERE order_id = code)"),
             mails=self._count(f"mails WHERE {_OUR_MAIL}"),
             mails_waiting=self._count("notifications WHERE state = 'ACCEPTED' AND is_due"),
-            foreign_charges=self._count("charges WHERE NOT booked AND order_id = '' AND payment_id = ''"),
+            foreign_charges=self._count("charges WHERE NOT booked AND (order_id = '' OR payment_id = '')"),
             foreign_documents=self._count("sales WHERE NOT EXISTS (SELECT 1 FROM orders WHERE order_id = code)"),
             foreign_mails=self._count(f"mails WHERE NOT {_OUR_MAIL}"),
             no_feed=self._no_feed,

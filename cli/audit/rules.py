@@ -11,6 +11,8 @@ from cli.audit.rules_money import CHARGES, LEDGER
 from cli.audit.rules_papers import MAIL, TAX
 
 PREPARATION = (
+    # Which orders have not come to an end.
+    "ALTER TABLE orders ADD COLUMN open GENERATED ALWAYS AS (state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED')) VIRTUAL",
     # Which orders had their money taken. REFUNDED ones did: their document and their confirmation stay.
     """
     ALTER TABLE orders ADD COLUMN paid GENERATED ALWAYS AS
@@ -39,7 +41,7 @@ PREPARATION = (
     "ALTER TABLE orders ADD COLUMN moving INTEGER NOT NULL DEFAULT 0",
     """
     UPDATE orders SET moving = 1
-    WHERE (state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED') AND NOT needs_review)
+    WHERE (open AND NOT needs_review)
       OR updated > :horizon
       OR order_id IN (SELECT order_id FROM payments WHERE updated > :horizon)
       OR order_id IN (SELECT order_id FROM charges WHERE created > :horizon)
@@ -55,10 +57,17 @@ DIFFERENCES: tuple[Rule, ...] = (*CHARGES, *LEDGER, *TAX, *MAIL)
 REVIEWS: tuple[Rule, ...] = (
     Rule(
         "needs_review",
-        "SELECT order_id, state, version FROM orders WHERE needs_review",
+        "SELECT order_id, state, version FROM orders WHERE needs_review AND NOT open",
         lambda row: f"the order is {row['state']} and cannot go on by itself",
         "`ordermesh explain` tells why.",
         (Remedy.RETRY_ORDER,),
+    ),
+    # No remedy: its customer may be long gone, and to charge him now is for a person to decide.
+    Rule(
+        "needs_decision",
+        "SELECT order_id, state, version FROM orders WHERE needs_review AND open",
+        lambda row: f"the order is {row['state']} and cannot go on by itself",
+        "`ordermesh explain` tells why; `ordermesh order retry` takes it up again, which may charge its customer.",
     ),
 )
 """What a person was asked to look at."""
@@ -90,7 +99,7 @@ NOTES: tuple[Rule, ...] = (
         "moving_for_long",
         """
         SELECT order_id, state, (:horizon - updated) / 3600000 AS hours FROM orders
-        WHERE state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED') AND NOT needs_review AND updated <= :horizon - 86400000
+        WHERE open AND NOT needs_review AND updated <= :horizon - 86400000
         """,
         lambda row: f"the order is {row['state']} and nothing has come of it for {row['hours']} hours",
         "It goes on by itself as soon as it can; `ordermesh explain` tells what it waits for.",

@@ -45,7 +45,7 @@ CHARGES = (
                       WHERE c.order_id = o.order_id AND c.booked), 0) AS kept,
             (SELECT c.currency FROM charges c WHERE c.order_id = o.order_id AND c.booked) AS charged_currency
           FROM orders o LEFT JOIN payments p USING (order_id)
-          WHERE NOT o.moving AND o.state NOT IN ('PENDING', 'PAYMENT_ACTION_REQUIRED'))
+          WHERE NOT o.moving AND NOT o.open)
         WHERE kept IS NOT due OR (kept <> 0 AND charged_currency IS NOT currency)
         """,
         _kept,
@@ -57,7 +57,7 @@ CHARGES = (
         """
         SELECT c.order_id, c.provider_payment_id, c.state, c.currency, c.captured - c.refunded AS kept
         FROM charges c LEFT JOIN orders o USING (order_id)
-        WHERE NOT c.booked AND (c.order_id <> '' OR c.payment_id <> '') AND c.created <= :horizon
+        WHERE NOT c.booked AND c.order_id <> '' AND c.payment_id <> '' AND c.created <= :horizon
           AND c.captured > c.refunded AND o.order_id IS NULL
         """,
         lambda row: (
@@ -74,7 +74,7 @@ CHARGES = (
         FROM charges c JOIN orders o USING (order_id)
         WHERE NOT c.booked AND NOT o.moving AND c.captured > c.refunded
           AND o.provider_payment_id <> c.provider_payment_id
-          AND (o.provider_payment_id <> '' OR o.state NOT IN ('PENDING', 'PAYMENT_ACTION_REQUIRED'))
+          AND (o.provider_payment_id <> '' OR NOT o.open)
         """,
         lambda row: (
             f"Stripe took {money(row['kept'], row['currency'])} with {row['provider_payment_id']} for this order, "
@@ -91,7 +91,7 @@ CHARGES = (
         WHERE NOT c.booked AND NOT o.moving AND c.captured > c.refunded
           AND (o.provider_payment_id = c.provider_payment_id
             -- An order that never heard of its payment finds this one when it goes on, and is paid with it.
-            OR (o.provider_payment_id = '' AND o.state IN ('PENDING', 'PAYMENT_ACTION_REQUIRED')))
+            OR (o.provider_payment_id = '' AND o.open))
         """,
         lambda row: (
             f"the order was paid with {row['provider_payment_id']} ({money(row['kept'], row['currency'])}), "
@@ -104,7 +104,7 @@ CHARGES = (
         """
         SELECT c.order_id, c.provider_payment_id, c.currency, c.amount
         FROM charges c
-        WHERE NOT c.booked AND (c.order_id <> '' OR c.payment_id <> '') AND c.created <= :horizon
+        WHERE NOT c.booked AND c.order_id <> '' AND c.payment_id <> '' AND c.created <= :horizon
           AND c.state = 'AUTHORIZED'
         """,
         lambda row: (

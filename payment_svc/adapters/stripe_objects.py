@@ -22,8 +22,8 @@ _STATUS = {
     "canceled": IntentStatus.CANCELLED,
 }
 
-# What we write into metadata.
-_OUR_IDS = frozenset({"order_id", "payment_id", "refund_id"})
+# What we write into metadata, beside order_id, which many others write as well.
+_OUR_IDS = frozenset({"payment_id", "refund_id"})
 
 _REFUND_STATE = {
     "pending": RefundState.PENDING,

@@ -301,16 +301,20 @@ async def test_money_on_a_declined_payment_is_a_difference_whatever_stripe_calls
     assert kinds >= {"ledger_differs"}
 
 
-async def test_an_order_that_a_person_has_to_look_at_is_listed_as_such_and_not_as_moving(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("state", "remedies"), [("FAILED", (Remedy.RETRY_ORDER,)), ("PENDING", ())])
+async def test_an_order_that_a_person_has_to_look_at_is_listed_as_such_and_not_as_moving(
+    state: str, remedies: tuple[Remedy, ...], tmp_path: Path
+) -> None:
+    """What might charge a customer anew is left to the person."""
     world = AuditWorld(declined_order(1))
-    world.change(OrderRow, state="PENDING", needs_review=True)
+    world.change(OrderRow, state=state, needs_review=True)
 
     with book_in(tmp_path) as book:
         audit = await audit_of(world, book)
         (review,) = audit.findings(REVIEWS)
 
         assert (review.subject, audit.census().moving) == (ORDER, 0)
-        assert review.rule.remedies == (Remedy.RETRY_ORDER,)
+        assert review.rule.remedies == remedies
 
 
 @pytest.mark.parametrize(("recorded", "words"), [(88, "0.03 USD more"), (80, "0.05 USD less")])

@@ -224,7 +224,7 @@ async def test_the_same_difference_is_repaired_under_the_same_key_and_another_on
 
 async def test_an_order_that_was_parked_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:
     world = MendingWorld([*declined_order(1)])
-    world.change(OrderRow, state="PENDING", needs_review=True)
+    world.change(OrderRow, state="FAILED", needs_review=True)
 
     _, said = await lines(world, capsys, repairs=True)
 
