@@ -10,6 +10,9 @@ from chassis import deadline
 
 T = TypeVar("T")
 
+# Timers go off so much too early, and of two that waited for the rest of it neither would let time pass for the other.
+_EARLY_SECONDS = 1e-6
+
 
 class Crash(BaseException):
     """The process is dead from here on. No product code catches it."""
@@ -57,7 +60,7 @@ class Process:
         """Wait while the process is held, and end the task that calls when it is dead."""
         self.check()
         loop = asyncio.get_running_loop()
-        while (left := self.paused_until - loop.time()) > 0:  # noqa: ASYNC110  (it may be held again)
+        while (left := self.paused_until - loop.time()) > _EARLY_SECONDS:  # noqa: ASYNC110  (it may be held again)
             await asyncio.sleep(left)
         self.check()
 
