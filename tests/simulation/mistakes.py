@@ -268,13 +268,3 @@ def unread(_: Method) -> Method:
         return payment
 
     return worse
-
-
-def refunded_again(refund: Method) -> Method:
-    """Send the money back twice, each time under a key of its own, and past the guard that counts it."""
-
-    async def worse(self: Any, payment_id: str, request_id: str) -> Any:
-        await refund(self, payment_id, f"{request_id}:{next(_numbers)}")
-        return await refund(self, payment_id, request_id)
-
-    return worse

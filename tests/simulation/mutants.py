@@ -96,7 +96,6 @@ MUTANTS = (
         (sending, "_WAITS_AFTER_LOST", mistakes.without_end),
     ),
     Mutant("orders: tasks are not in the commit of the payment", (OrdersStore, "move", mistakes.tasks_later)),
-    Mutant("orders: refunded again under a new key", (GrpcPayments, "refund", mistakes.refunded_again)),
     Mutant("orders: a refund that was asked for counts as made", (GrpcPayments, "refund", mistakes.asked_is_refunded)),
     Mutant("saga: the tax is committed before the charge", (driver, "after_quote", mistakes.taxed_too_early)),
     Mutant("news: acknowledged before it is taken in", (NewsWatcher, "_taken_in", mistakes.acknowledged_first)),
