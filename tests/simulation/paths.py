@@ -9,6 +9,9 @@ from tests.simulation.script import Cue, Path
 _TOO_LATE = (6.9, True)
 _NOT_CANCELLED_YET = Cue("not_sent", "payment.CancelPayment", 1)
 
+# A day and some, by when a refund that failed was tried again.
+_TRIED_AGAIN = 108_000.0
+
 PATHS = (
     Path("paid", "PAID"),
     Path("paid at the fallback rate", "PAID", ("avatax.record:after",), outages=(Outage("avatax", 0.0, 5.0),)),
@@ -67,6 +70,7 @@ LONG_PATHS = (
         card=THREE_D_SECURE,
         customer=_TOO_LATE,
         faults=(_NOT_CANCELLED_YET, Cue("refund_fails", "stripe.refund.fate", 1)),
+        aftermath_seconds=_TRIED_AGAIN,
     ),
     Path(
         "refund that Stripe refuses",
@@ -75,5 +79,6 @@ LONG_PATHS = (
         card=THREE_D_SECURE,
         customer=_TOO_LATE,
         faults=(_NOT_CANCELLED_YET, Cue("refund_refused", "stripe.refund.fate", 1)),
+        aftermath_seconds=_TRIED_AGAIN,
     ),
 )

@@ -89,6 +89,7 @@ class Path:
         bank_seconds: How long a slow bank takes.
         faults: What goes wrong on this way anyhow.
         outages: Which providers are away, and when.
+        aftermath_seconds: How long it takes after the last answer until all is to settle, for work of a later day.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Path:
     bank_seconds: float = 2.0
     faults: tuple[Cue, ...] = ()
     outages: tuple[Outage, ...] = ()
+    aftermath_seconds: float = 0.0
 
 
 class Script(Chaos):
@@ -227,7 +229,7 @@ def play(path: Path, cues: Sequence[Cue] = (), seed: int = 0) -> Played:
     script = Script((*path.faults, *cues), path.outages, seed)
     world = World(seed, chaos=script)
     world.action_seconds = ACTION_SECONDS
-    world.aftermath_seconds = 0.0
+    world.aftermath_seconds = path.aftermath_seconds
     result = played(
         world,
         lambda world, orders: ScriptedShops(world, orders, path),
