@@ -159,7 +159,9 @@ async def _live(world: World, mesh: Mesh) -> None:
         await asyncio.sleep(max(0.0, *ends, world.now() + world.aftermath_seconds) - world.now())
         mesh.heal()
         # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-        while not _settled(world, mesh.stripe) and world.now() < _latest_end(world):
+        until = 0.0
+        # Once it was late for a refund's next day, it stays so: what is then taken up has to settle as well.
+        while not _settled(world, mesh.stripe) and world.now() < (until := max(until, _latest_end(world))):
             await asyncio.sleep(
                 _LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS
             )
