@@ -37,6 +37,8 @@ class TcpProxy:
         self._passing.set()
         self._refusing = False
         self._clients: set[asyncio.StreamWriter] = set()
+        # Held here as well: nobody else holds those whose client has left.
+        self._serving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def listening(self, port: int = 0) -> AsyncIterator[int]:
@@ -47,6 +49,9 @@ class TcpProxy:
         finally:
             server.close()
             self.reset()
+            for serving in self._serving:
+                serving.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
 
     def silence(self) -> None:
         """Become a black hole: connections stand and nothing comes through. What is sent arrives after `heal`."""
@@ -74,7 +79,12 @@ class TcpProxy:
     def check_answer(self, data: bytes, client: asyncio.StreamWriter) -> None:
         """Look at what the server answers before it is forwarded; raises CutError to cut the connection instead."""
 
-    async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        serving = asyncio.ensure_future(self._joined(from_client, to_client))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _joined(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self._clients.add(to_client)
         to_server: asyncio.StreamWriter | None = None
         try:

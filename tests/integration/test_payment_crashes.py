@@ -12,7 +12,7 @@ from kernel.money import Money
 from kernel.outcome import Done
 from payment_svc.app.ports import ProviderEvent, Request
 from payment_svc.domain.intent import IntentStatus, NewIntent, RefundState
-from payment_svc.domain.payment import Payment, PaymentState
+from payment_svc.domain.payment import Payment, PaymentState, payment_id_of
 from tests.fakes.payment_gateway import DECLINED, MISSING, THREE_D_SECURE, VISA, Fault
 from tests.fakes.payment_service import Killed, Mortality, PaymentWorld, payment_world
 
@@ -264,7 +264,8 @@ async def test_giving_an_orphan_up_survives_a_crash_at_any_place_and_forgotten_k
     for place in itertools.count(1):
         assert place < _MOST_PLACES
         world.begin_anew()
-        made = await world.gateway.create_intent(NewIntent("p", world.order_id, Money("EUR", 1099)), "k1")
+        new = NewIntent(payment_id_of(world.order_id), world.order_id, Money("EUR", 1099))
+        made = await world.gateway.create_intent(new, "k1")
         assert isinstance(made, Done)
         intent_id = made.value.intent_id
         if method is not None:
