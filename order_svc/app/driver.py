@@ -162,7 +162,9 @@ class Driver:
 
 def _what_is_told(order: Order) -> tuple[object, ...]:
     """Return what tells one move of an order from another."""
-    return order.fence, order.version, order.stage, order.state, order.tries
+    known = order.payment and (order.payment, order.payment.version)
+    stands = order.fence, order.version, order.stage, order.state, order.tries, order.refund_number
+    return *stands, order.tax, known, order.failure, order.needs_review
 
 
 def _refund_key(order: Order) -> str:

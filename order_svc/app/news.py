@@ -109,11 +109,12 @@ class NewsWatcher:
             ids = {"order_id": news.order_id, "payment_id": news.payment.payment_id}
             _logger.warning("news.unknown_order", extra=ids)
             return True
+        known = standing.order.payment
+        if standing.held and (known is None or known.version < news.payment.version):
+            return False  # Whoever holds it is about to move it, and may have read the payment before it changed.
         transition = after_news(standing.order, news.payment, self._clock.now())
         if transition is None:
             return True
-        if standing.held:
-            return False  # Whoever holds it is about to move it, and may have read the payment before it changed.
         event = self._telling.event(transition, "webhook") if transition.kind else None
         try:
             await self._orders.move(transition, event, 0.0)

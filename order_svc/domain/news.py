@@ -40,10 +40,14 @@ def _of_one_under_way(order: Order, now: datetime) -> Transition | None:
 
 
 def _of_one_undone(order: Order, payment: Payment, now: datetime) -> Transition | None:
-    """Go on at once where the payment stands otherwise than it did, even if the step before had been refused."""
+    """Go on at once where the payment stands otherwise than it did, even if the step before had been refused.
+
+    Also what changes nothing is kept, so that an answer which is older, and still on its way, is known for what it is.
+    """
     known = order.payment
     if known is not None and (known.kept, known.state) == (payment.kept, payment.state):
-        return None
+        heard = moved(order, now, told=False, payment=payment)
+        return None if order.needs_review else Transition(heard, "", {}, wake_at=now)
     return Transition(moved(order, now, payment=payment), "payment.changed", _facts(payment), wake_at=now)
 
 

@@ -70,6 +70,9 @@ _PASSING_REASONS = frozenset(
 )
 
 
+_OUTDATED = Unknown("an answer older than what is known")
+
+
 @dataclass(frozen=True, slots=True)
 class Refunded:
     """What came of asking for a refund.
@@ -142,6 +145,8 @@ def after_charge(
     """
     step = Step.READ_PAYMENT if order.stage is Stage.AWAITING_CUSTOMER else Step.CHARGE
     match outcome:
+        case Done(payment) if _outdated(order, payment):
+            return retried(order, now, _OUTDATED, step, luck)
         case Done(payment) if payment.state is PaymentState.PENDING:
             return _retried_with(order, payment, now, "the payment is still under way", step, luck)
         case Done(payment):
@@ -169,6 +174,8 @@ def after_cancel(
         luck: 0 to 1, to spread retries.
     """
     match outcome:
+        case Done(payment) if _outdated(order, payment):
+            return retried(order, now, _OUTDATED, Step.CANCEL_PAYMENT, luck)
         case Done(payment) if _money_taken(payment):
             late = moved(order, now, payment=payment)
             return Transition(late, "payment.late", {**payment_facts(payment), "captured": str(payment.captured)})
@@ -195,6 +202,8 @@ def after_refund(
         luck: 0 to 1, to spread retries.
     """
     match outcome:
+        case Done(refunded) if _outdated(order, refunded.payment):
+            return retried(order, now, _OUTDATED, Step.REFUND, luck)
         case Done(refunded) if not _money_taken(refunded.payment):
             return _given_up(order, refunded.payment, now)
         case Done(refunded) if refunded.failed:
@@ -293,6 +302,11 @@ def _hindered(order: Order, now: datetime, refusal: Refusal, step: Step, luck: f
 
 def _retried_with(order: Order, payment: Payment, now: datetime, cause: str, step: Step, luck: float) -> Transition:
     return retried(order, now, Unknown(cause), step, luck, payment=payment)
+
+
+def _outdated(order: Order, payment: Payment) -> bool:
+    """Say whether an answer took so long that the order has heard of something newer meanwhile; 0 tells no version."""
+    return order.payment is not None and 0 < payment.version < order.payment.version
 
 
 def _money_taken(payment: Payment | None) -> bool:

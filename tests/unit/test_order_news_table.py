@@ -118,7 +118,7 @@ NOTHING_NEW: dict[str, tuple[Order, Payment]] = {
     "failed, and nothing was taken": (DECLINED, payment(P.DECLINED)),
     "failed, and the payment given up": (DECLINED, payment(P.CANCELLED)),
     "failed, and all given back": (REFUNDED, payment(refunded=FULL)),
-    "undone, and nothing moved": (REFUNDING, payment()),
+    "undone, nothing moved, and parked": (replace(REFUNDING, needs_review=True), payment()),
     "parked in its charge": (replace(CHARGING, needs_review=True), payment()),
 }
 
@@ -188,3 +188,12 @@ def test_an_order_that_was_not_charged_yet_is_looked_at_all_the_same() -> None:
 
     assert transition is not None
     assert next_step(transition.order) is Step.QUOTE_TAX
+
+
+def test_news_that_changes_nothing_of_an_order_being_undone_is_kept_in_silence_to_know_older_answers_by() -> None:
+    heard = after_news(REFUNDING, payment(), LATER)
+
+    assert heard is not None
+    assert heard.order.payment is not None
+    assert (heard.kind, heard.order.stage, heard.order.version) == ("", REFUNDING.stage, REFUNDING.version)
+    assert heard.order.payment.version == payment().version

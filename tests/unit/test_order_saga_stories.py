@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 
 from kernel.errors import Reason
-from kernel.outcome import Unknown
-from order_svc.domain.order import Failure, PaymentState, Stage, State
-from order_svc.domain.saga import Step, after_charge, next_step
+from kernel.outcome import Done, Unknown
+from order_svc.app.driver import _what_is_told
+from order_svc.domain.order import Failure, Order, PaymentState, Stage, State, TaxSource
+from order_svc.domain.saga import Refunded, Step, after_charge, next_step
 from order_svc.domain.transition import retry_seconds
-from tests.fakes.order_samples import an_order
+from tests.fakes.order_samples import a_draft, a_tax, an_order
 from tests.fakes.order_stages import (
     ACTION_SECONDS,
     AWAITING,
@@ -19,6 +20,8 @@ from tests.fakes.order_stages import (
     FULL,
     LATER,
     QUOTING,
+    REFUNDING,
+    UNDERWAY,
     back,
     paid,
     refused,
@@ -158,3 +161,27 @@ def test_a_new_stage_counts_its_tries_anew() -> None:
 
     assert take(tired, paid(P.ACTION_REQUIRED)).order.tries == 0
     assert take(tired, Unknown("x")).order.tries == 10
+
+
+@pytest.mark.parametrize("order", [UNDERWAY, AWAITING, CANCELLING, REFUNDING])
+def test_an_answer_that_is_older_than_what_was_heard_meanwhile_is_asked_for_again(order: Order) -> None:
+    assert order.payment is not None
+    known = replace(order, payment=replace(order.payment, version=3))
+    old = replace(paid(refunded=FULL).value, version=2)
+
+    later = take(known, Done(Refunded(old, failed=False)) if order is REFUNDING else Done(old))
+
+    assert (later.order.stage, later.order.payment, later.facts["cause"]) == (
+        known.stage,
+        known.payment,
+        "an answer older than what is known",
+    )
+
+
+def test_another_tax_is_another_move() -> None:
+    """As when a commit that counted as lost comes through late, and AvaTax is away when it is asked again."""
+    quoted = take(QUOTING, Done(a_tax(a_draft()))).order
+    fallback = take(QUOTING, Done(a_tax(a_draft(), TaxSource.FALLBACK))).order
+
+    assert _what_is_told(quoted) != _what_is_told(fallback)
+    assert _what_is_told(quoted) == _what_is_told(replace(quoted))
