@@ -40,6 +40,9 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.REQUEST_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.ROUTE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.PROVIDER_CONTRADICTS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TAX_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.WEBHOOK_ENDPOINT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.WEBHOOK_DELIVERY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
 }
 
 # Our own reasons that are no answer to the request: after the first three the effect may have happened or may still be

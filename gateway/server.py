@@ -28,6 +28,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
+# Areas of the contract that the service of another area serves as well.
+_HOSTED_BY = {"webhook": "order"}
 
 
 class Gateway:
@@ -120,16 +122,22 @@ class Gateway:
             await self._serving
 
     def _channel(self, service: str) -> Channel:
-        """Return the channel to the service; services of one area share it."""
-        area = service.split(".")[1]
+        """Return the channel to the service; services of one host share it."""
+        area = _host_of(service)
         if area not in self._config.backends:
             raise ContractError(f"no address is configured for {service}")
         if area not in self._channels:
-            services = [each for each in self._contract.services if each.full_name.split(".")[1] == area]
+            services = [each for each in self._contract.services if _host_of(each.full_name) == area]
             self._channels[area] = Channel(
                 self._config.backends[area], services=services, tracer=self._tracer, metrics=self._metrics
             )
         return self._channels[area]
+
+
+def _host_of(service: str) -> str:
+    """Return the area whose address the service is reached at: "order" for "ordermesh.order.v1.OrderService"."""
+    area = service.split(".")[1]
+    return _HOSTED_BY.get(area, area)
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from chassis import caller
 from chassis.layers import Context
 from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
+from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
@@ -69,6 +70,21 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         accepted, duplicates = await self._ingest_events(request.payload, request.signature, request.timestamp)
         return notify_service_pb2.IngestSendgridEventsResponse(accepted=accepted, duplicates=duplicates)
 
+    async def PreviewNotification(
+        self, request: notify_service_pb2.PreviewNotificationRequest, context: Context
+    ) -> notify_service_pb2.PreviewNotificationResponse:
+        raise _not_built("PreviewNotification")
+
+    async def ListNotificationNews(
+        self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
+    ) -> notify_service_pb2.ListNotificationNewsResponse:
+        raise _not_built("ListNotificationNews")
+
+    async def AcknowledgeNotificationNews(
+        self, request: notify_service_pb2.AcknowledgeNotificationNewsRequest, context: Context
+    ) -> notify_service_pb2.AcknowledgeNotificationNewsResponse:
+        raise _not_built("AcknowledgeNotificationNews")
+
     async def ListProviderMails(
         self, request: notify_service_pb2.ListProviderMailsRequest, context: Context
     ) -> notify_service_pb2.ListProviderMailsResponse:
@@ -77,3 +93,7 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
             mails=[wire.listed_mail_to_wire(each) for each in page.mails],
             next_page_token=wire.feed_place_to_wire(page.end()) if page.has_more else "",
         )
+
+
+def _not_built(name: str) -> Refusal:
+    return Refusal(Reason.NOT_IMPLEMENTED, f"{name} is in the contract and not built yet.")

@@ -95,6 +95,9 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def DeliverOrder(self, request: pb.DeliverOrderRequest, context: Context) -> pb.DeliverOrderResponse:
         _not_built_yet("DeliverOrder")
 
+    async def AnnotateOrder(self, request: pb.AnnotateOrderRequest, context: Context) -> pb.AnnotateOrderResponse:
+        _not_built_yet("AnnotateOrder")
+
 
 def _key(request: pb.PlaceOrderRequest | pb.RetryOrderRequest) -> Request:
     return Request(caller.current(), request.request_id, fingerprint(request))

@@ -37,6 +37,7 @@ _STATES = {
     State.FAILED: order_pb2.ORDER_STATE_FAILED,
     State.CANCELLED: order_pb2.ORDER_STATE_CANCELLED,
     State.REFUNDED: order_pb2.ORDER_STATE_REFUNDED,
+    State.AUTHORIZED: order_pb2.ORDER_STATE_AUTHORIZED,
 }
 _STATES_BY_NUMBER = {number: state for state, number in _STATES.items()}
 

@@ -47,6 +47,16 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
     ) -> tax_service_pb2.VoidTaxResponse:
         raise _not_built("VoidTax")
 
+    async def ResolveAddress(
+        self, request: tax_service_pb2.ResolveAddressRequest, context: Context
+    ) -> tax_service_pb2.ResolveAddressResponse:
+        raise _not_built("ResolveAddress")
+
+    async def ListTaxDocuments(
+        self, request: tax_service_pb2.ListTaxDocumentsRequest, context: Context
+    ) -> tax_service_pb2.ListTaxDocumentsResponse:
+        raise _not_built("ListTaxDocuments")
+
     async def ListProviderDocuments(
         self, request: tax_service_pb2.ListProviderDocumentsRequest, context: Context
     ) -> tax_service_pb2.ListProviderDocumentsResponse:

@@ -21,6 +21,7 @@ class State(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     REFUNDED = "REFUNDED"
+    AUTHORIZED = "AUTHORIZED"
 
 
 class Stage(StrEnum):

@@ -93,6 +93,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """What a provider has on record contradicts what we have: another amount, another order. Nothing is done about it by itself, because
     whatever was done might be wrong; the order is marked `needs_review`. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
     """
+    ERROR_REASON_TAX_UNAVAILABLE: _ErrorReason.ValueType  # 25
+    """The tax service cannot be reached, and the shop's policy for the region of the address allows no estimate. The order is FAILED and
+    nothing was charged; the same order under a new key may succeed later. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
+    """
+    ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: _ErrorReason.ValueType  # 26
+    """No such webhook endpoint. Metadata: {"endpointId": "…"}. Code: NOT_FOUND."""
+    ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 27
+    """No such delivery of a webhook. Metadata: {"deliveryId": "…"}. Code: NOT_FOUND."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused or failed. The name of a value is the `reason` of the google.rpc.ErrorInfo that every error of
@@ -172,4 +180,12 @@ ERROR_REASON_PROVIDER_CONTRADICTS: ErrorReason.ValueType  # 24
 """What a provider has on record contradicts what we have: another amount, another order. Nothing is done about it by itself, because
 whatever was done might be wrong; the order is marked `needs_review`. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
 """
+ERROR_REASON_TAX_UNAVAILABLE: ErrorReason.ValueType  # 25
+"""The tax service cannot be reached, and the shop's policy for the region of the address allows no estimate. The order is FAILED and
+nothing was charged; the same order under a new key may succeed later. Metadata: {"orderId": "…"}. Code: FAILED_PRECONDITION.
+"""
+ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: ErrorReason.ValueType  # 26
+"""No such webhook endpoint. Metadata: {"endpointId": "…"}. Code: NOT_FOUND."""
+ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 27
+"""No such delivery of a webhook. Metadata: {"deliveryId": "…"}. Code: NOT_FOUND."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

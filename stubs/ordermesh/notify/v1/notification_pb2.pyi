@@ -32,6 +32,18 @@ class _NotificationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Noti
     """Never sent."""
     NOTIFICATION_KIND_ORDER_CONFIRMATION: _NotificationKind.ValueType  # 1
     """The order is paid."""
+    NOTIFICATION_KIND_PAYMENT_ACTION_REQUIRED: _NotificationKind.ValueType  # 2
+    """The customer has to act before the charge goes through."""
+    NOTIFICATION_KIND_PAYMENT_FAILED: _NotificationKind.ValueType  # 3
+    """The payment failed; the order was given up, or waits for another payment method."""
+    NOTIFICATION_KIND_ORDER_SHIPPED: _NotificationKind.ValueType  # 4
+    """Goods are on their way: one for each shipment."""
+    NOTIFICATION_KIND_ORDER_DELIVERED: _NotificationKind.ValueType  # 5
+    """The goods have arrived."""
+    NOTIFICATION_KIND_ORDER_CANCELLED: _NotificationKind.ValueType  # 6
+    """The order was cancelled; nothing was charged."""
+    NOTIFICATION_KIND_ORDER_REFUNDED: _NotificationKind.ValueType  # 7
+    """Money goes back to the customer: one for each refund."""
 
 class NotificationKind(_NotificationKind, metaclass=_NotificationKindEnumTypeWrapper):
     """What a notification tells."""
@@ -40,6 +52,18 @@ NOTIFICATION_KIND_UNSPECIFIED: NotificationKind.ValueType  # 0
 """Never sent."""
 NOTIFICATION_KIND_ORDER_CONFIRMATION: NotificationKind.ValueType  # 1
 """The order is paid."""
+NOTIFICATION_KIND_PAYMENT_ACTION_REQUIRED: NotificationKind.ValueType  # 2
+"""The customer has to act before the charge goes through."""
+NOTIFICATION_KIND_PAYMENT_FAILED: NotificationKind.ValueType  # 3
+"""The payment failed; the order was given up, or waits for another payment method."""
+NOTIFICATION_KIND_ORDER_SHIPPED: NotificationKind.ValueType  # 4
+"""Goods are on their way: one for each shipment."""
+NOTIFICATION_KIND_ORDER_DELIVERED: NotificationKind.ValueType  # 5
+"""The goods have arrived."""
+NOTIFICATION_KIND_ORDER_CANCELLED: NotificationKind.ValueType  # 6
+"""The order was cancelled; nothing was charged."""
+NOTIFICATION_KIND_ORDER_REFUNDED: NotificationKind.ValueType  # 7
+"""Money goes back to the customer: one for each refund."""
 Global___NotificationKind: _TypeAlias = NotificationKind  # noqa: Y015
 
 class _NotificationState:
@@ -60,6 +84,12 @@ class _NotificationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Not
     """The recipient's mail server took it."""
     NOTIFICATION_STATE_BOUNCED: _NotificationState.ValueType  # 5
     """The recipient's mail server refused it."""
+    NOTIFICATION_STATE_DROPPED: _NotificationState.ValueType  # 6
+    """The mail provider took it and did not send it: the address had bounced before, or is unsubscribed."""
+    NOTIFICATION_STATE_DEFERRED: _NotificationState.ValueType  # 7
+    """The recipient's mail server has put it off; the mail provider goes on trying."""
+    NOTIFICATION_STATE_SPAM_REPORTED: _NotificationState.ValueType  # 8
+    """It was delivered, and the recipient has called it spam."""
 
 class NotificationState(_NotificationState, metaclass=_NotificationStateEnumTypeWrapper):
     """The states of a notification."""
@@ -76,6 +106,12 @@ NOTIFICATION_STATE_DELIVERED: NotificationState.ValueType  # 4
 """The recipient's mail server took it."""
 NOTIFICATION_STATE_BOUNCED: NotificationState.ValueType  # 5
 """The recipient's mail server refused it."""
+NOTIFICATION_STATE_DROPPED: NotificationState.ValueType  # 6
+"""The mail provider took it and did not send it: the address had bounced before, or is unsubscribed."""
+NOTIFICATION_STATE_DEFERRED: NotificationState.ValueType  # 7
+"""The recipient's mail server has put it off; the mail provider goes on trying."""
+NOTIFICATION_STATE_SPAM_REPORTED: NotificationState.ValueType  # 8
+"""It was delivered, and the recipient has called it spam."""
 Global___NotificationState: _TypeAlias = NotificationState  # noqa: Y015
 
 @_typing.final
@@ -94,6 +130,9 @@ class Notification(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     SENT_TIME_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     notification_id: _builtins.str
     """Our id of the notification. SendGrid carries it as the custom argument "notification_id"."""
     order_id: _builtins.str
@@ -108,6 +147,12 @@ class Notification(_message.Message):
     """SendGrid's id of the accepted message. Empty until it was accepted."""
     last_error: _builtins.str
     """What went wrong the last time, in words without personal data. Empty when nothing did."""
+    locale: _builtins.str
+    """The language and region that it is written for, by its BCP 47 tag."""
+    version: _builtins.int
+    """+1 with each change."""
+    request_id: _builtins.str
+    """The idempotency key of the SendNotification that asked for it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the notification was accepted."""
@@ -133,10 +178,13 @@ class Notification(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         sent_time: _timestamp_pb2.Timestamp | None = ...,
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        locale: _builtins.str = ...,
+        version: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_attempt_time", b"next_attempt_time", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "kind", b"kind", "last_error", b"last_error", "next_attempt_time", b"next_attempt_time", "notification_id", b"notification_id", "order_id", b"order_id", "provider_message_id", b"provider_message_id", "sent_time", b"sent_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "kind", b"kind", "last_error", b"last_error", "locale", b"locale", "next_attempt_time", b"next_attempt_time", "notification_id", b"notification_id", "order_id", b"order_id", "provider_message_id", b"provider_message_id", "request_id", b"request_id", "sent_time", b"sent_time", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,8 +202,14 @@ class OrderSummary(_message.Message):
     TAX_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     SHIP_TO_FIELD_NUMBER: _builtins.int
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order."""
+    prices_include_tax: _builtins.bool
+    """Whether the lines contain the tax; the total is then the subtotal."""
+    reference: _builtins.str
+    """The shop's own reference, by which the customer knows the order. May be empty."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderSummaryLine]:
         """What was bought."""
@@ -185,14 +239,120 @@ class OrderSummary(_message.Message):
         tax: _money_pb2.Money | None = ...,
         total: _money_pb2.Money | None = ...,
         ship_to: _address_pb2.Address | None = ...,
+        prices_include_tax: _builtins.bool = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ship_to", b"ship_to", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id", "ship_to", b"ship_to", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id", "prices_include_tax", b"prices_include_tax", "reference", b"reference", "ship_to", b"ship_to", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderSummary: _TypeAlias = OrderSummary  # noqa: Y015
+
+@_typing.final
+class ShipmentSummary(_message.Message):
+    """A shipment, as a mail tells of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    CARRIER_FIELD_NUMBER: _builtins.int
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    TRACKING_URL_FIELD_NUMBER: _builtins.int
+    MORE_TO_COME_FIELD_NUMBER: _builtins.int
+    carrier: _builtins.str
+    """Who carries it. May be empty."""
+    tracking_number: _builtins.str
+    """The carrier's tracking number. May be empty."""
+    tracking_url: _builtins.str
+    """Where the customer follows it. May be empty."""
+    more_to_come: _builtins.bool
+    """Whether more of the order follows later."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderSummaryLine]:
+        """What is on its way."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[Global___OrderSummaryLine] | None = ...,
+        carrier: _builtins.str = ...,
+        tracking_number: _builtins.str = ...,
+        tracking_url: _builtins.str = ...,
+        more_to_come: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "lines", b"lines", "more_to_come", b"more_to_come", "tracking_number", b"tracking_number", "tracking_url", b"tracking_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShipmentSummary: _TypeAlias = ShipmentSummary  # noqa: Y015
+
+@_typing.final
+class RefundSummary(_message.Message):
+    """A refund, as a mail tells of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What goes back now."""
+
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What has gone back in all."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderSummaryLine]:
+        """What was given back, when the refund is about articles."""
+
+    def __init__(
+        self,
+        *,
+        amount: _money_pb2.Money | None = ...,
+        total: _money_pb2.Money | None = ...,
+        lines: _abc.Iterable[Global___OrderSummaryLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "lines", b"lines", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundSummary: _TypeAlias = RefundSummary  # noqa: Y015
+
+@_typing.final
+class PaymentSummary(_message.Message):
+    """A payment that waits or has failed, as a mail tells of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ACT_BEFORE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """What went wrong, for the customer: "Your card has insufficient funds." May be empty."""
+    @_builtins.property
+    def act_before(self) -> _timestamp_pb2.Timestamp:
+        """Until when the customer can act. Absent when nothing can be done any more."""
+
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        act_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act_before", b"act_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_before", b"act_before", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentSummary: _TypeAlias = PaymentSummary  # noqa: Y015
 
 @_typing.final
 class OrderSummaryLine(_message.Message):
@@ -209,7 +369,7 @@ class OrderSummaryLine(_message.Message):
     """How many."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """The extended price, before tax."""
+        """The extended price, before tax unless prices include it; negative for a discount."""
 
     def __init__(
         self,

@@ -30,6 +30,10 @@ class SendNotificationRequest(_message.Message):
     RECIPIENT_EMAIL_FIELD_NUMBER: _builtins.int
     RECIPIENT_NAME_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    SHIPMENT_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key of this command: one per order and kind."""
     kind: _notification_pb2.NotificationKind.ValueType
@@ -38,9 +42,23 @@ class SendNotificationRequest(_message.Message):
     """Where it goes."""
     recipient_name: _builtins.str
     """How the mail addresses the recipient. May be empty."""
+    locale: _builtins.str
+    """The language and region to write for, by its BCP 47 tag. Empty means the shop's default."""
     @_builtins.property
     def order(self) -> _notification_pb2.OrderSummary:
         """The order as it stands now."""
+
+    @_builtins.property
+    def shipment(self) -> _notification_pb2.ShipmentSummary:
+        """The shipment. Required for ORDER_SHIPPED."""
+
+    @_builtins.property
+    def refund(self) -> _notification_pb2.RefundSummary:
+        """The refund. Required for ORDER_REFUNDED."""
+
+    @_builtins.property
+    def payment(self) -> _notification_pb2.PaymentSummary:
+        """The payment. Required for PAYMENT_ACTION_REQUIRED and PAYMENT_FAILED."""
 
     def __init__(
         self,
@@ -50,10 +68,14 @@ class SendNotificationRequest(_message.Message):
         recipient_email: _builtins.str = ...,
         recipient_name: _builtins.str = ...,
         order: _notification_pb2.OrderSummary | None = ...,
+        locale: _builtins.str = ...,
+        shipment: _notification_pb2.ShipmentSummary | None = ...,
+        refund: _notification_pb2.RefundSummary | None = ...,
+        payment: _notification_pb2.PaymentSummary | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "payment", b"payment", "refund", b"refund", "shipment", b"shipment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "order", b"order", "recipient_email", b"recipient_email", "recipient_name", b"recipient_name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "locale", b"locale", "order", b"order", "payment", b"payment", "recipient_email", b"recipient_email", "recipient_name", b"recipient_name", "refund", b"refund", "request_id", b"request_id", "shipment", b"shipment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,6 +264,183 @@ class IngestSendgridEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IngestSendgridEventsResponse: _TypeAlias = IngestSendgridEventsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewNotificationRequest(_message.Message):
+    """What to write."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    SHIPMENT_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    kind: _notification_pb2.NotificationKind.ValueType
+    """What to tell."""
+    locale: _builtins.str
+    """The language and region to write for, by its BCP 47 tag. Empty means the shop's default."""
+    @_builtins.property
+    def order(self) -> _notification_pb2.OrderSummary:
+        """The order. Absent means a sample."""
+
+    @_builtins.property
+    def shipment(self) -> _notification_pb2.ShipmentSummary:
+        """The shipment. Absent means a sample."""
+
+    @_builtins.property
+    def refund(self) -> _notification_pb2.RefundSummary:
+        """The refund. Absent means a sample."""
+
+    @_builtins.property
+    def payment(self) -> _notification_pb2.PaymentSummary:
+        """The payment. Absent means a sample."""
+
+    def __init__(
+        self,
+        *,
+        kind: _notification_pb2.NotificationKind.ValueType = ...,
+        locale: _builtins.str = ...,
+        order: _notification_pb2.OrderSummary | None = ...,
+        shipment: _notification_pb2.ShipmentSummary | None = ...,
+        refund: _notification_pb2.RefundSummary | None = ...,
+        payment: _notification_pb2.PaymentSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "payment", b"payment", "refund", b"refund", "shipment", b"shipment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "locale", b"locale", "order", b"order", "payment", b"payment", "refund", b"refund", "shipment", b"shipment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewNotificationRequest: _TypeAlias = PreviewNotificationRequest  # noqa: Y015
+
+@_typing.final
+class PreviewNotificationResponse(_message.Message):
+    """The mail as it would be sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    HTML_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """The subject line."""
+    text: _builtins.str
+    """The text part."""
+    html: _builtins.str
+    """The HTML part."""
+    locale: _builtins.str
+    """The locale that it is written for: the nearest one that there are templates for."""
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        text: _builtins.str = ...,
+        html: _builtins.str = ...,
+        locale: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["html", b"html", "locale", b"locale", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewNotificationResponse: _TypeAlias = PreviewNotificationResponse  # noqa: Y015
+
+@_typing.final
+class ListNotificationNewsRequest(_message.Message):
+    """How much news to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many; 0 stands for 100, and more than 100 for 100."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNotificationNewsRequest: _TypeAlias = ListNotificationNewsRequest  # noqa: Y015
+
+@_typing.final
+class ListNotificationNewsResponse(_message.Message):
+    """What is new."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def notifications(self) -> _containers.RepeatedCompositeFieldContainer[_notification_pb2.Notification]:
+        """The notifications as they are now, the longest unheard first."""
+
+    def __init__(
+        self,
+        *,
+        notifications: _abc.Iterable[_notification_pb2.Notification] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notifications", b"notifications"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNotificationNewsResponse: _TypeAlias = ListNotificationNewsResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeNotificationNewsRequest(_message.Message):
+    """What was taken in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The idempotency key of this command."""
+    notification_id: _builtins.str
+    """The notification."""
+    version: _builtins.int
+    """Its version as it was listed."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        notification_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notification_id", b"notification_id", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeNotificationNewsRequest: _TypeAlias = AcknowledgeNotificationNewsRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeNotificationNewsResponse(_message.Message):
+    """It was noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeNotificationNewsResponse: _TypeAlias = AcknowledgeNotificationNewsResponse  # noqa: Y015
 
 @_typing.final
 class ListProviderMailsRequest(_message.Message):

@@ -55,6 +55,21 @@ class NotifyServiceStub:
                 request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.FromString,
                 _registered_method=True)
+        self.PreviewNotification = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/PreviewNotification',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationResponse.FromString,
+                _registered_method=True)
+        self.ListNotificationNews = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/ListNotificationNews',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeNotificationNews = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/AcknowledgeNotificationNews',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsResponse.FromString,
+                _registered_method=True)
         self.ListProviderMails = channel.unary_unary(
                 '/ordermesh.notify.v1.NotifyService/ListProviderMails',
                 request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.SerializeToString,
@@ -96,6 +111,28 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewNotification(self, request, context):
+        """Writes a mail without sending or storing it, in the shop's own templates. What is absent is filled in from a sample order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotificationNews(self, request, context):
+        """Lists notifications that turned out not to reach their reader (bounced, dropped, called spam, or given up), the longest
+        unheard first. Each stays listed until it is acknowledged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeNotificationNews(self, request, context):
+        """Says that the news of a notification was taken in, up to a version of it. What changed since then stays news.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListProviderMails(self, request, context):
         """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
         audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
@@ -126,6 +163,21 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.IngestSendgridEvents,
                     request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.FromString,
                     response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.SerializeToString,
+            ),
+            'PreviewNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewNotification,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationResponse.SerializeToString,
+            ),
+            'ListNotificationNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotificationNews,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsResponse.SerializeToString,
+            ),
+            'AcknowledgeNotificationNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeNotificationNews,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsResponse.SerializeToString,
             ),
             'ListProviderMails': grpc.unary_unary_rpc_method_handler(
                     servicer.ListProviderMails,
@@ -242,6 +294,87 @@ class NotifyService:
             '/ordermesh.notify.v1.NotifyService/IngestSendgridEvents',
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsRequest.SerializeToString,
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.IngestSendgridEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/PreviewNotification',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.PreviewNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotificationNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/ListNotificationNews',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListNotificationNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeNotificationNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/AcknowledgeNotificationNews',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.AcknowledgeNotificationNewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,14 @@ class NotifyServiceStub:
     """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
     that were seen before change nothing; their own ids are the idempotency keys.
     """
+    PreviewNotification: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.PreviewNotificationRequest, _notify_service_pb2.PreviewNotificationResponse]
+    """Writes a mail without sending or storing it, in the shop's own templates. What is absent is filled in from a sample order."""
+    ListNotificationNews: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListNotificationNewsRequest, _notify_service_pb2.ListNotificationNewsResponse]
+    """Lists notifications that turned out not to reach their reader (bounced, dropped, called spam, or given up), the longest
+    unheard first. Each stays listed until it is acknowledged.
+    """
+    AcknowledgeNotificationNews: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.AcknowledgeNotificationNewsRequest, _notify_service_pb2.AcknowledgeNotificationNewsResponse]
+    """Says that the news of a notification was taken in, up to a version of it. What changed since then stays news."""
     ListProviderMails: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ListProviderMailsRequest, _notify_service_pb2.ListProviderMailsResponse]
     """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
     audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
@@ -67,6 +75,14 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
     that were seen before change nothing; their own ids are the idempotency keys.
     """
+    PreviewNotification: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.PreviewNotificationRequest, _notify_service_pb2.PreviewNotificationResponse]  # type: ignore[assignment]
+    """Writes a mail without sending or storing it, in the shop's own templates. What is absent is filled in from a sample order."""
+    ListNotificationNews: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListNotificationNewsRequest, _notify_service_pb2.ListNotificationNewsResponse]  # type: ignore[assignment]
+    """Lists notifications that turned out not to reach their reader (bounced, dropped, called spam, or given up), the longest
+    unheard first. Each stays listed until it is acknowledged.
+    """
+    AcknowledgeNotificationNews: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.AcknowledgeNotificationNewsRequest, _notify_service_pb2.AcknowledgeNotificationNewsResponse]  # type: ignore[assignment]
+    """Says that the news of a notification was taken in, up to a version of it. What changed since then stays news."""
     ListProviderMails: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ListProviderMailsRequest, _notify_service_pb2.ListProviderMailsResponse]  # type: ignore[assignment]
     """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
     audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
@@ -110,6 +126,32 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes in one batch of SendGrid's event webhook: checks its signature, stores each event by its id, then applies it. Events
         that were seen before change nothing; their own ids are the idempotency keys.
         """
+
+    @_abc_1.abstractmethod
+    def PreviewNotification(
+        self,
+        request: _notify_service_pb2.PreviewNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.PreviewNotificationResponse, _abc.Awaitable[_notify_service_pb2.PreviewNotificationResponse]]:
+        """Writes a mail without sending or storing it, in the shop's own templates. What is absent is filled in from a sample order."""
+
+    @_abc_1.abstractmethod
+    def ListNotificationNews(
+        self,
+        request: _notify_service_pb2.ListNotificationNewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.ListNotificationNewsResponse, _abc.Awaitable[_notify_service_pb2.ListNotificationNewsResponse]]:
+        """Lists notifications that turned out not to reach their reader (bounced, dropped, called spam, or given up), the longest
+        unheard first. Each stays listed until it is acknowledged.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeNotificationNews(
+        self,
+        request: _notify_service_pb2.AcknowledgeNotificationNewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.AcknowledgeNotificationNewsResponse, _abc.Awaitable[_notify_service_pb2.AcknowledgeNotificationNewsResponse]]:
+        """Says that the news of a notification was taken in, up to a version of it. What changed since then stays news."""
 
     @_abc_1.abstractmethod
     def ListProviderMails(

@@ -36,7 +36,9 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     ORDER_STATE_PENDING: _OrderState.ValueType  # 1
     """Accepted and stored; tax and charge are under way or being retried."""
     ORDER_STATE_PAYMENT_ACTION_REQUIRED: _OrderState.ValueType  # 2
-    """The customer has to act before the charge goes through, 3-D Secure as a rule."""
+    """The customer has to act before the charge goes through: 3-D Secure, or another payment method after a decline that the order
+    was to outlive. It expires.
+    """
     ORDER_STATE_PAID: _OrderState.ValueType  # 3
     """Charged."""
     ORDER_STATE_PROCESSING: _OrderState.ValueType  # 4
@@ -50,7 +52,9 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     ORDER_STATE_CANCELLED: _OrderState.ValueType  # 8
     """Cancelled before it was paid; nothing stays charged. Final."""
     ORDER_STATE_REFUNDED: _OrderState.ValueType  # 9
-    """The whole amount was given back. Final."""
+    """All that was taken was given back. Final."""
+    ORDER_STATE_AUTHORIZED: _OrderState.ValueType  # 10
+    """The money is held; it is taken when the goods are shipped."""
 
 class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
     """How far an order has come."""
@@ -60,7 +64,9 @@ ORDER_STATE_UNSPECIFIED: OrderState.ValueType  # 0
 ORDER_STATE_PENDING: OrderState.ValueType  # 1
 """Accepted and stored; tax and charge are under way or being retried."""
 ORDER_STATE_PAYMENT_ACTION_REQUIRED: OrderState.ValueType  # 2
-"""The customer has to act before the charge goes through, 3-D Secure as a rule."""
+"""The customer has to act before the charge goes through: 3-D Secure, or another payment method after a decline that the order
+was to outlive. It expires.
+"""
 ORDER_STATE_PAID: OrderState.ValueType  # 3
 """Charged."""
 ORDER_STATE_PROCESSING: OrderState.ValueType  # 4
@@ -74,14 +80,64 @@ ORDER_STATE_FAILED: OrderState.ValueType  # 7
 ORDER_STATE_CANCELLED: OrderState.ValueType  # 8
 """Cancelled before it was paid; nothing stays charged. Final."""
 ORDER_STATE_REFUNDED: OrderState.ValueType  # 9
-"""The whole amount was given back. Final."""
+"""All that was taken was given back. Final."""
+ORDER_STATE_AUTHORIZED: OrderState.ValueType  # 10
+"""The money is held; it is taken when the goods are shipped."""
 Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
+
+class _OrderItemKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderItemKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderItemKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_ITEM_KIND_UNSPECIFIED: _OrderItemKind.ValueType  # 0
+    """As ARTICLE."""
+    ORDER_ITEM_KIND_ARTICLE: _OrderItemKind.ValueType  # 1
+    """Something that is shipped."""
+    ORDER_ITEM_KIND_SHIPPING: _OrderItemKind.ValueType  # 2
+    """What shipping costs."""
+    ORDER_ITEM_KIND_DISCOUNT: _OrderItemKind.ValueType  # 3
+    """What is taken off."""
+
+class OrderItemKind(_OrderItemKind, metaclass=_OrderItemKindEnumTypeWrapper):
+    """The kinds of lines of an order."""
+
+ORDER_ITEM_KIND_UNSPECIFIED: OrderItemKind.ValueType  # 0
+"""As ARTICLE."""
+ORDER_ITEM_KIND_ARTICLE: OrderItemKind.ValueType  # 1
+"""Something that is shipped."""
+ORDER_ITEM_KIND_SHIPPING: OrderItemKind.ValueType  # 2
+"""What shipping costs."""
+ORDER_ITEM_KIND_DISCOUNT: OrderItemKind.ValueType  # 3
+"""What is taken off."""
+Global___OrderItemKind: _TypeAlias = OrderItemKind  # noqa: Y015
 
 @_typing.final
 class Order(_message.Message):
     """What a customer bought, what it costs, and how far it has come."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -99,6 +155,16 @@ class Order(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _builtins.int
+    CAPTURE_MODE_FIELD_NUMBER: _builtins.int
+    SHIPMENTS_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    KEEP_AFTER_DECLINE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The id of the order, a UUID made by Ordermesh. Also the code of its tax document and the metadata of its payment."""
     state: Global___OrderState.ValueType
@@ -109,6 +175,16 @@ class Order(_message.Message):
     """The shop's own reference. May be empty."""
     version: _builtins.int
     """Grows by one with each change of the order."""
+    prices_include_tax: _builtins.bool
+    """Whether the prices of the items contain the tax."""
+    capture_mode: _payment_pb2.CaptureMode.ValueType
+    """When the money is taken."""
+    note: _builtins.str
+    """A note for the shop's own staff; customers never see it. May be empty."""
+    etag: _builtins.str
+    """Names this version of the order; commands take it, to be refused when the order has changed since."""
+    keep_after_decline: _builtins.bool
+    """Whether a declined payment leaves the order open for another payment method, until it expires."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
         """Who buys."""
@@ -123,7 +199,7 @@ class Order(_message.Message):
 
     @_builtins.property
     def subtotal(self) -> _money_pb2.Money:
-        """The sum of the items, before tax."""
+        """The sum of the items; before tax, unless prices include it."""
 
     @_builtins.property
     def tax(self) -> Global___OrderTax:
@@ -131,7 +207,7 @@ class Order(_message.Message):
 
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """What the customer pays: subtotal plus tax. Absent until the tax was worked out."""
+        """What the customer pays: subtotal plus tax, or the subtotal where prices include tax. Absent until the tax was worked out."""
 
     @_builtins.property
     def payment(self) -> Global___OrderPayment:
@@ -153,6 +229,26 @@ class Order(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def shipments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shipment]:
+        """What was handed to carriers so far, oldest first."""
+
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderRefund]:
+        """What was given back or is on its way back, oldest first."""
+
+    @_builtins.property
+    def alerts(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderAlert]:
+        """What somebody should know of the order: a bounced confirmation, a dispute, a hold that is about to lapse. Oldest first."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The shop's own facts, as they were given."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the customer can act. Only while the state is PAYMENT_ACTION_REQUIRED."""
+
     def __init__(
         self,
         *,
@@ -172,10 +268,20 @@ class Order(_message.Message):
         version: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        prices_include_tax: _builtins.bool = ...,
+        capture_mode: _payment_pb2.CaptureMode.ValueType = ...,
+        shipments: _abc.Iterable[Global___Shipment] | None = ...,
+        refunds: _abc.Iterable[Global___OrderRefund] | None = ...,
+        alerts: _abc.Iterable[Global___OrderAlert] | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        note: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        keep_after_decline: _builtins.bool = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "failure", b"failure", "payment", b"payment", "refunded", b"refunded", "ship_to", b"ship_to", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "expire_time", b"expire_time", "failure", b"failure", "payment", b"payment", "refunded", b"refunded", "ship_to", b"ship_to", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "failure", b"failure", "items", b"items", "needs_review", b"needs_review", "order_id", b"order_id", "payment", b"payment", "reference", b"reference", "refunded", b"refunded", "ship_to", b"ship_to", "state", b"state", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "capture_mode", b"capture_mode", "create_time", b"create_time", "customer", b"customer", "etag", b"etag", "expire_time", b"expire_time", "failure", b"failure", "items", b"items", "keep_after_decline", b"keep_after_decline", "metadata", b"metadata", "needs_review", b"needs_review", "note", b"note", "order_id", b"order_id", "payment", b"payment", "prices_include_tax", b"prices_include_tax", "reference", b"reference", "refunded", b"refunded", "refunds", b"refunds", "ship_to", b"ship_to", "shipments", b"shipments", "state", b"state", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -183,7 +289,7 @@ Global___Order: _TypeAlias = Order  # noqa: Y015
 
 @_typing.final
 class OrderItem(_message.Message):
-    """One article of an order."""
+    """One line of an order: an article, its shipping, a discount."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -192,17 +298,25 @@ class OrderItem(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     TAX_CODE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_SKUS_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """The shop's own article number; unique within the order."""
+    """The shop's own article number, or a name for the line: "shipping", "SUMMER26". Unique within the order."""
     description: _builtins.str
     """What it is, in words; it stands on the confirmation. May be empty."""
     quantity: _builtins.int
     """How many."""
     tax_code: _builtins.str
-    """The AvaTax tax code. Empty means general goods (P0000000)."""
+    """The AvaTax tax code. Empty means general goods (P0000000), for shipping freight (FR)."""
+    kind: Global___OrderItemKind.ValueType
+    """What kind of line it is."""
     @_builtins.property
     def unit_price(self) -> _money_pb2.Money:
-        """The price of one, before tax."""
+        """The price of one, before tax unless the order says that prices include it. Negative for a discount, and only there."""
+
+    @_builtins.property
+    def applies_to_skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For a discount: the articles that it is shared among when some of them are refunded, by sku. Empty means all articles."""
 
     def __init__(
         self,
@@ -212,14 +326,200 @@ class OrderItem(_message.Message):
         quantity: _builtins.int = ...,
         unit_price: _money_pb2.Money | None = ...,
         tax_code: _builtins.str = ...,
+        kind: Global___OrderItemKind.ValueType = ...,
+        applies_to_skus: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "quantity", b"quantity", "sku", b"sku", "tax_code", b"tax_code", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to_skus", b"applies_to_skus", "description", b"description", "kind", b"kind", "quantity", b"quantity", "sku", b"sku", "tax_code", b"tax_code", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderItem: _TypeAlias = OrderItem  # noqa: Y015
+
+@_typing.final
+class OrderQuantity(_message.Message):
+    """So many of an article."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The article."""
+    quantity: _builtins.int
+    """How many of it."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderQuantity: _TypeAlias = OrderQuantity  # noqa: Y015
+
+@_typing.final
+class Shipment(_message.Message):
+    """Goods that were handed to a carrier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHIPMENT_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    CARRIER_FIELD_NUMBER: _builtins.int
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    TRACKING_URL_FIELD_NUMBER: _builtins.int
+    SHIP_TIME_FIELD_NUMBER: _builtins.int
+    DELIVER_TIME_FIELD_NUMBER: _builtins.int
+    shipment_id: _builtins.str
+    """Names the shipment within its order: "1", "2"."""
+    carrier: _builtins.str
+    """Who carries it. May be empty."""
+    tracking_number: _builtins.str
+    """The carrier's tracking number. May be empty."""
+    tracking_url: _builtins.str
+    """Where the customer follows it. May be empty."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderQuantity]:
+        """What is in it."""
+
+    @_builtins.property
+    def ship_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was handed over."""
+
+    @_builtins.property
+    def deliver_time(self) -> _timestamp_pb2.Timestamp:
+        """When it arrived. Absent until then."""
+
+    def __init__(
+        self,
+        *,
+        shipment_id: _builtins.str = ...,
+        items: _abc.Iterable[Global___OrderQuantity] | None = ...,
+        carrier: _builtins.str = ...,
+        tracking_number: _builtins.str = ...,
+        tracking_url: _builtins.str = ...,
+        ship_time: _timestamp_pb2.Timestamp | None = ...,
+        deliver_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deliver_time", b"deliver_time", "ship_time", b"ship_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "deliver_time", b"deliver_time", "items", b"items", "ship_time", b"ship_time", "shipment_id", b"shipment_id", "tracking_number", b"tracking_number", "tracking_url", b"tracking_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shipment: _TypeAlias = Shipment  # noqa: Y015
+
+@_typing.final
+class OrderRefund(_message.Message):
+    """Money that goes back to the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROVIDER_REFUND_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    DOCUMENT_CODE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """Names the refund within its order: "1", "2"."""
+    state: _payment_pb2.RefundState.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """Why, in the shop's words. May be empty."""
+    provider_refund_id: _builtins.str
+    """The payment provider's id, "re_…". Empty until it was asked for."""
+    failure_reason: _builtins.str
+    """Why it failed, in the provider's words. Empty unless it did."""
+    document_code: _builtins.str
+    """The code of its tax document, the return invoice. Empty until it was recorded."""
+    external: _builtins.bool
+    """Whether it was made at the payment provider by hand, and not through Ordermesh."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What goes back, tax included."""
+
+    @_builtins.property
+    def tax(self) -> _money_pb2.Money:
+        """The tax in it."""
+
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderQuantity]:
+        """Which articles it is about. Empty when it is about an amount."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        tax: _money_pb2.Money | None = ...,
+        items: _abc.Iterable[Global___OrderQuantity] | None = ...,
+        state: _payment_pb2.RefundState.ValueType = ...,
+        reason: _builtins.str = ...,
+        provider_refund_id: _builtins.str = ...,
+        failure_reason: _builtins.str = ...,
+        document_code: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        external: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "tax", b"tax"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "document_code", b"document_code", "external", b"external", "failure_reason", b"failure_reason", "items", b"items", "provider_refund_id", b"provider_refund_id", "reason", b"reason", "refund_id", b"refund_id", "state", b"state", "tax", b"tax"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderRefund: _TypeAlias = OrderRefund  # noqa: Y015
+
+@_typing.final
+class OrderAlert(_message.Message):
+    """Something that somebody should know of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What it is, as a stable word: "mail.bounced", "payment.disputed", "hold.expiring", "refund.failed"."""
+    subject: _builtins.str
+    """What it is about, where there may be several: the id of the dispute, of the notification, of the refund. May be empty."""
+    message: _builtins.str
+    """In a sentence, without personal data."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was noticed."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        message: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "kind", b"kind", "message", b"message", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderAlert: _TypeAlias = OrderAlert  # noqa: Y015
 
 @_typing.final
 class OrderTax(_message.Message):
@@ -231,6 +531,7 @@ class OrderTax(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     DOCUMENT_CODE_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
     source: _tax_pb2.TaxSource.ValueType
     """Where the figure comes from."""
     document_code: _builtins.str
@@ -243,6 +544,12 @@ class OrderTax(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_tax_pb2.TaxLine]:
         """The tax of each item, in the order's own order; a line's id is the item's position, from "1"."""
 
+    @_builtins.property
+    def difference(self) -> _money_pb2.Money:
+        """What AvaTax recorded less what was charged. Absent until the document was committed; other than zero when the charge was taken at
+        a fallback rate, or the rates changed in between. The customer is charged nothing more.
+        """
+
     def __init__(
         self,
         *,
@@ -250,10 +557,11 @@ class OrderTax(_message.Message):
         source: _tax_pb2.TaxSource.ValueType = ...,
         lines: _abc.Iterable[_tax_pb2.TaxLine] | None = ...,
         document_code: _builtins.str = ...,
+        difference: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "difference", b"difference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "document_code", b"document_code", "lines", b"lines", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "difference", b"difference", "document_code", b"document_code", "lines", b"lines", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,6 +578,12 @@ class OrderPayment(_message.Message):
     PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
+    RELEASED_FIELD_NUMBER: _builtins.int
+    HOLD_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    DECLINE_CODE_FIELD_NUMBER: _builtins.int
+    DECLINE_MESSAGE_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
     payment_id: _builtins.str
     """The payment's id at payment_svc. Empty until the charge was answered."""
     provider_payment_id: _builtins.str
@@ -280,6 +594,26 @@ class OrderPayment(_message.Message):
     """Where the payment stands. Unspecified until the charge was answered."""
     client_secret: _builtins.str
     """What the customer's browser needs to finish 3-D Secure. Only while the order's state is PAYMENT_ACTION_REQUIRED."""
+    decline_code: _builtins.str
+    """The card issuer's reason, "insufficient_funds". Only while the latest attempt was declined."""
+    decline_message: _builtins.str
+    """A sentence that may be shown to the customer. Only while the latest attempt was declined."""
+    @_builtins.property
+    def captured(self) -> _money_pb2.Money:
+        """What was taken."""
+
+    @_builtins.property
+    def released(self) -> _money_pb2.Money:
+        """What of a hold was let go without being taken."""
+
+    @_builtins.property
+    def hold_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when held money can be taken. Only while it is held."""
+
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[_payment_pb2.Dispute]:
+        """What the customer's bank has asked back, oldest first."""
+
     def __init__(
         self,
         *,
@@ -288,10 +622,16 @@ class OrderPayment(_message.Message):
         payment_method: _builtins.str = ...,
         state: _payment_pb2.PaymentState.ValueType = ...,
         client_secret: _builtins.str = ...,
+        captured: _money_pb2.Money | None = ...,
+        released: _money_pb2.Money | None = ...,
+        hold_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        decline_code: _builtins.str = ...,
+        decline_message: _builtins.str = ...,
+        disputes: _abc.Iterable[_payment_pb2.Dispute] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "hold_expire_time", b"hold_expire_time", "released", b"released"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_payment_id", b"provider_payment_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "client_secret", b"client_secret", "decline_code", b"decline_code", "decline_message", b"decline_message", "disputes", b"disputes", "hold_expire_time", b"hold_expire_time", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_payment_id", b"provider_payment_id", "released", b"released", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -412,7 +752,7 @@ class OrderTask(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What is to be done: "commit_tax", "send_confirmation"."""
+    """What is to be done: "commit_tax", "send_confirmation", "refund_tax:1" for what is about the first refund."""
     done: _builtins.bool
     """Whether it is done."""
     attempts: _builtins.int

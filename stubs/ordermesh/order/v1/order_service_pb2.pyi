@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from ordermesh.order.v1 import order_pb2 as _order_pb2
+from ordermesh.payment.v1 import payment_pb2 as _payment_pb2
 from ordermesh.type.v1 import address_pb2 as _address_pb2
 from ordermesh.type.v1 import customer_pb2 as _customer_pb2
 from ordermesh.type.v1 import money_pb2 as _money_pb2
@@ -32,6 +33,9 @@ class QuoteOrderRequest(_message.Message):
     CUSTOMER_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     SHIP_TO_FIELD_NUMBER: _builtins.int
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _builtins.int
+    prices_include_tax: _builtins.bool
+    """Whether the prices of the items contain the tax."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
         """Who would buy; exemptions hang on the id."""
@@ -50,10 +54,11 @@ class QuoteOrderRequest(_message.Message):
         customer: _customer_pb2.Customer | None = ...,
         items: _abc.Iterable[_order_pb2.OrderItem] | None = ...,
         ship_to: _address_pb2.Address | None = ...,
+        prices_include_tax: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "items", b"items", "ship_to", b"ship_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "items", b"items", "prices_include_tax", b"prices_include_tax", "ship_to", b"ship_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,18 +106,59 @@ class PlaceOrderRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     SHIP_TO_FIELD_NUMBER: _builtins.int
     PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _builtins.int
+    CAPTURE_MODE_FIELD_NUMBER: _builtins.int
+    OFF_SESSION_FIELD_NUMBER: _builtins.int
+    SAVE_PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
+    KEEP_AFTER_DECLINE_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key: unique per caller and order that is meant. Over REST it is the Idempotency-Key header."""
     payment_method: _builtins.str
     """The payment method, Stripe's id: "pm_…". Never a card number."""
     reference: _builtins.str
     """The shop's own reference, shown in lists. May be empty."""
+    prices_include_tax: _builtins.bool
+    """Whether the prices of the items contain the tax."""
+    capture_mode: _payment_pb2.CaptureMode.ValueType
+    """When the money is taken: at once, or held now and taken when the goods are shipped."""
+    off_session: _builtins.bool
+    """Whether the customer is not there to act: a charge that needs them is declined. Needs customer.provider_customer_id."""
+    save_payment_method: _builtins.bool
+    """Whether the payment method is kept with the saved customer. Needs customer.provider_customer_id."""
+    keep_after_decline: _builtins.bool
+    """Whether a declined payment leaves the order open, as PAYMENT_ACTION_REQUIRED, for another payment method by ConfirmOrderPayment until it
+    expires. Otherwise it fails.
+    """
+    note: _builtins.str
+    """A note for the shop's own staff. May be empty."""
     @_builtins.property
     def customer(self) -> _customer_pb2.Customer:
         """Who buys."""
@@ -125,6 +171,10 @@ class PlaceOrderRequest(_message.Message):
     def ship_to(self) -> _address_pb2.Address:
         """Where it goes."""
 
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The shop's own facts, kept and shown as they are: never secrets, never card numbers."""
+
     def __init__(
         self,
         *,
@@ -134,10 +184,17 @@ class PlaceOrderRequest(_message.Message):
         ship_to: _address_pb2.Address | None = ...,
         payment_method: _builtins.str = ...,
         reference: _builtins.str = ...,
+        prices_include_tax: _builtins.bool = ...,
+        capture_mode: _payment_pb2.CaptureMode.ValueType = ...,
+        off_session: _builtins.bool = ...,
+        save_payment_method: _builtins.bool = ...,
+        keep_after_decline: _builtins.bool = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "items", b"items", "payment_method", b"payment_method", "reference", b"reference", "request_id", b"request_id", "ship_to", b"ship_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_mode", b"capture_mode", "customer", b"customer", "items", b"items", "keep_after_decline", b"keep_after_decline", "metadata", b"metadata", "note", b"note", "off_session", b"off_session", "payment_method", b"payment_method", "prices_include_tax", b"prices_include_tax", "reference", b"reference", "request_id", b"request_id", "save_payment_method", b"save_payment_method", "ship_to", b"ship_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,6 +283,11 @@ class ListOrdersRequest(_message.Message):
     NEEDS_REVIEW_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FROM_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_BEFORE_FIELD_NUMBER: _builtins.int
+    REFERENCE_PREFIX_FIELD_NUMBER: _builtins.int
+    TAX_DIFFERS_FIELD_NUMBER: _builtins.int
+    ALERTED_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """Only orders of this customer. Empty means all."""
     state: _order_pb2.OrderState.ValueType
@@ -236,6 +298,20 @@ class ListOrdersRequest(_message.Message):
     """How many at most; 50 when zero, never more than 200."""
     page_token: _builtins.str
     """The next_page_token of the answer before, with the same filters. Empty for the first page."""
+    reference_prefix: _builtins.str
+    """Only orders whose reference begins so; capitals count. Empty means all."""
+    tax_differs: _builtins.bool
+    """Only orders of which AvaTax recorded another tax than was charged."""
+    alerted: _builtins.bool
+    """Only orders with alerts."""
+    @_builtins.property
+    def create_time_from(self) -> _timestamp_pb2.Timestamp:
+        """Only orders that were accepted at this time or later. Absent means since ever."""
+
+    @_builtins.property
+    def create_time_before(self) -> _timestamp_pb2.Timestamp:
+        """Only orders that were accepted before this time. Absent means until now."""
+
     def __init__(
         self,
         *,
@@ -244,10 +320,15 @@ class ListOrdersRequest(_message.Message):
         needs_review: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        create_time_from: _timestamp_pb2.Timestamp | None = ...,
+        create_time_before: _timestamp_pb2.Timestamp | None = ...,
+        reference_prefix: _builtins.str = ...,
+        tax_differs: _builtins.bool = ...,
+        alerted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time_before", b"create_time_before", "create_time_from", b"create_time_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "needs_review", b"needs_review", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerted", b"alerted", "create_time_before", b"create_time_before", "create_time_from", b"create_time_from", "customer_id", b"customer_id", "needs_review", b"needs_review", "page_size", b"page_size", "page_token", b"page_token", "reference_prefix", b"reference_prefix", "state", b"state", "tax_differs", b"tax_differs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,19 +370,23 @@ class WatchOrderRequest(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    UNTIL_FINAL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order."""
     after_version: _builtins.int
     """Only send versions above this one: what the caller has seen already. Zero sends the order as it is now first."""
+    until_final: _builtins.bool
+    """Go on until the order has come to its end (DELIVERED, FAILED, CANCELLED, REFUNDED), and not only until it waits for the shop."""
     def __init__(
         self,
         *,
         order_id: _builtins.str = ...,
         after_version: _builtins.int = ...,
+        until_final: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version", "order_id", b"order_id", "until_final", b"until_final"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,22 +495,28 @@ class ConfirmOrderPaymentRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
     PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
     """The order."""
     payment_method: _builtins.str
     """Another payment method after a decline. Empty after 3-D Secure."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
         payment_method: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "payment_method", b"payment_method", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "order_id", b"order_id", "payment_method", b"payment_method", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -464,22 +555,28 @@ class CancelOrderRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
     """The order."""
     reason: _builtins.str
     """Why, for the journal. May be empty."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,12 +617,18 @@ class RefundOrderRequest(_message.Message):
     SKUS_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key: one per refund that is meant. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
     """The order."""
     reason: _builtins.str
     """Why, for the journal. May be empty."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
     @_builtins.property
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The items to refund, by sku. Empty means the whole order, or the amount."""
@@ -533,6 +636,10 @@ class RefundOrderRequest(_message.Message):
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """The amount to refund, tax included, when it is neither whole nor by items. Absent otherwise."""
+
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderQuantity]:
+        """Some of some articles to refund. Goes with `skus`, which means all that is left of an article."""
 
     def __init__(
         self,
@@ -542,10 +649,12 @@ class RefundOrderRequest(_message.Message):
         skus: _abc.Iterable[_builtins.str] | None = ...,
         amount: _money_pb2.Money | None = ...,
         reason: _builtins.str = ...,
+        items: _abc.Iterable[_order_pb2.OrderQuantity] | None = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "etag", b"etag", "items", b"items", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -583,19 +692,25 @@ class StartProcessingRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
     """The order."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -635,6 +750,10 @@ class ShipOrderRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     CARRIER_FIELD_NUMBER: _builtins.int
     TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    TRACKING_URL_FIELD_NUMBER: _builtins.int
+    RELEASE_REST_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
@@ -643,6 +762,20 @@ class ShipOrderRequest(_message.Message):
     """Who carries it: "DHL", "UPS"."""
     tracking_number: _builtins.str
     """The carrier's tracking number. May be empty."""
+    tracking_url: _builtins.str
+    """Where the customer follows it. May be empty."""
+    release_rest: _builtins.bool
+    """Whether nothing more will be shipped: of held money only what the shipped articles cost is taken, and the rest is let go. A hold is
+    taken once, with the first shipment; without this it is taken whole. Only with the first shipment of held money.
+    """
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderQuantity]:
+        """What is in the shipment. Empty means everything that was not shipped yet."""
+
     def __init__(
         self,
         *,
@@ -650,10 +783,14 @@ class ShipOrderRequest(_message.Message):
         order_id: _builtins.str = ...,
         carrier: _builtins.str = ...,
         tracking_number: _builtins.str = ...,
+        items: _abc.Iterable[_order_pb2.OrderQuantity] | None = ...,
+        tracking_url: _builtins.str = ...,
+        release_rest: _builtins.bool = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "order_id", b"order_id", "request_id", b"request_id", "tracking_number", b"tracking_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "etag", b"etag", "items", b"items", "order_id", b"order_id", "release_rest", b"release_rest", "request_id", b"request_id", "tracking_number", b"tracking_number", "tracking_url", b"tracking_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -691,19 +828,29 @@ class DeliverOrderRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
+    SHIPMENT_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key. Over REST it is the Idempotency-Key header."""
     order_id: _builtins.str
     """The order."""
+    shipment_id: _builtins.str
+    """Which shipment has arrived. Empty means all that are on their way."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
+        shipment_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "order_id", b"order_id", "request_id", b"request_id", "shipment_id", b"shipment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -782,3 +929,63 @@ class RetryOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryOrderResponse: _TypeAlias = RetryOrderResponse  # noqa: Y015
+
+@_typing.final
+class AnnotateOrderRequest(_message.Message):
+    """What to note."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The idempotency key. Over REST it is the Idempotency-Key header."""
+    order_id: _builtins.str
+    """The order."""
+    note: _builtins.str
+    """The note. Empty takes it away."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "note", b"note", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnnotateOrderRequest: _TypeAlias = AnnotateOrderRequest  # noqa: Y015
+
+@_typing.final
+class AnnotateOrderResponse(_message.Message):
+    """The order afterwards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> _order_pb2.Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: _order_pb2.Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnnotateOrderResponse: _TypeAlias = AnnotateOrderResponse  # noqa: Y015

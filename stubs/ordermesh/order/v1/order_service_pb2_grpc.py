@@ -100,6 +100,11 @@ class OrderServiceStub:
                 request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.FromString,
                 _registered_method=True)
+        self.AnnotateOrder = channel.unary_unary(
+                '/ordermesh.order.v1.OrderService/AnnotateOrder',
+                request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrderServiceServicer:
@@ -140,7 +145,8 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchOrder(self, request, context):
-        """Sends the order as it is now, and again after each change, until it can change no more by itself.
+        """Sends the order as it is now, and again after each change, until it can change no more by itself. Who was cut off goes on with
+        `after_version`; over REST it is the Last-Event-ID header, which browsers send by themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,21 +160,27 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmOrderPayment(self, request, context):
-        """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline.
+        """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline that the order
+        was to outlive (`keep_after_decline`): the same order and the same payment, a new attempt. An order that is paid already is answered
+        as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Cancels an order that is not paid yet.
+        """Cancels an order whose money has not been taken yet; what is held is let go. Money that moves at the same moment wins: the
+        order is then PAID, and the call is refused with ILLEGAL_STATE, whose metadata say that RefundOrder is what is left. When whether the
+        money moved is not known yet, the answer is the order as it stands, and it goes on by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefundOrder(self, request, context):
-        """Gives money back for a paid order: all of it, that of some items, or an amount.
+        """Gives money back for a paid order: all of it, that of some items, or an amount; as often as something is left, and never more than
+        was taken. Refused with REFUND_EXCEEDS_PAYMENT otherwise. The refund is stored before the provider is asked, and goes on by itself
+        when the answer does not come in time; one that the bank sends back later shows as FAILED with an alert, and RetryOrder sends it again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,14 +194,16 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ShipOrder(self, request, context):
-        """Notes that the goods are on their way.
+        """Notes that goods are on their way: all that is left, or some of it. The order is SHIPPED when everything is, until then
+        PROCESSING. Money that is held is taken first, with the first shipment; when it cannot be taken any more the shipment is not
+        noted, and the call is refused with PAYMENT_DECLINED: do not ship.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeliverOrder(self, request, context):
-        """Notes that the goods have arrived.
+        """Notes that goods have arrived: all that are on their way, or one shipment. The order is DELIVERED when everything has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +213,13 @@ class OrderServiceServicer:
         """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
         (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
         not kept: the same request, repeated, takes up what has come to need it since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnnotateOrder(self, request, context):
+        """Replaces the note that the shop's own staff keeps with an order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,6 +292,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.RetryOrder,
                     request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.FromString,
                     response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.SerializeToString,
+            ),
+            'AnnotateOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnnotateOrder,
+                    request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -625,6 +651,33 @@ class OrderService:
             '/ordermesh.order.v1.OrderService/RetryOrder',
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderRequest.SerializeToString,
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.RetryOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnnotateOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.order.v1.OrderService/AnnotateOrder',
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.SerializeToString,
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

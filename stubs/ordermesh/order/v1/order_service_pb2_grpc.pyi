@@ -48,26 +48,42 @@ class OrderServiceStub:
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
     """Lists orders, newest first."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]
-    """Sends the order as it is now, and again after each change, until it can change no more by itself."""
+    """Sends the order as it is now, and again after each change, until it can change no more by itself. Who was cut off goes on with
+    `after_version`; over REST it is the Last-Event-ID header, which browsers send by themselves.
+    """
     ExplainOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ExplainOrderRequest, _order_service_pb2.ExplainOrderResponse]
     """Tells the whole story of one order: each step and attempt, the providers' ids, what is still to be done and when."""
     ConfirmOrderPayment: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ConfirmOrderPaymentRequest, _order_service_pb2.ConfirmOrderPaymentResponse]
-    """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline."""
+    """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline that the order
+    was to outlive (`keep_after_decline`): the same order and the same payment, a new attempt. An order that is paid already is answered
+    as it is.
+    """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]
-    """Cancels an order that is not paid yet."""
+    """Cancels an order whose money has not been taken yet; what is held is let go. Money that moves at the same moment wins: the
+    order is then PAID, and the call is refused with ILLEGAL_STATE, whose metadata say that RefundOrder is what is left. When whether the
+    money moved is not known yet, the answer is the order as it stands, and it goes on by itself.
+    """
     RefundOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RefundOrderRequest, _order_service_pb2.RefundOrderResponse]
-    """Gives money back for a paid order: all of it, that of some items, or an amount."""
+    """Gives money back for a paid order: all of it, that of some items, or an amount; as often as something is left, and never more than
+    was taken. Refused with REFUND_EXCEEDS_PAYMENT otherwise. The refund is stored before the provider is asked, and goes on by itself
+    when the answer does not come in time; one that the bank sends back later shows as FAILED with an alert, and RetryOrder sends it again.
+    """
     StartProcessing: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.StartProcessingRequest, _order_service_pb2.StartProcessingResponse]
     """Notes that the shop has begun to prepare the goods."""
     ShipOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ShipOrderRequest, _order_service_pb2.ShipOrderResponse]
-    """Notes that the goods are on their way."""
+    """Notes that goods are on their way: all that is left, or some of it. The order is SHIPPED when everything is, until then
+    PROCESSING. Money that is held is taken first, with the first shipment; when it cannot be taken any more the shipment is not
+    noted, and the call is refused with PAYMENT_DECLINED: do not ship.
+    """
     DeliverOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.DeliverOrderRequest, _order_service_pb2.DeliverOrderResponse]
-    """Notes that the goods have arrived."""
+    """Notes that goods have arrived: all that are on their way, or one shipment. The order is DELIVERED when everything has."""
     RetryOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]
     """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
     (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
     not kept: the same request, repeated, takes up what has come to need it since.
     """
+    AnnotateOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.AnnotateOrderRequest, _order_service_pb2.AnnotateOrderResponse]
+    """Replaces the note that the shop's own staff keeps with an order."""
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -89,26 +105,42 @@ class OrderServiceAsyncStub(OrderServiceStub):
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Lists orders, newest first."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
-    """Sends the order as it is now, and again after each change, until it can change no more by itself."""
+    """Sends the order as it is now, and again after each change, until it can change no more by itself. Who was cut off goes on with
+    `after_version`; over REST it is the Last-Event-ID header, which browsers send by themselves.
+    """
     ExplainOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ExplainOrderRequest, _order_service_pb2.ExplainOrderResponse]  # type: ignore[assignment]
     """Tells the whole story of one order: each step and attempt, the providers' ids, what is still to be done and when."""
     ConfirmOrderPayment: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ConfirmOrderPaymentRequest, _order_service_pb2.ConfirmOrderPaymentResponse]  # type: ignore[assignment]
-    """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline."""
+    """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline that the order
+    was to outlive (`keep_after_decline`): the same order and the same payment, a new attempt. An order that is paid already is answered
+    as it is.
+    """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """Cancels an order that is not paid yet."""
+    """Cancels an order whose money has not been taken yet; what is held is let go. Money that moves at the same moment wins: the
+    order is then PAID, and the call is refused with ILLEGAL_STATE, whose metadata say that RefundOrder is what is left. When whether the
+    money moved is not known yet, the answer is the order as it stands, and it goes on by itself.
+    """
     RefundOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RefundOrderRequest, _order_service_pb2.RefundOrderResponse]  # type: ignore[assignment]
-    """Gives money back for a paid order: all of it, that of some items, or an amount."""
+    """Gives money back for a paid order: all of it, that of some items, or an amount; as often as something is left, and never more than
+    was taken. Refused with REFUND_EXCEEDS_PAYMENT otherwise. The refund is stored before the provider is asked, and goes on by itself
+    when the answer does not come in time; one that the bank sends back later shows as FAILED with an alert, and RetryOrder sends it again.
+    """
     StartProcessing: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartProcessingRequest, _order_service_pb2.StartProcessingResponse]  # type: ignore[assignment]
     """Notes that the shop has begun to prepare the goods."""
     ShipOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ShipOrderRequest, _order_service_pb2.ShipOrderResponse]  # type: ignore[assignment]
-    """Notes that the goods are on their way."""
+    """Notes that goods are on their way: all that is left, or some of it. The order is SHIPPED when everything is, until then
+    PROCESSING. Money that is held is taken first, with the first shipment; when it cannot be taken any more the shipment is not
+    noted, and the call is refused with PAYMENT_DECLINED: do not ship.
+    """
     DeliverOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.DeliverOrderRequest, _order_service_pb2.DeliverOrderResponse]  # type: ignore[assignment]
-    """Notes that the goods have arrived."""
+    """Notes that goods have arrived: all that are on their way, or one shipment. The order is DELIVERED when everything has."""
     RetryOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RetryOrderRequest, _order_service_pb2.RetryOrderResponse]  # type: ignore[assignment]
     """Takes an order up again at once: what waits for its next try, and what was parked because a person had to look at it
     (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
     not kept: the same request, repeated, takes up what has come to need it since.
     """
+    AnnotateOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.AnnotateOrderRequest, _order_service_pb2.AnnotateOrderResponse]  # type: ignore[assignment]
+    """Replaces the note that the shop's own staff keeps with an order."""
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes orders and sees them through: tax, charge, confirmation, and all that follows."""
@@ -157,7 +189,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.WatchOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_order_service_pb2.WatchOrderResponse], _abc.AsyncIterator[_order_service_pb2.WatchOrderResponse]]:
-        """Sends the order as it is now, and again after each change, until it can change no more by itself."""
+        """Sends the order as it is now, and again after each change, until it can change no more by itself. Who was cut off goes on with
+        `after_version`; over REST it is the Last-Event-ID header, which browsers send by themselves.
+        """
 
     @_abc_1.abstractmethod
     def ExplainOrder(
@@ -173,7 +207,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.ConfirmOrderPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.ConfirmOrderPaymentResponse, _abc.Awaitable[_order_service_pb2.ConfirmOrderPaymentResponse]]:
-        """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline."""
+        """Goes on with an order after the customer has finished 3-D Secure, or with another payment method after a decline that the order
+        was to outlive (`keep_after_decline`): the same order and the same payment, a new attempt. An order that is paid already is answered
+        as it is.
+        """
 
     @_abc_1.abstractmethod
     def CancelOrder(
@@ -181,7 +218,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CancelOrderResponse, _abc.Awaitable[_order_service_pb2.CancelOrderResponse]]:
-        """Cancels an order that is not paid yet."""
+        """Cancels an order whose money has not been taken yet; what is held is let go. Money that moves at the same moment wins: the
+        order is then PAID, and the call is refused with ILLEGAL_STATE, whose metadata say that RefundOrder is what is left. When whether the
+        money moved is not known yet, the answer is the order as it stands, and it goes on by itself.
+        """
 
     @_abc_1.abstractmethod
     def RefundOrder(
@@ -189,7 +229,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.RefundOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.RefundOrderResponse, _abc.Awaitable[_order_service_pb2.RefundOrderResponse]]:
-        """Gives money back for a paid order: all of it, that of some items, or an amount."""
+        """Gives money back for a paid order: all of it, that of some items, or an amount; as often as something is left, and never more than
+        was taken. Refused with REFUND_EXCEEDS_PAYMENT otherwise. The refund is stored before the provider is asked, and goes on by itself
+        when the answer does not come in time; one that the bank sends back later shows as FAILED with an alert, and RetryOrder sends it again.
+        """
 
     @_abc_1.abstractmethod
     def StartProcessing(
@@ -205,7 +248,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.ShipOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.ShipOrderResponse, _abc.Awaitable[_order_service_pb2.ShipOrderResponse]]:
-        """Notes that the goods are on their way."""
+        """Notes that goods are on their way: all that is left, or some of it. The order is SHIPPED when everything is, until then
+        PROCESSING. Money that is held is taken first, with the first shipment; when it cannot be taken any more the shipment is not
+        noted, and the call is refused with PAYMENT_DECLINED: do not ship.
+        """
 
     @_abc_1.abstractmethod
     def DeliverOrder(
@@ -213,7 +259,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.DeliverOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.DeliverOrderResponse, _abc.Awaitable[_order_service_pb2.DeliverOrderResponse]]:
-        """Notes that the goods have arrived."""
+        """Notes that goods have arrived: all that are on their way, or one shipment. The order is DELIVERED when everything has."""
 
     @_abc_1.abstractmethod
     def RetryOrder(
@@ -225,5 +271,13 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         (`needs_review`). Nothing is done twice by it. An order that has nothing left to do stays as it is, and the key is
         not kept: the same request, repeated, takes up what has come to need it since.
         """
+
+    @_abc_1.abstractmethod
+    def AnnotateOrder(
+        self,
+        request: _order_service_pb2.AnnotateOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.AnnotateOrderResponse, _abc.Awaitable[_order_service_pb2.AnnotateOrderResponse]]:
+        """Replaces the note that the shop's own staff keeps with an order."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

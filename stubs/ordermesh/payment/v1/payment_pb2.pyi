@@ -21,6 +21,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CaptureMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CaptureModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaptureMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAPTURE_MODE_UNSPECIFIED: _CaptureMode.ValueType  # 0
+    """As AT_PLACEMENT."""
+    CAPTURE_MODE_AT_PLACEMENT: _CaptureMode.ValueType  # 1
+    """At once."""
+    CAPTURE_MODE_ON_SHIPMENT: _CaptureMode.ValueType  # 2
+    """It is held at once, and taken when the goods are shipped."""
+
+class CaptureMode(_CaptureMode, metaclass=_CaptureModeEnumTypeWrapper):
+    """When the money of an order is taken."""
+
+CAPTURE_MODE_UNSPECIFIED: CaptureMode.ValueType  # 0
+"""As AT_PLACEMENT."""
+CAPTURE_MODE_AT_PLACEMENT: CaptureMode.ValueType  # 1
+"""At once."""
+CAPTURE_MODE_ON_SHIPMENT: CaptureMode.ValueType  # 2
+"""It is held at once, and taken when the goods are shipped."""
+Global___CaptureMode: _TypeAlias = CaptureMode  # noqa: Y015
+
 class _PaymentState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -36,7 +60,7 @@ class _PaymentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentS
     PAYMENT_STATE_AUTHORIZED: _PaymentState.ValueType  # 3
     """The money is held and not yet taken."""
     PAYMENT_STATE_SUCCEEDED: _PaymentState.ValueType  # 4
-    """The money is taken."""
+    """The money is taken: all of it, or the part that was captured of what was held; the rest was released."""
     PAYMENT_STATE_DECLINED: _PaymentState.ValueType  # 5
     """The latest attempt was declined. Another payment method may be tried."""
     PAYMENT_STATE_CANCELLED: _PaymentState.ValueType  # 6
@@ -54,12 +78,52 @@ PAYMENT_STATE_ACTION_REQUIRED: PaymentState.ValueType  # 2
 PAYMENT_STATE_AUTHORIZED: PaymentState.ValueType  # 3
 """The money is held and not yet taken."""
 PAYMENT_STATE_SUCCEEDED: PaymentState.ValueType  # 4
-"""The money is taken."""
+"""The money is taken: all of it, or the part that was captured of what was held; the rest was released."""
 PAYMENT_STATE_DECLINED: PaymentState.ValueType  # 5
 """The latest attempt was declined. Another payment method may be tried."""
 PAYMENT_STATE_CANCELLED: PaymentState.ValueType  # 6
 """Given up before any money moved. Final."""
 Global___PaymentState: _TypeAlias = PaymentState  # noqa: Y015
+
+class _DisputeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DisputeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DisputeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISPUTE_STATE_UNSPECIFIED: _DisputeState.ValueType  # 0
+    """Never sent."""
+    DISPUTE_STATE_INQUIRY: _DisputeState.ValueType  # 1
+    """The bank asks; no money has moved. Evidence may be handed in."""
+    DISPUTE_STATE_NEEDS_RESPONSE: _DisputeState.ValueType  # 2
+    """The money was taken back from us; evidence has to be handed in."""
+    DISPUTE_STATE_UNDER_REVIEW: _DisputeState.ValueType  # 3
+    """The evidence is being looked at."""
+    DISPUTE_STATE_WON: _DisputeState.ValueType  # 4
+    """The money is ours again."""
+    DISPUTE_STATE_LOST: _DisputeState.ValueType  # 5
+    """The money is the customer's."""
+    DISPUTE_STATE_CLOSED: _DisputeState.ValueType  # 6
+    """An inquiry that ended without a dispute."""
+
+class DisputeState(_DisputeState, metaclass=_DisputeStateEnumTypeWrapper):
+    """The states of a dispute."""
+
+DISPUTE_STATE_UNSPECIFIED: DisputeState.ValueType  # 0
+"""Never sent."""
+DISPUTE_STATE_INQUIRY: DisputeState.ValueType  # 1
+"""The bank asks; no money has moved. Evidence may be handed in."""
+DISPUTE_STATE_NEEDS_RESPONSE: DisputeState.ValueType  # 2
+"""The money was taken back from us; evidence has to be handed in."""
+DISPUTE_STATE_UNDER_REVIEW: DisputeState.ValueType  # 3
+"""The evidence is being looked at."""
+DISPUTE_STATE_WON: DisputeState.ValueType  # 4
+"""The money is ours again."""
+DISPUTE_STATE_LOST: DisputeState.ValueType  # 5
+"""The money is the customer's."""
+DISPUTE_STATE_CLOSED: DisputeState.ValueType  # 6
+"""An inquiry that ended without a dispute."""
+Global___DisputeState: _TypeAlias = DisputeState  # noqa: Y015
 
 class _RefundState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -109,6 +173,10 @@ class Payment(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    CAPTURE_MODE_FIELD_NUMBER: _builtins.int
+    HOLD_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     payment_id: _builtins.str
     """Our id of the payment."""
     order_id: _builtins.str
@@ -123,6 +191,10 @@ class Payment(_message.Message):
     """What the customer's browser needs to finish 3-D Secure. Only while the state is ACTION_REQUIRED."""
     version: _builtins.int
     """+1 with each change."""
+    capture_mode: Global___CaptureMode.ValueType
+    """When the money is taken."""
+    provider_customer_id: _builtins.str
+    """Stripe's id of the saved customer: "cus_…". Empty for guests."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What is to be paid."""
@@ -151,6 +223,14 @@ class Payment(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def hold_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when held money can be taken; then the hold lapses by itself. Only while the state is AUTHORIZED."""
+
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]:
+        """What the customer's bank has asked back, oldest first."""
+
     def __init__(
         self,
         *,
@@ -168,10 +248,14 @@ class Payment(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        capture_mode: Global___CaptureMode.ValueType = ...,
+        hold_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        disputes: _abc.Iterable[Global___Dispute] | None = ...,
+        provider_customer_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "create_time", b"create_time", "decline", b"decline", "refunded", b"refunded", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "create_time", b"create_time", "decline", b"decline", "hold_expire_time", b"hold_expire_time", "refunded", b"refunded", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "captured", b"captured", "client_secret", b"client_secret", "create_time", b"create_time", "decline", b"decline", "order_id", b"order_id", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "refunds", b"refunds", "state", b"state", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_mode", b"capture_mode", "captured", b"captured", "client_secret", b"client_secret", "create_time", b"create_time", "decline", b"decline", "disputes", b"disputes", "hold_expire_time", b"hold_expire_time", "order_id", b"order_id", "payment_id", b"payment_id", "payment_method", b"payment_method", "provider_customer_id", b"provider_customer_id", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "refunds", b"refunds", "state", b"state", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -218,12 +302,18 @@ class Refund(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
     """Our id of the refund."""
     provider_refund_id: _builtins.str
     """Stripe's id, "re_…". Empty until Stripe has made it."""
     state: Global___RefundState.ValueType
     """Where the refund stands."""
+    request_id: _builtins.str
+    """The request_id of the RefundPayment that asked for it. Empty for a refund that was made at Stripe by hand."""
+    failure_reason: _builtins.str
+    """Why it failed, in Stripe's words: "expired_or_canceled_card". Empty unless it did."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What is given back."""
@@ -240,14 +330,64 @@ class Refund(_message.Message):
         state: Global___RefundState.ValueType = ...,
         amount: _money_pb2.Money | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+        failure_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "provider_refund_id", b"provider_refund_id", "refund_id", b"refund_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "failure_reason", b"failure_reason", "provider_refund_id", b"provider_refund_id", "refund_id", b"refund_id", "request_id", b"request_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refund: _TypeAlias = Refund  # noqa: Y015
+
+@_typing.final
+class Dispute(_message.Message):
+    """Money that the customer's bank has asked back: a chargeback, or an inquiry that may become one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_DISPUTE_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EVIDENCE_DUE_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    provider_dispute_id: _builtins.str
+    """Stripe's id: "dp_…", "du_…"."""
+    state: Global___DisputeState.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """The bank's reason: "fraudulent", "product_not_received"."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What is disputed."""
+
+    @_builtins.property
+    def evidence_due_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when evidence can be handed in, at Stripe. Absent when nothing can be."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was opened."""
+
+    def __init__(
+        self,
+        *,
+        provider_dispute_id: _builtins.str = ...,
+        state: Global___DisputeState.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+        evidence_due_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "evidence_due_time", b"evidence_due_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "evidence_due_time", b"evidence_due_time", "provider_dispute_id", b"provider_dispute_id", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dispute: _TypeAlias = Dispute  # noqa: Y015
 
 @_typing.final
 class ProviderPayment(_message.Message):

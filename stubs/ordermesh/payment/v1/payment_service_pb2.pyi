@@ -32,12 +32,24 @@ class ChargePaymentRequest(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
     NOT_AFTER_FIELD_NUMBER: _builtins.int
+    CAPTURE_MODE_FIELD_NUMBER: _builtins.int
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    OFF_SESSION_FIELD_NUMBER: _builtins.int
+    SAVE_PAYMENT_METHOD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key of this command: one per order and attempt."""
     order_id: _builtins.str
     """The order to be paid."""
     payment_method: _builtins.str
     """Stripe's id of the payment method: "pm_…"."""
+    capture_mode: _payment_pb2.CaptureMode.ValueType
+    """When the money is taken. Never changes between attempts."""
+    provider_customer_id: _builtins.str
+    """Stripe's id of the saved customer: "cus_…". Empty for guests. Never changes between attempts."""
+    off_session: _builtins.bool
+    """Whether the customer is not there to act: what needs 3-D Secure is declined with "authentication_required". Needs a saved customer."""
+    save_payment_method: _builtins.bool
+    """Whether the payment method is kept with the saved customer, for later charges without them."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What to take. The amount of an order never changes between attempts."""
@@ -56,10 +68,14 @@ class ChargePaymentRequest(_message.Message):
         amount: _money_pb2.Money | None = ...,
         payment_method: _builtins.str = ...,
         not_after: _timestamp_pb2.Timestamp | None = ...,
+        capture_mode: _payment_pb2.CaptureMode.ValueType = ...,
+        provider_customer_id: _builtins.str = ...,
+        off_session: _builtins.bool = ...,
+        save_payment_method: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "not_after", b"not_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "not_after", b"not_after", "order_id", b"order_id", "payment_method", b"payment_method", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_mode", b"capture_mode", "not_after", b"not_after", "off_session", b"off_session", "order_id", b"order_id", "payment_method", b"payment_method", "provider_customer_id", b"provider_customer_id", "request_id", b"request_id", "save_payment_method", b"save_payment_method"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -203,19 +219,31 @@ class CancelPaymentRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key of this command."""
     payment_id: _builtins.str
-    """The payment."""
+    """The payment. Empty when the caller was never told it; then the order names it."""
+    order_id: _builtins.str
+    """The order whose payment it is. When there is no payment yet, it is noted as CANCELLED before it began: a charge that arrives
+    later finds it so and moves nothing. Empty when payment_id is given.
+    """
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What was to be paid. Goes with order_id."""
+
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         payment_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment_id", b"payment_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id", "payment_id", b"payment_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,22 +390,26 @@ class ListPaymentsRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DISPUTED_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Only the payment of this order. Empty means all."""
     page_size: _builtins.int
     """How many at most; 50 when zero, never more than 200."""
     page_token: _builtins.str
     """The next_page_token of the answer before. Empty for the first page."""
+    disputed: _builtins.bool
+    """Only payments that the customer's bank has disputed."""
     def __init__(
         self,
         *,
         order_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        disputed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disputed", b"disputed", "order_id", b"order_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

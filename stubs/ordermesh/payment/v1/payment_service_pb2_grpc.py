@@ -125,7 +125,8 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CapturePayment(self, request, context):
-        """Takes money that is held, whole or in part.
+        """Takes money that is held, whole or in part; the rest is released. A hold is taken once: a payment that was captured already is
+        answered as it is. A hold that has lapsed is answered as CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +134,7 @@ class PaymentServiceServicer:
 
     def CancelPayment(self, request, context):
         """Gives a payment up before money has moved, and releases money that is held. A payment that has already succeeded
-        is answered as it is, not refunded.
+        is answered as it is, not refunded. A payment that was never asked for is noted as given up, so that it never will be made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,10 +44,12 @@ class PaymentServiceStub:
     ledger that has fallen behind.
     """
     CapturePayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_service_pb2.CapturePaymentResponse]
-    """Takes money that is held, whole or in part."""
+    """Takes money that is held, whole or in part; the rest is released. A hold is taken once: a payment that was captured already is
+    answered as it is. A hold that has lapsed is answered as CANCELLED.
+    """
     CancelPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CancelPaymentRequest, _payment_service_pb2.CancelPaymentResponse]
     """Gives a payment up before money has moved, and releases money that is held. A payment that has already succeeded
-    is answered as it is, not refunded.
+    is answered as it is, not refunded. A payment that was never asked for is noted as given up, so that it never will be made.
     """
     RefundPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.RefundPaymentRequest, _payment_service_pb2.RefundPaymentResponse]
     """Gives money back, once per request_id; two equal refunds under two keys are two refunds. Never more than was captured."""
@@ -90,10 +92,12 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     ledger that has fallen behind.
     """
     CapturePayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_service_pb2.CapturePaymentResponse]  # type: ignore[assignment]
-    """Takes money that is held, whole or in part."""
+    """Takes money that is held, whole or in part; the rest is released. A hold is taken once: a payment that was captured already is
+    answered as it is. A hold that has lapsed is answered as CANCELLED.
+    """
     CancelPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CancelPaymentRequest, _payment_service_pb2.CancelPaymentResponse]  # type: ignore[assignment]
     """Gives a payment up before money has moved, and releases money that is held. A payment that has already succeeded
-    is answered as it is, not refunded.
+    is answered as it is, not refunded. A payment that was never asked for is noted as given up, so that it never will be made.
     """
     RefundPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.RefundPaymentRequest, _payment_service_pb2.RefundPaymentResponse]  # type: ignore[assignment]
     """Gives money back, once per request_id; two equal refunds under two keys are two refunds. Never more than was captured."""
@@ -151,7 +155,9 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_service_pb2.CapturePaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.CapturePaymentResponse, _abc.Awaitable[_payment_service_pb2.CapturePaymentResponse]]:
-        """Takes money that is held, whole or in part."""
+        """Takes money that is held, whole or in part; the rest is released. A hold is taken once: a payment that was captured already is
+        answered as it is. A hold that has lapsed is answered as CANCELLED.
+        """
 
     @_abc_1.abstractmethod
     def CancelPayment(
@@ -160,7 +166,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.CancelPaymentResponse, _abc.Awaitable[_payment_service_pb2.CancelPaymentResponse]]:
         """Gives a payment up before money has moved, and releases money that is held. A payment that has already succeeded
-        is answered as it is, not refunded.
+        is answered as it is, not refunded. A payment that was never asked for is noted as given up, so that it never will be made.
         """
 
     @_abc_1.abstractmethod

@@ -28,7 +28,7 @@ from ordermesh.type.v1 import address_pb2 as ordermesh_dot_type_dot_v1_dot_addre
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aordermesh/tax/v1/tax.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\x83\x02\n\x08TaxBasis\x12?\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\ncustomerId\x12\x36\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$R\x0c\x63urrencyCode\x12\x41\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.tax.v1.TaxBasisLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12;\n\x07ship_to\x18\x04 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\"\xcc\x02\n\x0cTaxBasisLine\x12\x37\n\x07line_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x06lineId\x12.\n\x03sku\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x03sku\x12?\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12\'\n\x08quantity\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12/\n\x08tax_code\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\x19\x32\x0b^[A-Z0-9]*$R\x07taxCode\"\xa7\x01\n\x08TaxQuote\x12\x35\n\ttotal_tax\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x33\n\x06source\x18\x02 \x01(\x0e\x32\x1b.ordermesh.tax.v1.TaxSourceR\x06source\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.ordermesh.tax.v1.TaxLineR\x05lines\"\x97\x01\n\x07TaxLine\x12\x17\n\x07line_id\x18\x01 \x01(\tR\x06lineId\x12*\n\x03tax\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12G\n\rjurisdictions\x18\x03 \x03(\x0b\x32!.ordermesh.tax.v1.TaxJurisdictionR\rjurisdictions\"y\n\x0fTaxJurisdiction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04rate\x18\x03 \x01(\tR\x04rate\x12*\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\"\xcc\x01\n\x0bTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".ordermesh.tax.v1.TaxDocumentStateR\x05state\x12\x35\n\ttotal_tax\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x38\n\ndifference\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\ndifference\"\xe3\x01\n\x13ProviderTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\x12*\n\x03tax\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12.\n\x04\x64\x61te\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04\x64\x61te*W\n\tTaxSource\x12\x1a\n\x16TAX_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAX_SOURCE_AVATAX\x10\x01\x12\x17\n\x13TAX_SOURCE_FALLBACK\x10\x02*w\n\x10TaxDocumentState\x12\"\n\x1eTAX_DOCUMENT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cTAX_DOCUMENT_STATE_COMMITTED\x10\x01\x12\x1d\n\x19TAX_DOCUMENT_STATE_VOIDED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aordermesh/tax/v1/tax.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\xf7\x03\n\x08TaxBasis\x12?\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\ncustomerId\x12\x36\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$R\x0c\x63urrencyCode\x12\x41\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.tax.v1.TaxBasisLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12;\n\x07ship_to\x18\x04 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\x12,\n\x12prices_include_tax\x18\x05 \x01(\x08R\x10pricesIncludeTax\x12G\n\x10\x65xemption_number\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x18\x19\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0f\x65xemptionNumber\x12?\n\x0f\x65ntity_use_code\x18\x07 \x01(\tB\x17\xbaH\x14r\x12\x18\x19\x32\x0e^[A-Za-z0-9]*$R\rentityUseCode\x12:\n\x0b\x62usiness_id\x18\x08 \x01(\tB\x19\xbaH\x16r\x14\x18\x19\x32\x10^[A-Za-z0-9.-]*$R\nbusinessId\"\xcc\x02\n\x0cTaxBasisLine\x12\x37\n\x07line_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x06lineId\x12.\n\x03sku\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x03sku\x12?\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12\'\n\x08quantity\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12/\n\x08tax_code\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\x19\x32\x0b^[A-Z0-9]*$R\x07taxCode\"\xa7\x01\n\x08TaxQuote\x12\x35\n\ttotal_tax\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x33\n\x06source\x18\x02 \x01(\x0e\x32\x1b.ordermesh.tax.v1.TaxSourceR\x06source\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.ordermesh.tax.v1.TaxLineR\x05lines\"\x97\x01\n\x07TaxLine\x12\x17\n\x07line_id\x18\x01 \x01(\tR\x06lineId\x12*\n\x03tax\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12G\n\rjurisdictions\x18\x03 \x03(\x0b\x32!.ordermesh.tax.v1.TaxJurisdictionR\rjurisdictions\"y\n\x0fTaxJurisdiction\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n\x04rate\x18\x03 \x01(\tR\x04rate\x12*\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\"\xdb\x02\n\x0bTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".ordermesh.tax.v1.TaxDocumentStateR\x05state\x12\x35\n\ttotal_tax\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x08totalTax\x12\x38\n\ndifference\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\ndifference\x12\x19\n\x08order_id\x18\x05 \x01(\tR\x07orderId\x12\x35\n\x04kind\x18\x06 \x01(\x0e\x32!.ordermesh.tax.v1.TaxDocumentKindR\x04kind\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\"\xb6\x01\n\rTaxRefundLine\x12\x37\n\x07line_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x06lineId\x12\x38\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12\x32\n\x03tax\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x03tax\"U\n\rAddressRemark\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x14\n\x05\x65rror\x18\x03 \x01(\x08R\x05\x65rror\"\xe3\x01\n\x13ProviderTaxDocument\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x06\x61mount\x12*\n\x03tax\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyR\x03tax\x12.\n\x04\x64\x61te\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04\x64\x61te*W\n\tTaxSource\x12\x1a\n\x16TAX_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAX_SOURCE_AVATAX\x10\x01\x12\x17\n\x13TAX_SOURCE_FALLBACK\x10\x02*n\n\x0fTaxDocumentKind\x12!\n\x1dTAX_DOCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16TAX_DOCUMENT_KIND_SALE\x10\x01\x12\x1c\n\x18TAX_DOCUMENT_KIND_RETURN\x10\x02*w\n\x10TaxDocumentState\x12\"\n\x1eTAX_DOCUMENT_STATE_UNSPECIFIED\x10\x00\x12 \n\x1cTAX_DOCUMENT_STATE_COMMITTED\x10\x01\x12\x1d\n\x19TAX_DOCUMENT_STATE_VOIDED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAXBASIS'].fields_by_name['lines']._serialized_options = b'\272H\010\222\001\005\010\001\020\310\001'
   _globals['_TAXBASIS'].fields_by_name['ship_to']._loaded_options = None
   _globals['_TAXBASIS'].fields_by_name['ship_to']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_TAXBASIS'].fields_by_name['exemption_number']._loaded_options = None
+  _globals['_TAXBASIS'].fields_by_name['exemption_number']._serialized_options = b'\272H\031r\027\030\0312\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_TAXBASIS'].fields_by_name['entity_use_code']._loaded_options = None
+  _globals['_TAXBASIS'].fields_by_name['entity_use_code']._serialized_options = b'\272H\024r\022\030\0312\016^[A-Za-z0-9]*$'
+  _globals['_TAXBASIS'].fields_by_name['business_id']._loaded_options = None
+  _globals['_TAXBASIS'].fields_by_name['business_id']._serialized_options = b'\272H\026r\024\030\0312\020^[A-Za-z0-9.-]*$'
   _globals['_TAXBASISLINE'].fields_by_name['line_id']._loaded_options = None
   _globals['_TAXBASISLINE'].fields_by_name['line_id']._serialized_options = b'\272H\033r\031\020\001\03022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_TAXBASISLINE'].fields_by_name['sku']._loaded_options = None
@@ -55,22 +61,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAXBASISLINE'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
   _globals['_TAXBASISLINE'].fields_by_name['tax_code']._loaded_options = None
   _globals['_TAXBASISLINE'].fields_by_name['tax_code']._serialized_options = b'\272H\021r\017\030\0312\013^[A-Z0-9]*$'
-  _globals['_TAXSOURCE']._serialized_start=1655
-  _globals['_TAXSOURCE']._serialized_end=1742
-  _globals['_TAXDOCUMENTSTATE']._serialized_start=1744
-  _globals['_TAXDOCUMENTSTATE']._serialized_end=1863
+  _globals['_TAXREFUNDLINE'].fields_by_name['line_id']._loaded_options = None
+  _globals['_TAXREFUNDLINE'].fields_by_name['line_id']._serialized_options = b'\272H\033r\031\020\001\03022\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_TAXREFUNDLINE'].fields_by_name['amount']._loaded_options = None
+  _globals['_TAXREFUNDLINE'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_TAXREFUNDLINE'].fields_by_name['tax']._loaded_options = None
+  _globals['_TAXREFUNDLINE'].fields_by_name['tax']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_TAXSOURCE']._serialized_start=2314
+  _globals['_TAXSOURCE']._serialized_end=2401
+  _globals['_TAXDOCUMENTKIND']._serialized_start=2403
+  _globals['_TAXDOCUMENTKIND']._serialized_end=2513
+  _globals['_TAXDOCUMENTSTATE']._serialized_start=2515
+  _globals['_TAXDOCUMENTSTATE']._serialized_end=2634
   _globals['_TAXBASIS']._serialized_start=175
-  _globals['_TAXBASIS']._serialized_end=434
-  _globals['_TAXBASISLINE']._serialized_start=437
-  _globals['_TAXBASISLINE']._serialized_end=769
-  _globals['_TAXQUOTE']._serialized_start=772
-  _globals['_TAXQUOTE']._serialized_end=939
-  _globals['_TAXLINE']._serialized_start=942
-  _globals['_TAXLINE']._serialized_end=1093
-  _globals['_TAXJURISDICTION']._serialized_start=1095
-  _globals['_TAXJURISDICTION']._serialized_end=1216
-  _globals['_TAXDOCUMENT']._serialized_start=1219
-  _globals['_TAXDOCUMENT']._serialized_end=1423
-  _globals['_PROVIDERTAXDOCUMENT']._serialized_start=1426
-  _globals['_PROVIDERTAXDOCUMENT']._serialized_end=1653
+  _globals['_TAXBASIS']._serialized_end=678
+  _globals['_TAXBASISLINE']._serialized_start=681
+  _globals['_TAXBASISLINE']._serialized_end=1013
+  _globals['_TAXQUOTE']._serialized_start=1016
+  _globals['_TAXQUOTE']._serialized_end=1183
+  _globals['_TAXLINE']._serialized_start=1186
+  _globals['_TAXLINE']._serialized_end=1337
+  _globals['_TAXJURISDICTION']._serialized_start=1339
+  _globals['_TAXJURISDICTION']._serialized_end=1460
+  _globals['_TAXDOCUMENT']._serialized_start=1463
+  _globals['_TAXDOCUMENT']._serialized_end=1810
+  _globals['_TAXREFUNDLINE']._serialized_start=1813
+  _globals['_TAXREFUNDLINE']._serialized_end=1995
+  _globals['_ADDRESSREMARK']._serialized_start=1997
+  _globals['_ADDRESSREMARK']._serialized_end=2082
+  _globals['_PROVIDERTAXDOCUMENT']._serialized_start=2085
+  _globals['_PROVIDERTAXDOCUMENT']._serialized_end=2312
 # @@protoc_insertion_point(module_scope)

@@ -46,6 +46,30 @@ TAX_SOURCE_FALLBACK: TaxSource.ValueType  # 2
 """AvaTax could not be reached: the configured default rate was used. An estimate, trued up once AvaTax is back."""
 Global___TaxSource: _TypeAlias = TaxSource  # noqa: Y015
 
+class _TaxDocumentKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaxDocumentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaxDocumentKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAX_DOCUMENT_KIND_UNSPECIFIED: _TaxDocumentKind.ValueType  # 0
+    """Never sent."""
+    TAX_DOCUMENT_KIND_SALE: _TaxDocumentKind.ValueType  # 1
+    """A sale: AvaTax's SalesInvoice."""
+    TAX_DOCUMENT_KIND_RETURN: _TaxDocumentKind.ValueType  # 2
+    """Something of a sale that was given back: AvaTax's ReturnInvoice. Its tax is negative."""
+
+class TaxDocumentKind(_TaxDocumentKind, metaclass=_TaxDocumentKindEnumTypeWrapper):
+    """What a tax document records."""
+
+TAX_DOCUMENT_KIND_UNSPECIFIED: TaxDocumentKind.ValueType  # 0
+"""Never sent."""
+TAX_DOCUMENT_KIND_SALE: TaxDocumentKind.ValueType  # 1
+"""A sale: AvaTax's SalesInvoice."""
+TAX_DOCUMENT_KIND_RETURN: TaxDocumentKind.ValueType  # 2
+"""Something of a sale that was given back: AvaTax's ReturnInvoice. Its tax is negative."""
+Global___TaxDocumentKind: _TypeAlias = TaxDocumentKind  # noqa: Y015
+
 class _TaxDocumentState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -80,10 +104,22 @@ class TaxBasis(_message.Message):
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     SHIP_TO_FIELD_NUMBER: _builtins.int
+    PRICES_INCLUDE_TAX_FIELD_NUMBER: _builtins.int
+    EXEMPTION_NUMBER_FIELD_NUMBER: _builtins.int
+    ENTITY_USE_CODE_FIELD_NUMBER: _builtins.int
+    BUSINESS_ID_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The shop's own id of the customer; exemptions hang on it."""
     currency_code: _builtins.str
     """The currency of every amount, by its ISO 4217 code."""
+    prices_include_tax: _builtins.bool
+    """Whether the amounts of the lines contain the tax. It is then worked out of them instead of added to them."""
+    exemption_number: _builtins.str
+    """The number of the certificate that exempts the customer. Empty when there is none."""
+    entity_use_code: _builtins.str
+    """AvaTax's entity use code: "A" federal government, "G" resale. Empty for everybody else."""
+    business_id: _builtins.str
+    """The customer's VAT or business identification number. Empty for consumers."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaxBasisLine]:
         """The lines, in the order's own order."""
@@ -99,10 +135,14 @@ class TaxBasis(_message.Message):
         currency_code: _builtins.str = ...,
         lines: _abc.Iterable[Global___TaxBasisLine] | None = ...,
         ship_to: _address_pb2.Address | None = ...,
+        prices_include_tax: _builtins.bool = ...,
+        exemption_number: _builtins.str = ...,
+        entity_use_code: _builtins.str = ...,
+        business_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency_code", b"currency_code", "customer_id", b"customer_id", "lines", b"lines", "ship_to", b"ship_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["business_id", b"business_id", "currency_code", b"currency_code", "customer_id", b"customer_id", "entity_use_code", b"entity_use_code", "exemption_number", b"exemption_number", "lines", b"lines", "prices_include_tax", b"prices_include_tax", "ship_to", b"ship_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -132,7 +172,9 @@ class TaxBasisLine(_message.Message):
     """The AvaTax tax code. Empty means general goods (P0000000)."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """The extended price of the line, before tax: quantity times unit price."""
+        """The extended price of the line: quantity times unit price, before tax unless the basis says that prices include it. Negative for
+        a discount; all lines together are not.
+        """
 
     def __init__(
         self,
@@ -266,10 +308,17 @@ class TaxDocument(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     TOTAL_TAX_FIELD_NUMBER: _builtins.int
     DIFFERENCE_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The code of the document; for a sale it is the order id."""
     state: Global___TaxDocumentState.ValueType
     """Where the document stands."""
+    order_id: _builtins.str
+    """The order that it is about."""
+    kind: Global___TaxDocumentKind.ValueType
+    """What it records."""
     @_builtins.property
     def total_tax(self) -> _money_pb2.Money:
         """The tax that AvaTax recorded."""
@@ -278,6 +327,10 @@ class TaxDocument(_message.Message):
     def difference(self) -> _money_pb2.Money:
         """Recorded tax less charged tax. Other than zero when the charge was taken at the fallback rate or the rates changed in between."""
 
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded."""
+
     def __init__(
         self,
         *,
@@ -285,14 +338,81 @@ class TaxDocument(_message.Message):
         state: Global___TaxDocumentState.ValueType = ...,
         total_tax: _money_pb2.Money | None = ...,
         difference: _money_pb2.Money | None = ...,
+        order_id: _builtins.str = ...,
+        kind: Global___TaxDocumentKind.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "total_tax", b"total_tax"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "difference", b"difference", "total_tax", b"total_tax"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "difference", b"difference", "state", b"state", "total_tax", b"total_tax"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "create_time", b"create_time", "difference", b"difference", "kind", b"kind", "order_id", b"order_id", "state", b"state", "total_tax", b"total_tax"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaxDocument: _TypeAlias = TaxDocument  # noqa: Y015
+
+@_typing.final
+class TaxRefundLine(_message.Message):
+    """One line of what is given back, all amounts positive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    line_id: _builtins.str
+    """The id of the line in the basis of the sale."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What is given back of its price: before tax, whether or not prices include it. Negative for a discount that is taken back."""
+
+    @_builtins.property
+    def tax(self) -> _money_pb2.Money:
+        """What is given back of its tax."""
+
+    def __init__(
+        self,
+        *,
+        line_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        tax: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tax", b"tax"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "line_id", b"line_id", "tax", b"tax"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaxRefundLine: _TypeAlias = TaxRefundLine  # noqa: Y015
+
+@_typing.final
+class AddressRemark(_message.Message):
+    """Something that the tax authority's service says of an address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field of the address: "postal_code". Empty when it is about the whole."""
+    message: _builtins.str
+    """What is wrong or was changed, for a person."""
+    error: _builtins.bool
+    """Whether the address cannot be used as it is."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        message: _builtins.str = ...,
+        error: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "field", b"field", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressRemark: _TypeAlias = AddressRemark  # noqa: Y015
 
 @_typing.final
 class ProviderTaxDocument(_message.Message):

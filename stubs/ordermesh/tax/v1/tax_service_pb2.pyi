@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from ordermesh.tax.v1 import tax_pb2 as _tax_pb2
+from ordermesh.type.v1 import address_pb2 as _address_pb2
 from ordermesh.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
@@ -17,6 +18,11 @@ if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -140,17 +146,31 @@ class RefundTaxRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     LINE_IDS_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The idempotency key of this command; it becomes the code of the return invoice."""
     order_id: _builtins.str
     """The order whose document is refunded."""
     @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def line_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The lines that are refunded. Empty means the whole order."""
+        """Not used: `lines` says it exactly."""
 
     @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
     def amount(self) -> _money_pb2.Money:
-        """The tax-included amount to refund when it is neither whole nor by lines. Absent otherwise."""
+        """Not used: `lines` says it exactly."""
+
+    @_builtins.property
+    def basis(self) -> _tax_pb2.TaxBasis:
+        """The sale as it was committed: who bought what, and where it went."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_tax_pb2.TaxRefundLine]:
+        """What is given back, line by line and to the minor unit: the whole order, some lines, or an amount shared among them. AvaTax records
+        just this tax, whatever its rates have become.
+        """
 
     def __init__(
         self,
@@ -159,10 +179,12 @@ class RefundTaxRequest(_message.Message):
         order_id: _builtins.str = ...,
         line_ids: _abc.Iterable[_builtins.str] | None = ...,
         amount: _money_pb2.Money | None = ...,
+        basis: _tax_pb2.TaxBasis | None = ...,
+        lines: _abc.Iterable[_tax_pb2.TaxRefundLine] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "line_ids", b"line_ids", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "basis", b"basis", "line_ids", b"line_ids", "lines", b"lines", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,6 +263,126 @@ class VoidTaxResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VoidTaxResponse: _TypeAlias = VoidTaxResponse  # noqa: Y015
+
+@_typing.final
+class ResolveAddressRequest(_message.Message):
+    """Which address to look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def address(self) -> _address_pb2.Address:
+        """The address."""
+
+    def __init__(
+        self,
+        *,
+        address: _address_pb2.Address | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveAddressRequest: _TypeAlias = ResolveAddressRequest  # noqa: Y015
+
+@_typing.final
+class ResolveAddressResponse(_message.Message):
+    """What it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    valid: _builtins.bool
+    """Whether it can be used as it was asked about."""
+    @_builtins.property
+    def address(self) -> _address_pb2.Address:
+        """The address as the post would write it. Absent when it cannot be placed."""
+
+    @_builtins.property
+    def remarks(self) -> _containers.RepeatedCompositeFieldContainer[_tax_pb2.AddressRemark]:
+        """What is wrong with it, or was changed."""
+
+    def __init__(
+        self,
+        *,
+        valid: _builtins.bool = ...,
+        address: _address_pb2.Address | None = ...,
+        remarks: _abc.Iterable[_tax_pb2.AddressRemark] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "remarks", b"remarks", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveAddressResponse: _TypeAlias = ResolveAddressResponse  # noqa: Y015
+
+@_typing.final
+class ListTaxDocumentsRequest(_message.Message):
+    """Which of our documents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    DIFFERING_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """Only those of this order. Empty means all."""
+    differing: _builtins.bool
+    """Only those whose recorded tax differs from what was charged."""
+    page_size: _builtins.int
+    """How many at most; 50 when zero, never more than 200."""
+    page_token: _builtins.str
+    """The next_page_token of the answer before. Empty for the first page."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        differing: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differing", b"differing", "order_id", b"order_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTaxDocumentsRequest: _TypeAlias = ListTaxDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class ListTaxDocumentsResponse(_message.Message):
+    """One page of documents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page. Empty on the last one."""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[_tax_pb2.TaxDocument]:
+        """The documents, newest first."""
+
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[_tax_pb2.TaxDocument] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTaxDocumentsResponse: _TypeAlias = ListTaxDocumentsResponse  # noqa: Y015
 
 @_typing.final
 class ListProviderDocumentsRequest(_message.Message):

@@ -55,6 +55,16 @@ class TaxServiceStub:
                 request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.FromString,
                 _registered_method=True)
+        self.ResolveAddress = channel.unary_unary(
+                '/ordermesh.tax.v1.TaxService/ResolveAddress',
+                request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressResponse.FromString,
+                _registered_method=True)
+        self.ListTaxDocuments = channel.unary_unary(
+                '/ordermesh.tax.v1.TaxService/ListTaxDocuments',
+                request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsResponse.FromString,
+                _registered_method=True)
         self.ListProviderDocuments = channel.unary_unary(
                 '/ordermesh.tax.v1.TaxService/ListProviderDocuments',
                 request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.SerializeToString,
@@ -69,8 +79,9 @@ class TaxServiceServicer:
     def QuoteTax(self, request, context):
         """Works out the tax of a basis. Nothing is stored anywhere.
 
-        When AvaTax cannot be reached the configured default rate is used and the quote says so (`source` FALLBACK). An
-        address that AvaTax cannot place is refused with ADDRESS_INVALID: it is the buyer's to mend, never guessed at.
+        When AvaTax cannot be reached the configured rate of the region is used and the quote says so (`source` FALLBACK); a region whose
+        policy allows no estimate is refused with TAX_UNAVAILABLE. An address that AvaTax cannot place is refused with ADDRESS_INVALID: it is
+        the buyer's to mend, never guessed at. The same basis, asked again within minutes, is answered from memory.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,7 +95,8 @@ class TaxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefundTax(self, request, context):
-        """Records a refund as a return invoice against the order's committed document.
+        """Records a refund as a return invoice beside the order's committed document, once per request_id. Fails with UNAVAILABLE while
+        AvaTax is away or the sale itself is not recorded yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,6 +104,21 @@ class TaxServiceServicer:
 
     def VoidTax(self, request, context):
         """Takes the order's document back, for an order that never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveAddress(self, request, context):
+        """Asks AvaTax for the address as the post would write it, and for what is wrong with it. Nothing is stored. Fails with UNAVAILABLE
+        while AvaTax is away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTaxDocuments(self, request, context):
+        """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,6 +153,16 @@ def add_TaxServiceServicer_to_server(servicer, server):
                     servicer.VoidTax,
                     request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.FromString,
                     response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.SerializeToString,
+            ),
+            'ResolveAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveAddress,
+                    request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressRequest.FromString,
+                    response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressResponse.SerializeToString,
+            ),
+            'ListTaxDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTaxDocuments,
+                    request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsRequest.FromString,
+                    response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsResponse.SerializeToString,
             ),
             'ListProviderDocuments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListProviderDocuments,
@@ -242,6 +279,60 @@ class TaxService:
             '/ordermesh.tax.v1.TaxService/VoidTax',
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxRequest.SerializeToString,
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.VoidTaxResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.tax.v1.TaxService/ResolveAddress',
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressRequest.SerializeToString,
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ResolveAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTaxDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.tax.v1.TaxService/ListTaxDocuments',
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsRequest.SerializeToString,
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListTaxDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

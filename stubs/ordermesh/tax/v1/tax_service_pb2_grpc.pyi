@@ -36,15 +36,24 @@ class TaxServiceStub:
     QuoteTax: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.QuoteTaxRequest, _tax_service_pb2.QuoteTaxResponse]
     """Works out the tax of a basis. Nothing is stored anywhere.
 
-    When AvaTax cannot be reached the configured default rate is used and the quote says so (`source` FALLBACK). An
-    address that AvaTax cannot place is refused with ADDRESS_INVALID: it is the buyer's to mend, never guessed at.
+    When AvaTax cannot be reached the configured rate of the region is used and the quote says so (`source` FALLBACK); a region whose
+    policy allows no estimate is refused with TAX_UNAVAILABLE. An address that AvaTax cannot place is refused with ADDRESS_INVALID: it is
+    the buyer's to mend, never guessed at. The same basis, asked again within minutes, is answered from memory.
     """
     CommitTax: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.CommitTaxRequest, _tax_service_pb2.CommitTaxResponse]
     """Records a paid sale as a committed sales invoice, once per order. Fails with UNAVAILABLE while AvaTax is away."""
     RefundTax: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.RefundTaxRequest, _tax_service_pb2.RefundTaxResponse]
-    """Records a refund as a return invoice against the order's committed document."""
+    """Records a refund as a return invoice beside the order's committed document, once per request_id. Fails with UNAVAILABLE while
+    AvaTax is away or the sale itself is not recorded yet.
+    """
     VoidTax: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.VoidTaxRequest, _tax_service_pb2.VoidTaxResponse]
     """Takes the order's document back, for an order that never was."""
+    ResolveAddress: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.ResolveAddressRequest, _tax_service_pb2.ResolveAddressResponse]
+    """Asks AvaTax for the address as the post would write it, and for what is wrong with it. Nothing is stored. Fails with UNAVAILABLE
+    while AvaTax is away.
+    """
+    ListTaxDocuments: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.ListTaxDocumentsRequest, _tax_service_pb2.ListTaxDocumentsResponse]
+    """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged."""
     ListProviderDocuments: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]
     """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
 
@@ -56,15 +65,24 @@ class TaxServiceAsyncStub(TaxServiceStub):
     QuoteTax: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.QuoteTaxRequest, _tax_service_pb2.QuoteTaxResponse]  # type: ignore[assignment]
     """Works out the tax of a basis. Nothing is stored anywhere.
 
-    When AvaTax cannot be reached the configured default rate is used and the quote says so (`source` FALLBACK). An
-    address that AvaTax cannot place is refused with ADDRESS_INVALID: it is the buyer's to mend, never guessed at.
+    When AvaTax cannot be reached the configured rate of the region is used and the quote says so (`source` FALLBACK); a region whose
+    policy allows no estimate is refused with TAX_UNAVAILABLE. An address that AvaTax cannot place is refused with ADDRESS_INVALID: it is
+    the buyer's to mend, never guessed at. The same basis, asked again within minutes, is answered from memory.
     """
     CommitTax: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.CommitTaxRequest, _tax_service_pb2.CommitTaxResponse]  # type: ignore[assignment]
     """Records a paid sale as a committed sales invoice, once per order. Fails with UNAVAILABLE while AvaTax is away."""
     RefundTax: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.RefundTaxRequest, _tax_service_pb2.RefundTaxResponse]  # type: ignore[assignment]
-    """Records a refund as a return invoice against the order's committed document."""
+    """Records a refund as a return invoice beside the order's committed document, once per request_id. Fails with UNAVAILABLE while
+    AvaTax is away or the sale itself is not recorded yet.
+    """
     VoidTax: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.VoidTaxRequest, _tax_service_pb2.VoidTaxResponse]  # type: ignore[assignment]
     """Takes the order's document back, for an order that never was."""
+    ResolveAddress: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.ResolveAddressRequest, _tax_service_pb2.ResolveAddressResponse]  # type: ignore[assignment]
+    """Asks AvaTax for the address as the post would write it, and for what is wrong with it. Nothing is stored. Fails with UNAVAILABLE
+    while AvaTax is away.
+    """
+    ListTaxDocuments: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.ListTaxDocumentsRequest, _tax_service_pb2.ListTaxDocumentsResponse]  # type: ignore[assignment]
+    """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged."""
     ListProviderDocuments: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
 
@@ -79,8 +97,9 @@ class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tax_service_pb2.QuoteTaxResponse, _abc.Awaitable[_tax_service_pb2.QuoteTaxResponse]]:
         """Works out the tax of a basis. Nothing is stored anywhere.
 
-        When AvaTax cannot be reached the configured default rate is used and the quote says so (`source` FALLBACK). An
-        address that AvaTax cannot place is refused with ADDRESS_INVALID: it is the buyer's to mend, never guessed at.
+        When AvaTax cannot be reached the configured rate of the region is used and the quote says so (`source` FALLBACK); a region whose
+        policy allows no estimate is refused with TAX_UNAVAILABLE. An address that AvaTax cannot place is refused with ADDRESS_INVALID: it is
+        the buyer's to mend, never guessed at. The same basis, asked again within minutes, is answered from memory.
         """
 
     @_abc_1.abstractmethod
@@ -97,7 +116,9 @@ class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tax_service_pb2.RefundTaxRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tax_service_pb2.RefundTaxResponse, _abc.Awaitable[_tax_service_pb2.RefundTaxResponse]]:
-        """Records a refund as a return invoice against the order's committed document."""
+        """Records a refund as a return invoice beside the order's committed document, once per request_id. Fails with UNAVAILABLE while
+        AvaTax is away or the sale itself is not recorded yet.
+        """
 
     @_abc_1.abstractmethod
     def VoidTax(
@@ -106,6 +127,24 @@ class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tax_service_pb2.VoidTaxResponse, _abc.Awaitable[_tax_service_pb2.VoidTaxResponse]]:
         """Takes the order's document back, for an order that never was."""
+
+    @_abc_1.abstractmethod
+    def ResolveAddress(
+        self,
+        request: _tax_service_pb2.ResolveAddressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tax_service_pb2.ResolveAddressResponse, _abc.Awaitable[_tax_service_pb2.ResolveAddressResponse]]:
+        """Asks AvaTax for the address as the post would write it, and for what is wrong with it. Nothing is stored. Fails with UNAVAILABLE
+        while AvaTax is away.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTaxDocuments(
+        self,
+        request: _tax_service_pb2.ListTaxDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tax_service_pb2.ListTaxDocumentsResponse, _abc.Awaitable[_tax_service_pb2.ListTaxDocumentsResponse]]:
+        """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged."""
 
     @_abc_1.abstractmethod
     def ListProviderDocuments(

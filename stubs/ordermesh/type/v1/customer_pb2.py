@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/type/v1/customer.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\x9d\x01\n\x08\x43ustomer\x12=\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\x01\x18\x32\x32\x11^[A-Za-z0-9._-]*$R\ncustomerId\x12 \n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x30\n\x04name\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/type/v1/customer.proto\x12\x11ordermesh.type.v1\x1a\x1b\x62uf/validate/validate.proto\"\x82\x04\n\x08\x43ustomer\x12=\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\x01\x18\x32\x32\x11^[A-Za-z0-9._-]*$R\ncustomerId\x12 \n\x05\x65mail\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x30\n\x04name\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x04name\x12J\n\x06locale\x18\x04 \x01(\tB2\xbaH/r-\x18#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12G\n\x10\x65xemption_number\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17\x18\x19\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0f\x65xemptionNumber\x12?\n\x0f\x65ntity_use_code\x18\x06 \x01(\tB\x17\xbaH\x14r\x12\x18\x19\x32\x0e^[A-Za-z0-9]*$R\rentityUseCode\x12:\n\x0b\x62usiness_id\x18\x07 \x01(\tB\x19\xbaH\x16r\x14\x18\x19\x32\x10^[A-Za-z0-9.-]*$R\nbusinessId\x12Q\n\x14provider_customer_id\x18\x08 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\x64\x32\x16^(cus_[A-Za-z0-9_]+)?$R\x12providerCustomerIdb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMER'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001'
   _globals['_CUSTOMER'].fields_by_name['name']._loaded_options = None
   _globals['_CUSTOMER'].fields_by_name['name']._serialized_options = b'\272H\031r\027\030d2\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_CUSTOMER'].fields_by_name['locale']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['locale']._serialized_options = b'\272H/r-\030#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$'
+  _globals['_CUSTOMER'].fields_by_name['exemption_number']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['exemption_number']._serialized_options = b'\272H\031r\027\030\0312\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_CUSTOMER'].fields_by_name['entity_use_code']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['entity_use_code']._serialized_options = b'\272H\024r\022\030\0312\016^[A-Za-z0-9]*$'
+  _globals['_CUSTOMER'].fields_by_name['business_id']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['business_id']._serialized_options = b'\272H\026r\024\030\0312\020^[A-Za-z0-9.-]*$'
+  _globals['_CUSTOMER'].fields_by_name['provider_customer_id']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['provider_customer_id']._serialized_options = b'\272H\034r\032\030d2\026^(cus_[A-Za-z0-9_]+)?$'
   _globals['_CUSTOMER']._serialized_start=85
-  _globals['_CUSTOMER']._serialized_end=242
+  _globals['_CUSTOMER']._serialized_end=599
 # @@protoc_insertion_point(module_scope)

@@ -25,22 +25,42 @@ class Customer(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    EXEMPTION_NUMBER_FIELD_NUMBER: _builtins.int
+    ENTITY_USE_CODE_FIELD_NUMBER: _builtins.int
+    BUSINESS_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The shop's own id of the customer. Tax exemptions and order lists hang on it."""
     email: _builtins.str
     """Where confirmations go."""
     name: _builtins.str
     """How mails address the customer. May be empty."""
+    locale: _builtins.str
+    """The language and region that mails are written for, by its BCP 47 tag: "en-US", "de". Empty means the shop's default."""
+    exemption_number: _builtins.str
+    """The number of the certificate that exempts the customer from tax. Empty when there is none."""
+    entity_use_code: _builtins.str
+    """What kind of buyer the customer is for tax, by AvaTax's entity use code: "A" federal government, "G" resale. Empty for everybody else."""
+    business_id: _builtins.str
+    """The customer's VAT or business identification number: "DE123456789". Empty for consumers."""
+    provider_customer_id: _builtins.str
+    """The payment provider's id of the saved customer: "cus_…". Empty for guests."""
     def __init__(
         self,
         *,
         customer_id: _builtins.str = ...,
         email: _builtins.str = ...,
         name: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        exemption_number: _builtins.str = ...,
+        entity_use_code: _builtins.str = ...,
+        business_id: _builtins.str = ...,
+        provider_customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "email", b"email", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["business_id", b"business_id", "customer_id", b"customer_id", "email", b"email", "entity_use_code", b"entity_use_code", "exemption_number", b"exemption_number", "locale", b"locale", "name", b"name", "provider_customer_id", b"provider_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
