@@ -162,10 +162,16 @@ def _route(method: MethodDescriptor, rule: http_pb2.HttpRule) -> Route:
         template = templates.parse(text)
     except templates.TemplateError as error:
         raise ContractError(f"{method.full_name}: {error}") from None
-    needs_key = has_side_effects(method) and http_method != "GET"
-    route = Route(http_method, template, method, rule.body, rule.response_body, needs_key)
+    route = Route(http_method, template, method, rule.body, rule.response_body, _needs_key(method, http_method))
     _check(route)
     return route
+
+
+def _needs_key(method: MethodDescriptor, http_method: str) -> bool:
+    if http_method == "DELETE":
+        # Taking away what is gone changes nothing: HTTP itself says that this may be repeated.
+        return REQUEST_ID in method.input_type.fields_by_name
+    return has_side_effects(method) and http_method != "GET"
 
 
 def _pattern(method: MethodDescriptor, rule: http_pb2.HttpRule) -> tuple[str, str]:

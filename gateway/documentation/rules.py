@@ -47,8 +47,15 @@ def of_list(rules: validate_pb2.FieldRules | None) -> dict[str, Any]:
     """Return the keywords for a list under these rules."""
     if rules is None or rules.WhichOneof("type") != "repeated":
         return {}
-    limits = {"minItems": rules.repeated.min_items, "maxItems": rules.repeated.max_items}
-    return {name: limit for name, limit in limits.items() if limit}
+    list_rules = rules.repeated
+    keywords: dict[str, Any] = {}
+    if list_rules.min_items:
+        keywords["minItems"] = list_rules.min_items
+    if list_rules.HasField("max_items"):
+        keywords["maxItems"] = list_rules.max_items
+    if list_rules.unique:
+        keywords["uniqueItems"] = True
+    return keywords
 
 
 def of_items(rules: validate_pb2.FieldRules | None) -> dict[str, Any]:
@@ -56,6 +63,28 @@ def of_items(rules: validate_pb2.FieldRules | None) -> dict[str, Any]:
     if rules is None or rules.WhichOneof("type") != "repeated" or not rules.repeated.HasField("items"):
         return {}
     return of_value(rules.repeated.items)
+
+
+def of_map(rules: validate_pb2.FieldRules | None) -> dict[str, Any]:
+    """Return the keywords for a map under these rules, but for its values."""
+    if rules is None or rules.WhichOneof("type") != "map":
+        return {}
+    keywords: dict[str, Any] = {}
+    if rules.map.min_pairs:
+        keywords["minProperties"] = rules.map.min_pairs
+    if rules.map.HasField("max_pairs"):
+        keywords["maxProperties"] = rules.map.max_pairs
+    # JSON writes every key as a string; rules for keys of other kinds say nothing that a schema could.
+    if rules.map.keys.WhichOneof("type") == "string":
+        keywords["propertyNames"] = _of_string(rules.map.keys.string)
+    return keywords
+
+
+def of_map_values(rules: validate_pb2.FieldRules | None) -> dict[str, Any]:
+    """Return the keywords for each value of a map under these rules."""
+    if rules is None or rules.WhichOneof("type") != "map" or not rules.map.HasField("values"):
+        return {}
+    return of_value(rules.map.values)
 
 
 def is_required(field: FieldDescriptor) -> bool:
@@ -75,7 +104,8 @@ def is_required(field: FieldDescriptor) -> bool:
         return bool((number.HasField("gte") and number.gte > 0) or (number.HasField("gt") and number.gt >= 0))
     if kind == "enum":
         return 0 in rules.enum.not_in
-    return bool((kind == "repeated" and rules.repeated.min_items) or (kind == "bytes" and rules.bytes.min_len))
+    least = {"repeated": rules.repeated.min_items, "map": rules.map.min_pairs, "bytes": rules.bytes.min_len}
+    return bool(least.get(kind or ""))
 
 
 def _of_string(rules: validate_pb2.StringRules) -> dict[str, Any]:

@@ -120,12 +120,10 @@ class Schemas:
 
     def _field(self, field: FieldDescriptor, *, sent: bool) -> dict[str, Any]:
         message = field.message_type
-        if message is not None and message.GetOptions().map_entry:
-            return {
-                "type": "object",
-                "additionalProperties": self._value(message.fields_by_name["value"], sent=sent),
-            }
         found = field_rules(field) if sent else None
+        if message is not None and message.GetOptions().map_entry:
+            value = {**self._value(message.fields_by_name["value"], sent=sent), **rules.of_map_values(found)}
+            return {"type": "object", "additionalProperties": value, **rules.of_map(found)}
         if field.is_repeated:
             item = {**self._value(field, sent=sent), **rules.of_items(found)}
             return {"type": "array", "items": item, **rules.of_list(found)}

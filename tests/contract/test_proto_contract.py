@@ -12,17 +12,21 @@ from ordermesh.notify.v1 import notify_service_pb2
 from ordermesh.order.v1 import order_service_pb2
 from ordermesh.payment.v1 import payment_service_pb2
 from ordermesh.tax.v1 import tax_service_pb2
+from ordermesh.webhook.v1 import webhook_service_pb2
 
 SERVICES: dict[str, ServiceDescriptor] = {
     "OrderService": order_service_pb2.DESCRIPTOR.services_by_name["OrderService"],
     "TaxService": tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"],
     "PaymentService": payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"],
     "NotifyService": notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
+    "WebhookService": webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
 }
 METHODS: list[MethodDescriptor] = [method for service in SERVICES.values() for method in service.methods]
 
 # Their idempotency key is the provider's own id of the event.
 WEBHOOKS = {"IngestStripeEvent", "IngestSendgridEvents"}
+# What is gone stays gone: to take it away again needs no key to be the same.
+DELETIONS = {"DeleteWebhookEndpoint"}
 
 PROMISED = {
     "OrderService": {
@@ -39,8 +43,17 @@ PROMISED = {
         "ShipOrder",
         "DeliverOrder",
         "RetryOrder",
+        "AnnotateOrder",
     },
-    "TaxService": {"QuoteTax", "CommitTax", "RefundTax", "VoidTax", "ListProviderDocuments"},
+    "TaxService": {
+        "QuoteTax",
+        "CommitTax",
+        "RefundTax",
+        "VoidTax",
+        "ResolveAddress",
+        "ListTaxDocuments",
+        "ListProviderDocuments",
+    },
     "PaymentService": {
         "ChargePayment",
         "ConfirmPayment",
@@ -61,12 +74,24 @@ PROMISED = {
         "GetNotification",
         "ListNotifications",
         "IngestSendgridEvents",
+        "PreviewNotification",
+        "ListNotificationNews",
+        "AcknowledgeNotificationNews",
         "ListProviderMails",
+    },
+    "WebhookService": {
+        "CreateWebhookEndpoint",
+        "ListWebhookEndpoints",
+        "UpdateWebhookEndpoint",
+        "RotateWebhookSecret",
+        "DeleteWebhookEndpoint",
+        "ListWebhookDeliveries",
+        "ReplayWebhookDelivery",
     },
 }
 
 VARIABLE = re.compile(r"\{([a-z_.]+)\}")
-PATH = re.compile(r"/api/v1(/[a-z]+|/\{[a-z_]+\})+(:[a-z][A-Za-z]*)?")
+PATH = re.compile(r"/api/v1(/[a-z][A-Za-z]*|/\{[a-z_]+\})+(:[a-z][A-Za-z]*)?")
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
 
@@ -113,7 +138,7 @@ def test_every_rpc_says_whether_it_may_be_repeated(method: MethodDescriptor) -> 
 @each_method
 def test_every_rpc_that_changes_something_takes_an_idempotency_key(method: MethodDescriptor) -> None:
     key = method.input_type.fields_by_name.get("request_id")
-    if level(method) == MethodOptions.NO_SIDE_EFFECTS or method.name in WEBHOOKS:
+    if level(method) == MethodOptions.NO_SIDE_EFFECTS or method.name in WEBHOOKS | DELETIONS:
         assert key is None
         return
 
@@ -130,15 +155,23 @@ def test_requests_and_answers_belong_to_one_rpc_each(method: MethodDescriptor) -
 
 @each_method
 def test_an_rpc_without_side_effects_reads(method: MethodDescriptor) -> None:
-    reads = method.name.startswith(("Get", "List", "Watch", "Explain", "Quote"))
+    reads = method.name.startswith(("Get", "List", "Watch", "Explain", "Quote", "Resolve", "Preview"))
 
     assert (level(method) == MethodOptions.NO_SIDE_EFFECTS) is reads
 
 
-def test_rest_shows_orders_payments_and_notifications() -> None:
+def test_rest_shows_what_a_shop_needs_and_not_what_the_services_ask_of_each_other() -> None:
     shown = {method.name for method, _ in REST}
 
-    assert shown == PROMISED["OrderService"] | {"GetPayment", "ListPayments", "GetNotification", "ListNotifications"}
+    assert shown == PROMISED["OrderService"] | PROMISED["WebhookService"] | {
+        "GetPayment",
+        "ListPayments",
+        "GetNotification",
+        "ListNotifications",
+        "PreviewNotification",
+        "ResolveAddress",
+        "ListTaxDocuments",
+    }
 
 
 @each_rule
@@ -157,10 +190,9 @@ def test_a_verb_fits_what_the_rpc_does(method: MethodDescriptor, rule: http_pb2.
 
     if verb == "get":
         assert level(method) == MethodOptions.NO_SIDE_EFFECTS
-        assert not rule.body
-    else:
-        assert verb == "post"
-        assert rule.body == "*"
+    assert (verb == "patch") is method.name.startswith("Update")
+    assert (verb == "delete") is method.name.startswith("Delete")
+    assert rule.body == ("*" if verb in {"post", "patch"} else "")
 
 
 @each_rule
@@ -190,7 +222,9 @@ def messages_of(message: Descriptor, seen: set[str]) -> set[str]:
     for field in message.fields:
         if field.message_type is not None:
             found |= messages_of(field.message_type, seen)
-        elif re.search(r"(amount|price|total|tax|cents|_at|time)$", field.name):
+        elif field.type != FieldDescriptor.TYPE_BOOL and re.search(
+            r"(amount|price|total|tax|cents|_at|time)$", field.name
+        ):
             found.add(field.full_name)
     return found
 
@@ -210,11 +244,18 @@ def texts_of(message: Descriptor, seen: set[str]) -> Iterator[tuple[FieldDescrip
         return
     seen.add(message.full_name)
     for field in message.fields:
-        if field.message_type is not None:
+        rules = field.GetOptions().Extensions[validate_pb2.field]
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            yield field, rules.map.keys.string
+            yield field, rules.map.values.string
+        elif field.message_type is not None:
             yield from texts_of(field.message_type, seen)
-        elif field.type == FieldDescriptor.TYPE_STRING and field.name not in OPAQUE:
-            rules = field.GetOptions().Extensions[validate_pb2.field]
+        elif field.type == FieldDescriptor.TYPE_STRING and field.name not in OPAQUE and not must_be_empty(rules):
             yield field, rules.repeated.items.string if field.is_repeated else rules.string
+
+
+def must_be_empty(rules: validate_pb2.FieldRules) -> bool:
+    return rules.repeated.HasField("max_items") and not rules.repeated.max_items
 
 
 @each_method

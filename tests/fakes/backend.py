@@ -2,12 +2,14 @@
 
 # ruff: noqa: ANN401  (the classes are made at run time; their messages are of any type)
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -16,6 +18,7 @@ from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_g
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 from ordermesh.type.v1 import money_pb2
+from ordermesh.webhook.v1 import webhook_service_pb2, webhook_service_pb2_grpc
 
 from chassis.errors import to_grpc_status
 from chassis.serving.validation import ValidationLayer
@@ -91,15 +94,22 @@ class Backend:
         return self.calls[-1]
 
 
-def _unary(name: str, make: Callable[[], Message]) -> Any:
+def _unary(method: MethodDescriptor) -> Any:
+    answer_class: Any = message_factory.GetMessageClass(method.output_type)
+    # A command on an order answers with the order; what else there is answers with nothing, unless it is named below.
+    default = answer_class(order=an_order()) if "order" in method.output_type.fields_by_name else answer_class()
+    default = _ANSWERS.get(method.name, default)
+
     async def handler(self: Any, request: Any, context: Any) -> Any:
-        return await self.backend.answer(name, request, context, make())
+        return await self.backend.answer(method.name, request, context, default)
 
     return handler
 
 
-def _servicer(base: type, defaults: dict[str, Callable[[], Message]], **more: Any) -> Any:
-    return type(f"Fake{base.__name__}", (base,), {name: _unary(name, make) for name, make in defaults.items()} | more)
+def _servicer(base: type, service: ServiceDescriptor) -> Any:
+    """Return a servicer that has every RPC of the contract."""
+    handlers = {each.name: _watch if each.server_streaming else _unary(each) for each in service.methods}
+    return type(f"Fake{base.__name__}", (base,), handlers)()
 
 
 async def _watch(self: Any, request: Any, context: Any) -> AsyncIterator[Any]:
@@ -120,67 +130,33 @@ async def _watch(self: Any, request: Any, context: Any) -> AsyncIterator[Any]:
         raise
 
 
-_s, _p, _n = order_service_pb2, payment_service_pb2, notify_service_pb2
-_Order = _servicer(
-    order_service_pb2_grpc.OrderServiceServicer,
-    {
-        "QuoteOrder": lambda: _s.QuoteOrderResponse(total=money_pb2.Money(currency_code="EUR", minor_units=1)),
-        "PlaceOrder": lambda: _s.PlaceOrderResponse(order=an_order()),
-        "GetOrder": lambda: _s.GetOrderResponse(order=an_order()),
-        "ListOrders": lambda: _s.ListOrdersResponse(orders=[an_order()], next_page_token="next"),
-        "ExplainOrder": lambda: _s.ExplainOrderResponse(order=an_order()),
-        "ConfirmOrderPayment": lambda: _s.ConfirmOrderPaymentResponse(order=an_order()),
-        "CancelOrder": lambda: _s.CancelOrderResponse(order=an_order()),
-        "RefundOrder": lambda: _s.RefundOrderResponse(order=an_order()),
-        "StartProcessing": lambda: _s.StartProcessingResponse(order=an_order()),
-        "ShipOrder": lambda: _s.ShipOrderResponse(order=an_order()),
-        "DeliverOrder": lambda: _s.DeliverOrderResponse(order=an_order()),
-        "RetryOrder": lambda: _s.RetryOrderResponse(order=an_order()),
-    },
-    WatchOrder=_watch,
-)
-_Payment = _servicer(
-    payment_service_pb2_grpc.PaymentServiceServicer,
-    {
-        "GetPayment": lambda: _p.GetPaymentResponse(payment=payment_pb2.Payment(payment_id=ORDER_ID)),
-        "ListPayments": _p.ListPaymentsResponse,
-        "IngestStripeEvent": lambda: _p.IngestStripeEventResponse(event_id="evt_1"),
-    },
-)
-_Notify = _servicer(
-    notify_service_pb2_grpc.NotifyServiceServicer,
-    {
-        "GetNotification": _n.GetNotificationResponse,
-        "ListNotifications": _n.ListNotificationsResponse,
-        "IngestSendgridEvents": lambda: _n.IngestSendgridEventsResponse(accepted=1),
-    },
-)
-
-
-_Tax = _servicer(
-    tax_service_pb2_grpc.TaxServiceServicer,
-    {
-        "QuoteTax": tax_service_pb2.QuoteTaxResponse,
-        "CommitTax": tax_service_pb2.CommitTaxResponse,
-        "RefundTax": tax_service_pb2.RefundTaxResponse,
-        "VoidTax": tax_service_pb2.VoidTaxResponse,
-    },
+_s = order_service_pb2
+_ANSWERS: dict[str, Message] = {
+    "QuoteOrder": _s.QuoteOrderResponse(total=money_pb2.Money(currency_code="EUR", minor_units=1)),
+    "ListOrders": _s.ListOrdersResponse(orders=[an_order()], next_page_token="next"),
+    "GetPayment": payment_service_pb2.GetPaymentResponse(payment=payment_pb2.Payment(payment_id=ORDER_ID)),
+    "IngestStripeEvent": payment_service_pb2.IngestStripeEventResponse(event_id="evt_1"),
+    "IngestSendgridEvents": notify_service_pb2.IngestSendgridEventsResponse(accepted=1),
+}
+_SERVICES: Sequence[tuple[Any, Any]] = (
+    (order_service_pb2, order_service_pb2_grpc),
+    (webhook_service_pb2, webhook_service_pb2_grpc),
+    (payment_service_pb2, payment_service_pb2_grpc),
+    (notify_service_pb2, notify_service_pb2_grpc),
+    (tax_service_pb2, tax_service_pb2_grpc),
 )
 
 
 @asynccontextmanager
 async def running_backend(address: str = "127.0.0.1:0") -> AsyncIterator[Backend]:
-    """Serve all four services on one port, a free one unless told otherwise."""
+    """Serve all services on one port, a free one unless told otherwise."""
     backend = Backend()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    for servicer, register in (
-        (_Order(), order_service_pb2_grpc.add_OrderServiceServicer_to_server),
-        (_Payment(), payment_service_pb2_grpc.add_PaymentServiceServicer_to_server),
-        (_Notify(), notify_service_pb2_grpc.add_NotifyServiceServicer_to_server),
-        (_Tax(), tax_service_pb2_grpc.add_TaxServiceServicer_to_server),
-    ):
-        servicer.backend = backend
-        register(servicer, server)
+    for messages, stubs in _SERVICES:
+        for name, service in messages.DESCRIPTOR.services_by_name.items():
+            servicer = _servicer(getattr(stubs, f"{name}Servicer"), service)
+            servicer.backend = backend
+            getattr(stubs, f"add_{name}Servicer_to_server")(servicer, server)
     backend.health = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(backend.health, server)
     await backend.health.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -68,6 +68,15 @@ async def test_placing_an_order_answers_201_with_its_place_and_the_order(world: 
         "reference": "",
         "version": 0,
         "create_time": "2027-01-15T08:00:00.123Z",
+        "prices_include_tax": False,
+        "capture_mode": "UNSPECIFIED",
+        "shipments": [],
+        "refunds": [],
+        "alerts": [],
+        "metadata": {},
+        "note": "",
+        "etag": "",
+        "keep_after_decline": False,
     }
     assert (await world.http.get(response.headers["location"])).status_code == 200
 

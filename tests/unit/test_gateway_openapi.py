@@ -74,7 +74,23 @@ def test_what_is_answered_is_open_and_lists_what_is_always_there() -> None:
     order = schema("Order")
 
     assert "additionalProperties" not in order
-    assert order["required"] == ["order_id", "state", "items", "needs_review", "reference", "version"]
+    assert order["required"] == [
+        "order_id",
+        "state",
+        "items",
+        "needs_review",
+        "reference",
+        "version",
+        "prices_include_tax",
+        "capture_mode",
+        "shipments",
+        "refunds",
+        "alerts",
+        "metadata",
+        "note",
+        "etag",
+        "keep_after_decline",
+    ]
     assert order["properties"]["create_time"]["format"] == "date-time"
     assert schema("OrderEvent")["properties"]["facts"]["additionalProperties"] == {"type": "string"}
 
@@ -104,9 +120,21 @@ def test_what_the_path_says_is_not_in_the_body_either() -> None:
 
 
 def test_query_parameters_are_listed() -> None:
-    names = [each["name"] for each in operation("get", "/api/v1/orders")["parameters"]]
+    parameters = {each["name"]: each["schema"] for each in operation("get", "/api/v1/orders")["parameters"]}
 
-    assert names == ["customer_id", "state", "needs_review", "page_size", "page_token"]
+    assert list(parameters) == [
+        "customer_id",
+        "state",
+        "needs_review",
+        "page_size",
+        "page_token",
+        "create_time_from",
+        "create_time_before",
+        "reference_prefix",
+        "tax_differs",
+        "alerted",
+    ]
+    assert parameters["create_time_from"] == {"type": "string", "format": "date-time"}
 
 
 def test_creating_answers_201_with_its_place_and_names_how_it_fails() -> None:
@@ -152,6 +180,12 @@ message Ask {
   Ask again = 15;
   google.protobuf.StringValue wrapped = 16;
   double number = 17 [(buf.validate.field).double.gte = 0.5];
+  map<string, string> facts = 18 [(buf.validate.field).map = {
+    min_pairs: 1, max_pairs: 3, keys: {string: {max_len: 4}}, values: {string: {pattern: "^x*$"}}
+  }];
+  map<int32, string> by_number = 19 [(buf.validate.field).map = {max_pairs: 2, keys: {int32: {gte: 3}}}];
+  repeated string different = 20 [(buf.validate.field).repeated = {unique: true, max_items: 2}];
+  repeated string gone = 21 [(buf.validate.field).repeated.max_items = 0];
 }
 enum Kind { KIND_UNSPECIFIED = 0; KIND_A = 1; }
 message Reply { Ask ask = 1; }
@@ -205,6 +239,20 @@ def test_any_contract_makes_a_valid_document() -> None:
         ("again", {"$ref": "#/components/schemas/AskInput"}, False),
         ("wrapped", {"type": "string"}, False),
         ("number", {"type": "number", "format": "double", "minimum": 0.5}, True),
+        (
+            "facts",
+            {
+                "type": "object",
+                "additionalProperties": {"type": "string", "pattern": "^x*$"},
+                "minProperties": 1,
+                "maxProperties": 3,
+                "propertyNames": {"maxLength": 4},
+            },
+            True,
+        ),
+        ("by_number", {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 2}, False),
+        ("different", {"type": "array", "items": {"type": "string"}, "maxItems": 2, "uniqueItems": True}, False),
+        ("gone", {"type": "array", "items": {"type": "string"}, "maxItems": 0}, False),
     ],
 )
 def test_rules_become_keywords(field: str, expected: dict[str, Any], required: bool) -> None:  # noqa: FBT001

@@ -56,6 +56,8 @@ service Shop {
     option idempotency_level = NO_SIDE_EFFECTS;
     option (google.api.http) = { get: "/v1/deposits/{name}" response_body: "thing" };
   }
+  rpc Drop(Thing) returns (Receipt) { option (google.api.http) = { delete: "/v1/deposits/{name}" }; }
+  rpc Withdraw(Ask) returns (Receipt) { option (google.api.http) = { delete: "/v1/parts/{name}" }; }
   rpc Search(Ask) returns (Reply) {
     option idempotency_level = NO_SIDE_EFFECTS;
     option (google.api.http) = { custom { kind: "SEARCH" path: "/v1/things" } body: "*" };
@@ -190,7 +192,12 @@ def test_our_own_contract_creates_orders_and_nothing_else() -> None:
 def test_a_key_is_needed_where_something_changes() -> None:
     needed = {route.method.name for route in table().routes if route.needs_key}
 
-    assert needed == {"Make", "Import", "Put", "Close", "Deposit"}
+    assert needed == {"Make", "Import", "Put", "Close", "Deposit", "Withdraw"}
+
+
+def test_taking_away_needs_no_key_unless_its_request_has_one() -> None:
+    assert found("DELETE", "/v1/deposits/7") == ("Drop", {"name": "7"})
+    assert not next(route for route in table().routes if route.method.name == "Drop").needs_key
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from ordermesh.type.v1 import address_pb2 as ordermesh_dot_type_dot_v1_dot_addre
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/notify/v1/notification.proto\x12\x13ordermesh.notify.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\xc5\x04\n\x0cNotification\x12\'\n\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x12\x19\n\x08order_id\x18\x02 \x01(\tR\x07orderId\x12\x39\n\x04kind\x18\x03 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindR\x04kind\x12<\n\x05state\x18\x04 \x01(\x0e\x32&.ordermesh.notify.v1.NotificationStateR\x05state\x12\x1a\n\x08\x61ttempts\x18\x05 \x01(\x05R\x08\x61ttempts\x12.\n\x13provider_message_id\x18\x06 \x01(\tR\x11providerMessageId\x12\x1d\n\nlast_error\x18\x07 \x01(\tR\tlastError\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x37\n\tsent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08sentTime\x12\x46\n\x11next_attempt_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12\x16\n\x06locale\x18\x0b \x01(\tR\x06locale\x12\x18\n\x07version\x18\x0c \x01(\x03R\x07version\x12\x1d\n\nrequest_id\x18\r \x01(\tR\trequestId\"\xb9\x03\n\x0cOrderSummary\x12#\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12H\n\x05lines\x18\x02 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12<\n\x08subtotal\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x08subtotal\x12\x32\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x03tax\x12\x36\n\x05total\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05total\x12;\n\x07ship_to\x18\x06 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\x12,\n\x12prices_include_tax\x18\x07 \x01(\x08R\x10pricesIncludeTax\x12%\n\treference\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\treference\"\x9d\x02\n\x0fShipmentSummary\x12\x46\n\x05lines\x18\x01 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05lines\x12!\n\x07\x63\x61rrier\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x07\x63\x61rrier\x12\x30\n\x0ftracking_number\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x0etrackingNumber\x12K\n\x0ctracking_url\x18\x04 \x01(\tB(\xbaH%r#\x18\xf4\x03\x32\x1e^(https://[^\\x00-\\x20\\x7f]+)?$R\x0btrackingUrl\x12 \n\x0cmore_to_come\x18\x05 \x01(\x08R\nmoreToCome\"\xc9\x01\n\rRefundSummary\x12\x38\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12\x36\n\x05total\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05total\x12\x46\n\x05lines\x18\x03 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05lines\"o\n\x0ePaymentSummary\x12\"\n\x07message\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03R\x07message\x12\x39\n\nact_before\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tactBefore\"\xb2\x01\n\x10OrderSummaryLine\x12?\n\x0b\x64\x65scription\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12#\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\"\xc3\x01\n\x0cProviderMail\x12.\n\x13provider_message_id\x18\x01 \x01(\tR\x11providerMessageId\x12\'\n\x0fnotification_id\x18\x02 \x01(\tR\x0enotificationId\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x42\n\x0flast_event_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rlastEventTime*\xcd\x02\n\x10NotificationKind\x12!\n\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12(\n$NOTIFICATION_KIND_ORDER_CONFIRMATION\x10\x01\x12-\n)NOTIFICATION_KIND_PAYMENT_ACTION_REQUIRED\x10\x02\x12$\n NOTIFICATION_KIND_PAYMENT_FAILED\x10\x03\x12#\n\x1fNOTIFICATION_KIND_ORDER_SHIPPED\x10\x04\x12%\n!NOTIFICATION_KIND_ORDER_DELIVERED\x10\x05\x12%\n!NOTIFICATION_KIND_ORDER_CANCELLED\x10\x06\x12$\n NOTIFICATION_KIND_ORDER_REFUNDED\x10\x07*\xc4\x02\n\x11NotificationState\x12\"\n\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bNOTIFICATION_STATE_ACCEPTED\x10\x01\x12\x1b\n\x17NOTIFICATION_STATE_SENT\x10\x02\x12$\n NOTIFICATION_STATE_UNDELIVERABLE\x10\x03\x12 \n\x1cNOTIFICATION_STATE_DELIVERED\x10\x04\x12\x1e\n\x1aNOTIFICATION_STATE_BOUNCED\x10\x05\x12\x1e\n\x1aNOTIFICATION_STATE_DROPPED\x10\x06\x12\x1f\n\x1bNOTIFICATION_STATE_DEFERRED\x10\x07\x12$\n NOTIFICATION_STATE_SPAM_REPORTED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/notify/v1/notification.proto\x12\x13ordermesh.notify.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"\xc5\x04\n\x0cNotification\x12\'\n\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x12\x19\n\x08order_id\x18\x02 \x01(\tR\x07orderId\x12\x39\n\x04kind\x18\x03 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindR\x04kind\x12<\n\x05state\x18\x04 \x01(\x0e\x32&.ordermesh.notify.v1.NotificationStateR\x05state\x12\x1a\n\x08\x61ttempts\x18\x05 \x01(\x05R\x08\x61ttempts\x12.\n\x13provider_message_id\x18\x06 \x01(\tR\x11providerMessageId\x12\x1d\n\nlast_error\x18\x07 \x01(\tR\tlastError\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x37\n\tsent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08sentTime\x12\x46\n\x11next_attempt_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12\x16\n\x06locale\x18\x0b \x01(\tR\x06locale\x12\x18\n\x07version\x18\x0c \x01(\x03R\x07version\x12\x1d\n\nrequest_id\x18\r \x01(\tR\trequestId\"\xce\x03\n\x0cOrderSummary\x12#\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12H\n\x05lines\x18\x02 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\x12<\n\x08subtotal\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x08subtotal\x12\x32\n\x03tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x03tax\x12\x36\n\x05total\x18\x05 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05total\x12;\n\x07ship_to\x18\x06 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x06shipTo\x12,\n\x12prices_include_tax\x18\x07 \x01(\x08R\x10pricesIncludeTax\x12:\n\treference\x18\x08 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\treference\"\xc7\x02\n\x0fShipmentSummary\x12\x46\n\x05lines\x18\x01 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05lines\x12\x36\n\x07\x63\x61rrier\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x18\x32\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x07\x63\x61rrier\x12\x45\n\x0ftracking_number\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0etrackingNumber\x12K\n\x0ctracking_url\x18\x04 \x01(\tB(\xbaH%r#\x18\xf4\x03\x32\x1e^(https://[^\\x00-\\x20\\x7f]+)?$R\x0btrackingUrl\x12 \n\x0cmore_to_come\x18\x05 \x01(\x08R\nmoreToCome\"\xc9\x01\n\rRefundSummary\x12\x38\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\x12\x36\n\x05total\x18\x02 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05total\x12\x46\n\x05lines\x18\x03 \x03(\x0b\x32%.ordermesh.notify.v1.OrderSummaryLineB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05lines\"\x84\x01\n\x0ePaymentSummary\x12\x37\n\x07message\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xf4\x03\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x07message\x12\x39\n\nact_before\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tactBefore\"\xb2\x01\n\x10OrderSummaryLine\x12?\n\x0b\x64\x65scription\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\x12#\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01R\x08quantity\x12\x38\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06\x61mount\"\xc3\x01\n\x0cProviderMail\x12.\n\x13provider_message_id\x18\x01 \x01(\tR\x11providerMessageId\x12\'\n\x0fnotification_id\x18\x02 \x01(\tR\x0enotificationId\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x42\n\x0flast_event_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rlastEventTime*\xcd\x02\n\x10NotificationKind\x12!\n\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12(\n$NOTIFICATION_KIND_ORDER_CONFIRMATION\x10\x01\x12-\n)NOTIFICATION_KIND_PAYMENT_ACTION_REQUIRED\x10\x02\x12$\n NOTIFICATION_KIND_PAYMENT_FAILED\x10\x03\x12#\n\x1fNOTIFICATION_KIND_ORDER_SHIPPED\x10\x04\x12%\n!NOTIFICATION_KIND_ORDER_DELIVERED\x10\x05\x12%\n!NOTIFICATION_KIND_ORDER_CANCELLED\x10\x06\x12$\n NOTIFICATION_KIND_ORDER_REFUNDED\x10\x07*\xc4\x02\n\x11NotificationState\x12\"\n\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bNOTIFICATION_STATE_ACCEPTED\x10\x01\x12\x1b\n\x17NOTIFICATION_STATE_SENT\x10\x02\x12$\n NOTIFICATION_STATE_UNDELIVERABLE\x10\x03\x12 \n\x1cNOTIFICATION_STATE_DELIVERED\x10\x04\x12\x1e\n\x1aNOTIFICATION_STATE_BOUNCED\x10\x05\x12\x1e\n\x1aNOTIFICATION_STATE_DROPPED\x10\x06\x12\x1f\n\x1bNOTIFICATION_STATE_DEFERRED\x10\x07\x12$\n NOTIFICATION_STATE_SPAM_REPORTED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,13 +48,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSUMMARY'].fields_by_name['ship_to']._loaded_options = None
   _globals['_ORDERSUMMARY'].fields_by_name['ship_to']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ORDERSUMMARY'].fields_by_name['reference']._loaded_options = None
-  _globals['_ORDERSUMMARY'].fields_by_name['reference']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ORDERSUMMARY'].fields_by_name['reference']._serialized_options = b'\272H\031r\027\030d2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_SHIPMENTSUMMARY'].fields_by_name['lines']._loaded_options = None
   _globals['_SHIPMENTSUMMARY'].fields_by_name['lines']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_SHIPMENTSUMMARY'].fields_by_name['carrier']._loaded_options = None
-  _globals['_SHIPMENTSUMMARY'].fields_by_name['carrier']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_SHIPMENTSUMMARY'].fields_by_name['carrier']._serialized_options = b'\272H\031r\027\03022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_SHIPMENTSUMMARY'].fields_by_name['tracking_number']._loaded_options = None
-  _globals['_SHIPMENTSUMMARY'].fields_by_name['tracking_number']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_SHIPMENTSUMMARY'].fields_by_name['tracking_number']._serialized_options = b'\272H\031r\027\030d2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_SHIPMENTSUMMARY'].fields_by_name['tracking_url']._loaded_options = None
   _globals['_SHIPMENTSUMMARY'].fields_by_name['tracking_url']._serialized_options = b'\272H%r#\030\364\0032\036^(https://[^\\x00-\\x20\\x7f]+)?$'
   _globals['_REFUNDSUMMARY'].fields_by_name['amount']._loaded_options = None
@@ -64,29 +64,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUNDSUMMARY'].fields_by_name['lines']._loaded_options = None
   _globals['_REFUNDSUMMARY'].fields_by_name['lines']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_PAYMENTSUMMARY'].fields_by_name['message']._loaded_options = None
-  _globals['_PAYMENTSUMMARY'].fields_by_name['message']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_PAYMENTSUMMARY'].fields_by_name['message']._serialized_options = b'\272H\032r\030\030\364\0032\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ORDERSUMMARYLINE'].fields_by_name['description']._loaded_options = None
   _globals['_ORDERSUMMARYLINE'].fields_by_name['description']._serialized_options = b'\272H\032r\030\030\310\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_ORDERSUMMARYLINE'].fields_by_name['quantity']._loaded_options = None
   _globals['_ORDERSUMMARYLINE'].fields_by_name['quantity']._serialized_options = b'\272H\004\032\002(\001'
   _globals['_ORDERSUMMARYLINE'].fields_by_name['amount']._loaded_options = None
   _globals['_ORDERSUMMARYLINE'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_NOTIFICATIONKIND']._serialized_start=2202
-  _globals['_NOTIFICATIONKIND']._serialized_end=2535
-  _globals['_NOTIFICATIONSTATE']._serialized_start=2538
-  _globals['_NOTIFICATIONSTATE']._serialized_end=2862
+  _globals['_NOTIFICATIONKIND']._serialized_start=2287
+  _globals['_NOTIFICATIONKIND']._serialized_end=2620
+  _globals['_NOTIFICATIONSTATE']._serialized_start=2623
+  _globals['_NOTIFICATIONSTATE']._serialized_end=2947
   _globals['_NOTIFICATION']._serialized_start=190
   _globals['_NOTIFICATION']._serialized_end=771
   _globals['_ORDERSUMMARY']._serialized_start=774
-  _globals['_ORDERSUMMARY']._serialized_end=1215
-  _globals['_SHIPMENTSUMMARY']._serialized_start=1218
-  _globals['_SHIPMENTSUMMARY']._serialized_end=1503
-  _globals['_REFUNDSUMMARY']._serialized_start=1506
-  _globals['_REFUNDSUMMARY']._serialized_end=1707
-  _globals['_PAYMENTSUMMARY']._serialized_start=1709
-  _globals['_PAYMENTSUMMARY']._serialized_end=1820
-  _globals['_ORDERSUMMARYLINE']._serialized_start=1823
-  _globals['_ORDERSUMMARYLINE']._serialized_end=2001
-  _globals['_PROVIDERMAIL']._serialized_start=2004
-  _globals['_PROVIDERMAIL']._serialized_end=2199
+  _globals['_ORDERSUMMARY']._serialized_end=1236
+  _globals['_SHIPMENTSUMMARY']._serialized_start=1239
+  _globals['_SHIPMENTSUMMARY']._serialized_end=1566
+  _globals['_REFUNDSUMMARY']._serialized_start=1569
+  _globals['_REFUNDSUMMARY']._serialized_end=1770
+  _globals['_PAYMENTSUMMARY']._serialized_start=1773
+  _globals['_PAYMENTSUMMARY']._serialized_end=1905
+  _globals['_ORDERSUMMARYLINE']._serialized_start=1908
+  _globals['_ORDERSUMMARYLINE']._serialized_end=2086
+  _globals['_PROVIDERMAIL']._serialized_start=2089
+  _globals['_PROVIDERMAIL']._serialized_end=2284
 # @@protoc_insertion_point(module_scope)
