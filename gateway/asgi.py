@@ -87,6 +87,11 @@ class Exchange:
         self.status = int(status)
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
+    async def not_modified(self, etag: str) -> None:
+        """Answer that the client has it already."""
+        await self.start(HTTPStatus.NOT_MODIFIED, [(b"etag", etag.encode("ascii"))])
+        await self.send({"type": "http.response.body", "body": b""})
+
     async def options(self, allowed: Iterable[str]) -> None:
         """Answer OPTIONS with the methods that the path answers to. There is no CORS."""
         await self.start(HTTPStatus.NO_CONTENT, [(b"allow", ", ".join(allowed).encode("ascii"))])

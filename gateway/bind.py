@@ -1,4 +1,4 @@
-"""One HTTP request to one gRPC request: body, path variables, query and key, put together and read at once."""
+"""One HTTP request to one gRPC request: body, path, query and headers, put together and read at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from gateway import percent
+from gateway.conditions import ETAG, IF_MATCH, takes_if_match, wanted_tag
+from gateway.contract import has_side_effects
 from gateway.json_text import parse, parse_object
 from gateway.query import QueryReader
 from gateway.read_json import MessageReaders
+from gateway.resuming import AFTER_VERSION, LAST_EVENT_ID, last_version, takes_last_event_id
 from gateway.routes import REQUEST_ID, Route, find_field
 from gateway.scalars import value_of_text
 from gateway.wrong import Wrong, refusal
@@ -29,12 +32,16 @@ class Incoming:
         query: What follows the question mark, percent-encoded.
         keys: Every Idempotency-Key header that came.
         body: The body; empty when there was none.
+        if_match: Every If-Match header that came.
+        last_event_ids: Every Last-Event-ID header that came.
     """
 
     segments: Sequence[str]
     query: str
     keys: Sequence[str]
     body: bytes
+    if_match: Sequence[str] = ()
+    last_event_ids: Sequence[str] = ()
 
 
 class Binder:
@@ -45,6 +52,9 @@ class Binder:
         self._input = route.method.input_type
         self._readers = readers
         self._query = QueryReader(route)
+        self._changes = has_side_effects(route.method)
+        self._takes_if_match = takes_if_match(route)
+        self._takes_last_event_id = takes_last_event_id(route)
         readers.of_message(self._input)
 
     def bind(self, incoming: Incoming) -> Message:
@@ -60,6 +70,10 @@ class Binder:
         violations.extend(self._merge_path(members, incoming.segments))
         if self._route.needs_key:
             violations.extend(_merge_key(members, incoming.keys))
+        if incoming.if_match and self._changes:
+            violations.extend(self._merge_if_match(members, incoming.if_match))
+        if incoming.last_event_ids and self._takes_last_event_id:
+            violations.extend(_merge_last_event_id(members, incoming.last_event_ids))
         try:
             message = self._readers.read(self._input, members)
         except Wrong as wrong:
@@ -95,6 +109,27 @@ class Binder:
             value = text if field is None else value_of_text(field, text)
             violations.extend(_put(members, variable.field, value, "the path"))
         return violations
+
+    def _merge_if_match(self, members: dict[str, Any], values: Sequence[str]) -> list[FieldViolation]:
+        if not self._takes_if_match:
+            # To do it whatever the version were to do what the client said not to do.
+            return [FieldViolation(f".{IF_MATCH}", "is not understood by this request, which takes no version")]
+        try:
+            tag = wanted_tag(values)
+        except ValueError as error:
+            return [FieldViolation(f".{IF_MATCH}", str(error))]
+        return _put(members, ETAG, tag, f"the {IF_MATCH} header") if tag else []
+
+
+def _merge_last_event_id(members: dict[str, Any], values: Sequence[str]) -> list[FieldViolation]:
+    try:
+        version = last_version(values)
+    except ValueError as error:
+        return [FieldViolation(f".{LAST_EVENT_ID}", str(error))]
+    if version is not None:
+        # What the query says is older: browsers reconnect to the URL that they began with.
+        members[AFTER_VERSION] = version
+    return []
 
 
 def _merge_key(members: dict[str, Any], keys: Sequence[str]) -> list[FieldViolation]:

@@ -49,7 +49,8 @@ class Endpoints:
             if exchange.status:
                 # Half of the answer is out; all that is left is to cut it short, which the server does.
                 raise
-            await exchange.tell(self.problem_of(error))
+            told = self.problem_of(error)
+            await exchange.tell(problem.of_condition(told) if exchange.headers.one(b"if-match") else told)
         finally:
             detach(token)
             self._end(span, method, route, exchange)

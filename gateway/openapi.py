@@ -19,8 +19,10 @@ The REST side of Ordermesh: places orders, works out their tax, charges them and
 * JSON members are named as in the contract (`order_id`), amounts are whole numbers of minor units (1099 is 10.99 EUR),
   times are RFC 3339, enum values go without their prefix. Members whose value is zero or empty are written all the
   same; objects that do not exist are left out.
-* Everything that changes something takes an `Idempotency-Key`. Send the same key again after a timeout: the answer is
-  that of the first try, and nothing happens twice.
+* Everything that changes something takes an `Idempotency-Key`; a DELETE needs none. Send the same key again after a
+  timeout: the answer is that of the first try, and nothing happens twice.
+* What has a version is answered with an `ETag`. A command with that in `If-Match` is refused with 412 once there is
+  another version; a GET with it in `If-None-Match` is answered by 304 until there is.
 * Errors are RFC 9457 problems. `reason` says which one it is; `errors` names each field that is wrong.
 * Every answer carries an `X-Request-Id`: yours when you sent one. `traceparent` is understood as W3C describes it.
 """

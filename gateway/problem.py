@@ -154,6 +154,13 @@ def of_defect(error_id: str) -> Problem:
     return of_refusal(Refusal(Reason.INTERNAL, detail, metadata={"errorId": error_id}))
 
 
+def of_condition(told: Problem) -> Problem:
+    """Return the problem as who sent If-Match is told of it: HTTP has a status for a version that is gone."""
+    if told.reason != Reason.VERSION_MISMATCH.value:
+        return told
+    return replace(told, status=int(HTTPStatus.PRECONDITION_FAILED))
+
+
 def of_no_route() -> Problem:
     """Return the problem that nothing is at the path."""
     return of_refusal(Refusal(Reason.ROUTE_NOT_FOUND, f"There is nothing here; {DOCUMENTATION} lists what there is."))

@@ -40,6 +40,7 @@ class EventStream:
         write: Turns a message into a JSON value.
         tell: Turns what a stream failed with into the problem to be told.
         stopping: Set when the server wants its streams to end.
+        event_id_of: Names the event of a message, for a client that was cut off to say which it had; empty for no id.
         opening_seconds: How long the first message is waited for before the stream is opened without it.
         heartbeat_seconds: How long it may be silent then.
     """
@@ -51,6 +52,7 @@ class EventStream:
         tell: Callable[[BaseException], Problem],
         stopping: asyncio.Event,
         *,
+        event_id_of: Callable[[Any], str] = lambda _: "",
         opening_seconds: float = OPENING_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
@@ -58,6 +60,7 @@ class EventStream:
         self._write = write
         self._tell = tell
         self._stopping = stopping
+        self._event_id_of = event_id_of
         self._opening_seconds = opening_seconds
         self._heartbeat_seconds = heartbeat_seconds
 
@@ -105,7 +108,11 @@ class EventStream:
 
     async def _next(self) -> bytes:
         message = await anext(self._messages, None)
-        return _END if message is None else b"data: " + orjson.dumps(self._write(message)) + b"\n\n"
+        if message is None:
+            return _END
+        event_id = self._event_id_of(message)
+        named = f"id: {event_id}\n".encode() if event_id else b""
+        return named + b"data: " + orjson.dumps(self._write(message)) + b"\n\n"
 
     def _event(self, following: asyncio.Task[bytes], *, started: bool) -> tuple[bytes, bool]:
         """Return the event of what came, and whether it is the last one."""

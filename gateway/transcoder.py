@@ -11,7 +11,7 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import asgi, problem
+from gateway import asgi, conditions, problem, resuming
 from gateway.asgi import Exchange
 from gateway.bind import KEY_HEADER, Binder, Incoming
 from gateway.endpoint import Endpoints
@@ -28,6 +28,9 @@ UNARY_SECONDS = 15.0
 STREAM_SECONDS = 3600.0
 
 _KEY_HEADER = KEY_HEADER.lower().encode()
+_IF_MATCH = conditions.IF_MATCH.lower().encode()
+_IF_NONE_MATCH = conditions.IF_NONE_MATCH.lower().encode()
+_LAST_EVENT_ID = resuming.LAST_EVENT_ID.lower().encode()
 
 
 class Backend(Protocol):
@@ -140,6 +143,8 @@ class _Requests:
                 query=exchange.scope["query_string"].decode("latin-1"),
                 keys=exchange.headers.all(_KEY_HEADER),
                 body=body,
+                if_match=exchange.headers.all(_IF_MATCH),
+                last_event_ids=exchange.headers.all(_LAST_EVENT_ID),
             )
         )
 
@@ -161,19 +166,27 @@ class _UnaryHandler:
         self._write = write
         self._location = route.location
         self._response_body = route.response_body
+        self._etag_of = conditions.etag_of(route)
+        self._may_be_known = conditions.takes_if_none_match(route)
         self._call = backend.unary_unary(*_wire(route))
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         request = await self._requests.read(exchange, segments)
         answer = await self._call(request, timeout=UNARY_SECONDS)
+        headers: dict[str, str] = {}
+        if etag := self._etag_of(answer):
+            headers["ETag"] = etag
+            if self._may_be_known and conditions.is_known(etag, exchange.headers.all(_IF_NONE_MATCH)):
+                await exchange.not_modified(etag)
+                return
         body = orjson.dumps(self._write(answer))
         if self._location is None:
-            await exchange.respond(HTTPStatus.OK, body)
+            await exchange.respond(HTTPStatus.OK, body, headers=headers)
             return
         created = getattr(answer, self._response_body) if self._response_body else answer
         name = self._location.variables[0].field
-        location = self._location.fill({name: str(getattr(created, name))})
-        await exchange.respond(HTTPStatus.CREATED, body, headers={"Location": location})
+        headers["Location"] = self._location.fill({name: str(getattr(created, name))})
+        await exchange.respond(HTTPStatus.CREATED, body, headers=headers)
 
 
 class _StreamHandler:
@@ -190,6 +203,7 @@ class _StreamHandler:
     ) -> None:
         self._requests = _Requests(route, binder)
         self._write = write
+        self._event_id_of = resuming.event_id_of(route)
         self._endpoints = endpoints
         self._stopping = stopping
         self._call = backend.unary_stream(*_wire(route))
@@ -197,4 +211,7 @@ class _StreamHandler:
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         request = await self._requests.read(exchange, segments)
         messages = self._call(request, timeout=STREAM_SECONDS)
-        await EventStream(messages, self._write, self._endpoints.problem_of, self._stopping).run(exchange)
+        stream = EventStream(
+            messages, self._write, self._endpoints.problem_of, self._stopping, event_id_of=self._event_id_of
+        )
+        await stream.run(exchange)

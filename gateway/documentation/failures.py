@@ -21,6 +21,7 @@ def responses() -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for reason in Reason:
         by_status.setdefault(problem.status_of(reason), []).append(reason.value)
+    by_status.setdefault(int(HTTPStatus.PRECONDITION_FAILED), []).append(Reason.VERSION_MISMATCH.value)
     by_status.setdefault(int(HTTPStatus.UNSUPPORTED_MEDIA_TYPE), []).append(Reason.VALIDATION_FAILED.value)
     named = {
         str(status): _problem_response(f"{HTTPStatus(status).phrase}: {', '.join(f'`{name}`' for name in reasons)}.")

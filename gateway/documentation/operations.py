@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from gateway import problem, query
-from gateway.bind import KEY_HEADER, MAX_KEY_LENGTH
+from gateway import conditions, problem, query, resuming
 from gateway.contract import Contract
 from gateway.documentation.failures import REQUEST_ID_HEADER, references
+from gateway.documentation.headers import ETAG, of_request, parameter
 from gateway.documentation.schemas import Schemas
 from gateway.routes import REQUEST_ID, Route, find_field
 from gateway.webhooks import Webhook, payload_limit
@@ -18,15 +19,6 @@ from kernel.errors import Reason
 
 _FIRST_SENTENCE = re.compile(r"(?<=[.:])\s")
 _WORD = re.compile(r"[A-Z][A-Z_]+")
-
-_KEY_SCHEMA = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": MAX_KEY_LENGTH,
-    "pattern": "^[\\x21-\\x7e]+$",
-    "description": "Names the change that is meant; it becomes the call's `request_id`. The same key with the same "
-    "request gives the first answer again, with another request 409.",
-}
 
 
 class Operations:
@@ -56,7 +48,7 @@ class Operations:
         return {
             **self._described(method, method.name, "Webhooks"),
             "parameters": [
-                _parameter(header, "header", self._schemas.sent(fields[name]), required=True)
+                parameter(header, "header", self._schemas.sent(fields[name]), required=True)
                 for name, header in webhook.headers.items()
             ],
             "requestBody": {
@@ -94,18 +86,15 @@ class Operations:
             field = find_field(route.method.input_type, variable.field)
             if field is not None:
                 schema = {"minLength": 1, **self._schemas.sent(field)}
-                parameters.append(_parameter(variable.field, "path", schema, required=True))
+                parameters.append(parameter(variable.field, "path", schema, required=True))
         for path, field in query.parameters(route):
-            parameters.append(_parameter(path, "query", self._schemas.sent(field), required=False))
-        if route.needs_key:
-            parameters.append(_parameter(KEY_HEADER, "header", _KEY_SCHEMA, required=True))
-        return parameters
+            parameters.append(parameter(path, "query", self._schemas.sent(field), required=False))
+        return [*parameters, *of_request(route)]
 
     def _request_body(self, route: Route) -> dict[str, Any]:
         request = route.method.input_type
         if route.body == "*":
-            elsewhere = route.bound_by_path() | ({REQUEST_ID} if route.needs_key else set())
-            schema = self._schemas.request_body(request, frozenset(elsewhere))
+            schema = self._schemas.request_body(request, _given_elsewhere(route))
         else:
             schema = self._schemas.sent(request.fields_by_name[route.body])
         required = self._schemas.is_required(schema)
@@ -119,11 +108,14 @@ class Operations:
             schema = self._schemas.answered(output)
         comment = self._contract.comment(output)
         if route.method.server_streaming:
-            success = {"200": _event_stream(comment, schema)}
+            success = {"200": _event_stream(comment, schema, resumable=resuming.takes_last_event_id(route))}
         elif route.location is not None:
-            success = {"201": self._answer(comment, schema, location=route.location.text)}
+            headers = {"Location": _location(route.location.text), **_etag(route)}
+            success = {"201": self._answer(comment, schema, headers)}
         else:
-            success = {"200": self._answer(comment, schema)}
+            success = {"200": self._answer(comment, schema, _etag(route))}
+        if conditions.takes_if_none_match(route):
+            success["304"] = {"description": "The client has it already.", "headers": _etag(route)}
         return {**success, **references(self._failing(route))}
 
     def _failing(self, route: Route) -> list[int]:
@@ -135,35 +127,47 @@ class Operations:
             statuses |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
         if route.needs_key:
             statuses.add(HTTPStatus.CONFLICT)
+        if conditions.takes_if_match(route):
+            statuses.add(HTTPStatus.PRECONDITION_FAILED)
         named = set(_WORD.findall(self._contract.comment(route.method))) & set(Reason.__members__)
         return sorted(statuses | {problem.status_of(Reason[name]) for name in named})
 
-    def _answer(self, description: str, schema: dict[str, Any], location: str = "") -> dict[str, Any]:
-        headers: dict[str, Any] = {"X-Request-Id": REQUEST_ID_HEADER}
-        if location:
-            headers["Location"] = {
-                "description": f"Where it can be read: `{location}`.",
-                "required": True,
-                "schema": {"type": "string", "format": "uri-reference"},
-            }
+    def _answer(
+        self, description: str, schema: dict[str, Any], headers: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
         content = {"application/json": {"schema": schema}}
-        return {"description": description or "Done.", "headers": headers, "content": content}
+        every = {"X-Request-Id": REQUEST_ID_HEADER, **headers}
+        return {"description": description or "Done.", "headers": every, "content": content}
 
 
-def _parameter(name: str, place: str, schema: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
-    written = dict(schema)
-    description = written.pop("description", "")
-    parameter: dict[str, Any] = {"name": name, "in": place, "required": required, "schema": written}
-    if description:
-        parameter["description"] = description
-    return parameter
+def _given_elsewhere(route: Route) -> frozenset[str]:
+    """Return the fields of the request that the path and the headers give."""
+    given = set(route.bound_by_path())
+    if route.needs_key:
+        given.add(REQUEST_ID)
+    if conditions.takes_if_match(route):
+        given.add(conditions.ETAG)
+    return frozenset(given)
 
 
-def _event_stream(comment: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _location(template: str) -> dict[str, Any]:
+    return {
+        "description": f"Where it can be read: `{template}`.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    }
+
+
+def _etag(route: Route) -> dict[str, Any]:
+    return {"ETag": ETAG} if conditions.answers_etag(route) else {}
+
+
+def _event_stream(comment: str, schema: dict[str, Any], *, resumable: bool) -> dict[str, Any]:
+    resumed = f"Their `id` is what `{resuming.LAST_EVENT_ID}` takes." if resumable else ""
     event = {
         "type": "object",
         "description": "One event, in the words of the server-sent events standard.",
-        "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+        "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {"type": "string"}},
         "required": ["event", "data"],
         "oneOf": [
             _event("message", schema),
@@ -174,7 +178,7 @@ def _event_stream(comment: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "description": f"{comment}\n\nServer-sent events. Each event without a name has one object as its `data`; "
         "an `error` event brings a problem and ends the stream, an `end` event ends it in good order. "
-        "Comments (`: still here`) keep the connection open.",
+        f"Comments (`: still here`) keep the connection open. {resumed}".rstrip(),
         "headers": {"X-Request-Id": REQUEST_ID_HEADER},
         "content": {"text/event-stream": {"schema": event}},
     }

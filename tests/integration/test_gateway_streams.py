@@ -39,7 +39,8 @@ async def test_every_change_is_an_event(world: World) -> None:
 
     assert response.headers["content-type"] == "text/event-stream"
     first, second, end, rest = response.text.split("\n\n")
-    assert [json.loads(event.removeprefix("data: "))["state"] for event in (first, second)] == ["PENDING", "PAID"]
+    named = [event.split("\ndata: ") for event in (first, second)]
+    assert [(name, json.loads(data)["state"]) for name, data in named] == [("id: 1", "PENDING"), ("id: 2", "PAID")]
     assert (end, rest) == ("event: end\ndata: {}", "")
     assert world.backend.last.request.order_id == ORDER_ID
 
@@ -52,6 +53,26 @@ async def test_events_arrive_as_they_happen(world: World) -> None:
             assert f'"version":{version}' in await anext(events)
             world.backend.stream.put_nowait(message(version=version + 1))
         world.backend.stream.put_nowait(None)
+
+
+async def test_a_client_that_was_cut_off_goes_on_after_its_last_event(world: World) -> None:
+    world.backend.stream.put_nowait(message(version=7))
+    world.backend.stream.put_nowait(None)
+    first = await world.http.get(WATCH, params={"after_version": 1})
+    last_id = first.text.split("\n")[0].removeprefix("id: ")
+    world.backend.stream.put_nowait(None)
+
+    # As browsers' EventSource does: to the same URL, with the id of the last event.
+    await world.http.get(WATCH, params={"after_version": 1}, headers={"Last-Event-ID": last_id})
+
+    assert [call.request.after_version for call in world.backend.calls] == [1, 7]
+
+
+async def test_a_message_without_a_version_has_no_id(world: World) -> None:
+    world.backend.stream.put_nowait(message())
+    world.backend.stream.put_nowait(None)
+
+    assert (await world.http.get(WATCH)).text.startswith("data: ")
 
 
 async def test_an_order_that_is_not_there_is_404_and_no_stream(world: World) -> None:

@@ -1,6 +1,7 @@
 """An HTTP request becomes a gRPC request: body, path, query and key find their fields; contradictions are refused."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ message Ask {
   string request_id = 1; string name = 2; Part part = 3; repeated string tags = 4; Colour colour = 5;
   repeated int32 sizes = 6; map<string, string> labels = 7; repeated Part parts = 8; double weight = 9;
   google.protobuf.StringValue note = 10; google.protobuf.Timestamp since = 11; bytes raw = 12;
+  string etag = 13; int64 after_version = 14; optional bool maybe = 15; repeated Colour colours = 16;
 }
+message Plain { string request_id = 1; string name = 2; }
 message Reply {}
 service Shop {
   rpc List(Ask) returns (Reply) {
@@ -33,6 +36,12 @@ service Shop {
   }
   rpc Close(Ask) returns (Reply) { option (google.api.http) = { post: "/v1/things/{name}:close" body: "*" }; }
   rpc Fit(Ask) returns (Reply) { option (google.api.http) = { post: "/v1/things/{name}:fit" body: "part" }; }
+  rpc Shut(Plain) returns (Reply) { option (google.api.http) = { post: "/v1/plain/{name}:shut" body: "*" }; }
+  rpc Change(Ask) returns (Reply) { option (google.api.http) = { patch: "/v1/things/{name}" body: "*" }; }
+  rpc Drop(Ask) returns (Reply) { option (google.api.http) = { delete: "/v1/things/{name}" }; }
+  rpc Follow(Ask) returns (stream Reply) {
+    option idempotency_level = NO_SIDE_EFFECTS; option (google.api.http) = { get: "/v1/things/{name}:follow" };
+  }
   rpc Tag(Ask) returns (Reply) { option (google.api.http) = { post: "/v1/things/{name}:tag" body: "tags" }; }
 }
 """
@@ -48,17 +57,21 @@ def binder(name: str) -> Binder:
     return Binder(next(route for route in table().routes if route.method.name == name), MessageReaders())
 
 
-def bind(name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = ()) -> Any:  # noqa: ANN401  (any JSON value)
+def bind(
+    name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = (), **headers: Sequence[str]
+) -> Any:  # noqa: ANN401  (any JSON value)
     """Return the gRPC request, as JSON."""
     path, _, query = path.partition("?")
-    incoming = Incoming(segments=table().match(path).segments, query=query, keys=keys, body=body)
+    incoming = Incoming(segments=table().match(path).segments, query=query, keys=keys, body=body, **headers)
     return json_format.MessageToDict(binder(name).bind(incoming), preserving_proto_field_name=True)
 
 
-def wrong(name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = ("k",)) -> list[str]:
+def wrong(
+    name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = ("k",), **headers: Sequence[str]
+) -> list[str]:
     """Return the fields that are named as wrong."""
     with pytest.raises(Refusal) as caught:
-        bind(name, path, body, keys)
+        bind(name, path, body, keys, **headers)
     return [field.field for field in caught.value.fields]
 
 
@@ -81,6 +94,8 @@ def wrong(name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = ("k",
         ("weight=1.5e3", {"weight": 1500.0}),
         ("note=hello", {"note": "hello"}),
         ("raw=aGk", {"raw": "aGk="}),
+        ("maybe=false", {"maybe": False}),
+        ("colours=RED&colours=COLOUR_RED", {"colours": ["COLOUR_RED", "COLOUR_RED"]}),
         ("&name=a&", {"name": "a"}),
     ],
 )
@@ -206,6 +221,67 @@ def test_a_field_that_is_the_body_is_checked_as_that_field(name: str, body: byte
 
 def test_the_bodys_field_is_no_query_parameter() -> None:
     assert wrong("Fit", "/v1/things/a:fit?part.id=x", b"{}") == ["part.id"]
+
+
+CLOSE = ("Close", "/v1/things/a:close", b"{}", ("k",))
+
+
+@pytest.mark.parametrize(
+    ("value", "etag"),
+    [('"v3"', "v3"), (' "v3" ', "v3"), ('"a,b"', "a,b"), ('"*"', "*"), ("*", None)],
+)
+def test_if_match_becomes_the_etag(value: str, etag: str | None) -> None:
+    assert bind(*CLOSE, if_match=[value]).get("etag") == etag
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["v3"], [""], ['""'], ['W/"v3"'], ['"a", "b"'], ['"a"', '"b"'], ['"a'], ['"ü"'], ['"a b"'], ["*, *"]],
+)
+def test_if_match_that_is_no_single_strong_tag_is_refused(values: list[str]) -> None:
+    assert wrong(*CLOSE, if_match=values) == ["If-Match"]
+
+
+def test_a_body_may_repeat_if_match_and_must_not_contradict_it() -> None:
+    name, path, _, keys = CLOSE
+
+    assert bind(name, path, b'{"etag": "v3"}', keys, if_match=['"v3"'])["etag"] == "v3"
+    assert bind(name, path, b'{"etag": "v3"}', keys, if_match=["*"])["etag"] == "v3"
+    assert wrong(name, path, b'{"etag": "v2"}', keys, if_match=['"v3"']) == ["etag"]
+
+
+def test_if_match_is_not_passed_over_where_a_change_takes_no_version() -> None:
+    assert wrong("Shut", "/v1/plain/a:shut", b"{}", if_match=['"v3"']) == ["If-Match"]
+
+
+def test_if_match_means_nothing_where_nothing_changes() -> None:
+    assert bind("List", "/v1/things", if_match=["anything"]) == {}
+
+
+def test_the_last_event_goes_before_the_query_where_browsers_keep_the_url() -> None:
+    path = "/v1/things/a:follow"
+
+    assert bind("Follow", path, last_event_ids=["7"]) == {"name": "a", "after_version": "7"}
+    assert bind("Follow", f"{path}?after_version=3", last_event_ids=["7"])["after_version"] == "7"
+    assert bind("Follow", f"{path}?after_version=3", last_event_ids=[""])["after_version"] == "3"
+    assert bind("Follow", path, last_event_ids=["0"]).get("after_version") is None
+    assert bind("List", "/v1/things", last_event_ids=["7"]) == {}
+
+
+@pytest.mark.parametrize("values", [["x"], ["-1"], ["1.0"], ["07"], ["9" * 19], ["9" * 20], ["\u0661"], ["1", "2"]])
+def test_a_last_event_that_is_none_of_ours_is_refused(values: list[str]) -> None:
+    assert wrong("Follow", "/v1/things/a:follow", last_event_ids=values) == ["Last-Event-ID"]
+
+
+def test_a_change_tells_what_was_left_out_from_what_is_false() -> None:
+    assert bind("Change", "/v1/things/a", b'{"maybe": false}', ("k",))["maybe"] is False
+    assert "maybe" not in bind("Change", "/v1/things/a", b'{"labels": {"x": "y"}}', ("k",))
+    assert bind("Change", "/v1/things/a", b'{"labels": {"x": "y"}}', ("k",))["labels"] == {"x": "y"}
+
+
+def test_taking_away_takes_its_fields_from_path_and_query() -> None:
+    assert bind("Drop", "/v1/things/a?colour=RED", keys=("k",))["colour"] == "COLOUR_RED"
+    assert bind("Drop", "/v1/things/a", keys=("k",), if_match=['"v3"'])["etag"] == "v3"
 
 
 @given(st.text("abc=&%.+ü", max_size=12), st.binary(max_size=12))

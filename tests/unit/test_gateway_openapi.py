@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, complete, and says of every request what the services will hold against it."""
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -108,6 +109,42 @@ def test_the_key_is_a_header_and_not_in_the_body() -> None:
     ]
     assert "request_id" not in schema("PlaceOrderRequest")["properties"]
     assert "parameters" not in operation("post", "/api/v1/orders:quote")
+
+
+def header(method: str, path: str, name: str) -> dict[str, Any]:
+    (found,) = [each for each in operation(method, path)["parameters"] if each["name"] == name]
+    assert (found["in"], found["required"]) == ("header", False)
+    return dict(found)
+
+
+def test_the_version_that_a_command_is_meant_for_is_a_header_and_not_in_the_body() -> None:
+    cancel = operation("post", "/api/v1/orders/{order_id}:cancel")
+
+    schema_of_tag = header("post", "/api/v1/orders/{order_id}:cancel", "If-Match")["schema"]
+    assert schema_of_tag["maxLength"] == 42
+    assert re.fullmatch(schema_of_tag["pattern"], '"v3"')
+    assert re.fullmatch(schema_of_tag["pattern"], "*")
+    assert not re.fullmatch(schema_of_tag["pattern"], 'W/"v3"')
+    assert "etag" not in schema("CancelOrderRequest")["properties"]
+    assert set(cancel["responses"]["200"]["headers"]) == {"X-Request-Id", "ETag"}
+    assert "`VERSION_MISMATCH`" in document()["components"]["responses"]["412"]["description"]
+    assert "412" in cancel["responses"]
+    assert "412" not in operation("post", "/api/v1/orders/{order_id}:retry")["responses"]
+
+
+def test_reading_what_has_a_version_may_be_answered_by_304() -> None:
+    get = operation("get", "/api/v1/orders/{order_id}")
+
+    assert header("get", "/api/v1/orders/{order_id}", "If-None-Match")
+    assert set(get["responses"]["304"]["headers"]) == {"ETag"}
+    assert "ETag" in operation("post", "/api/v1/orders")["responses"]["201"]["headers"]
+    assert "304" not in operation("get", "/api/v1/payments/{payment_id}")["responses"]
+    assert "ETag" not in operation("get", "/api/v1/orders")["responses"]["200"]["headers"]
+
+
+def test_a_stream_that_can_be_taken_up_again_says_how() -> None:
+    assert header("get", "/api/v1/orders/{order_id}:watch", "Last-Event-ID")
+    assert "Last-Event-ID" in operation("get", "/api/v1/orders/{order_id}:watch")["responses"]["200"]["description"]
 
 
 def test_what_the_path_says_is_not_in_the_body_either() -> None:

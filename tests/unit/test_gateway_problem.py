@@ -51,6 +51,14 @@ def test_reasons_have_the_status_that_http_has_for_them(reason: Reason, status: 
     assert told.document()["reason"] == reason.value
 
 
+def test_a_version_that_is_gone_is_412_to_who_sent_if_match_and_nothing_else_is() -> None:
+    gone = problem.of_refusal(Refusal(Reason.VERSION_MISMATCH, "words"))
+    illegal = problem.of_refusal(Refusal(Reason.ILLEGAL_STATE, "words"))
+
+    assert problem.of_condition(gone).document() == {**gone.document(), "status": 412}
+    assert problem.of_condition(illegal) is illegal
+
+
 def test_a_declined_card_says_why_and_which_order() -> None:
     refusal = Refusal(
         Reason.PAYMENT_DECLINED, "No money.", metadata={"orderId": "o-1", "declineCode": "insufficient_funds"}
