@@ -57,9 +57,7 @@ def binder(name: str) -> Binder:
     return Binder(next(route for route in table().routes if route.method.name == name), MessageReaders())
 
 
-def bind(
-    name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = (), **headers: Sequence[str]
-) -> Any:  # noqa: ANN401  (any JSON value)
+def bind(name: str, path: str, body: bytes = b"", keys: tuple[str, ...] = (), **headers: Sequence[str]) -> Any:  # noqa: ANN401  (any JSON value)
     """Return the gRPC request, as JSON."""
     path, _, query = path.partition("?")
     incoming = Incoming(segments=table().match(path).segments, query=query, keys=keys, body=body, **headers)
