@@ -34,7 +34,9 @@ from notify_svc.app.accept import SendNotification
 from notify_svc.app.dispatch import Dispatch, Slots
 from notify_svc.app.events import IngestEvents
 from notify_svc.app.feed import ListFeed
+from notify_svc.app.news import NotificationNews
 from notify_svc.app.ports import Mailer
+from notify_svc.app.preview import PreviewNotification
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
 from notify_svc.config import NotifyConfig
@@ -81,10 +83,11 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
             longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
         )
+        letters = Letters(config.mail_from, config.mail_locale, config.mail_templates_dir)
         mailer = mailer or sendgrid.SendGrid(
             client,
             config.mail_from,
-            Letters(config.mail_from),
+            letters,
             breaker,
             clock,
         )
@@ -99,10 +102,12 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         dispatch = Dispatch(mailer, notifications, slots, bell, clock, spread, telling)
         worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
         servicer = NotifyServicer(
-            SendNotification(notifications, dispatch, bell, work, clock, ids),
+            SendNotification(notifications, dispatch, bell, work, clock, ids, letters.locale),
             ReadNotifications(notifications),
             IngestEvents(SendgridEvents(key, clock), notifications),
             ListFeed(SendGridFeed(client, clock)),
+            PreviewNotification(letters, clock),
+            NotificationNews(notifications),
         )
 
         server = Server(

@@ -7,7 +7,11 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Self
 
+from babel import UnknownLocaleError
+
 from chassis.config import Environment, Secret
+from kernel.clock import SystemClock
+from notify_svc.adapters.letters import BrokenTemplate, Letters
 from notify_svc.adapters.sendgrid_events import BadKey, public_key
 
 # What the sandbox signs its events with; its private half is published in sandbox/sendgrid/signing.py.
@@ -48,7 +52,13 @@ class NotifyConfig:
     """SENDGRID_WEBHOOK_PUBLIC_KEY: as SendGrid shows it, base64; empty refuses every event."""
 
     mail_from: str
-    """MAIL_FROM: "Name <address>", a sender that SendGrid has verified."""
+    """MAIL_FROM: "Name <address>", a sender that the mail provider has verified."""
+
+    mail_locale: str
+    """MAIL_LOCALE: the language and region of mails that are asked for in none, or in one without templates."""
+
+    mail_templates_dir: Path | None
+    """MAIL_TEMPLATES_DIR: the shop's own templates, file by file over ours; None without."""
 
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:
@@ -72,8 +82,11 @@ class NotifyConfig:
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
             sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),
             mail_from=environment.text("MAIL_FROM", "Ordermesh <orders@shop.example>"),
+            mail_locale=environment.text("MAIL_LOCALE", "en_US"),
+            mail_templates_dir=environment.path("MAIL_TEMPLATES_DIR", "") if values.get("MAIL_TEMPLATES_DIR") else None,
         )
         config._check(environment, sandbox)
+        config._check_letters(environment)
         environment.check()
         return config
 
@@ -91,3 +104,20 @@ class NotifyConfig:
                 public_key(self.sendgrid_webhook_public_key)
             except BadKey as error:
                 environment.complain("SENDGRID_WEBHOOK_PUBLIC_KEY", str(error))
+
+    def _check_letters(self, environment: Environment) -> None:
+        """Write every mail once with the shop's own templates, so that a broken one costs a start and not a mail."""
+        folder = self.mail_templates_dir
+        if folder is not None and not folder.is_dir():
+            environment.complain("MAIL_TEMPLATES_DIR", f"{str(folder)!r} is not a folder")
+            return
+        try:
+            letters = Letters(self.mail_from, self.mail_locale, folder)
+            if folder is not None:
+                letters.check(SystemClock())
+        except UnknownLocaleError:
+            environment.complain("MAIL_LOCALE", f"{self.mail_locale!r} is no locale that there are templates for")
+        except BrokenTemplate as error:
+            environment.complain("MAIL_TEMPLATES_DIR", str(error))
+        except (OSError, UnicodeDecodeError) as error:
+            environment.complain("MAIL_TEMPLATES_DIR", f"cannot be read: {error}")

@@ -6,14 +6,16 @@ from chassis import caller
 from chassis.layers import Context
 from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint
-from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.events import IngestEvents
 from notify_svc.app.feed import ListFeed
+from notify_svc.app.news import NotificationNews
+from notify_svc.app.preview import PreviewNotification
 from notify_svc.app.read import ReadNotifications
 from notify_svc.domain.notification import one_line
+from notify_svc.domain.sample import sample_order
 
 
 class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
@@ -25,11 +27,15 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         read_notifications: ReadNotifications,
         ingest_events: IngestEvents,
         list_feed: ListFeed,
+        preview_notification: PreviewNotification,
+        news: NotificationNews,
     ) -> None:
         self._send_notification = send_notification
         self._read_notifications = read_notifications
         self._ingest_events = ingest_events
         self._list_feed = list_feed
+        self._preview_notification = preview_notification
+        self._news = news
 
     async def SendNotification(
         self, request: notify_service_pb2.SendNotificationRequest, context: Context
@@ -37,13 +43,18 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         span = spans.current()
         if span is not None:
             span.set(conventions.ORDER_ID, request.order.order_id)
+        kind, order = wire.kind_from_wire(request.kind), wire.summary_from_wire(request.order)
+        details = wire.details_from_wire(request, order)
+        wire.check_complete(kind, details)
         notification = await self._send_notification(
             Request(caller.current(), request.request_id, fingerprint(request)),
-            wire.kind_from_wire(request.kind),
+            kind,
             request.recipient_email,
             one_line(request.recipient_name),
-            wire.summary_from_wire(request.order),
+            order,
             "" if span is None else span.traceparent(),
+            details,
+            request.locale,
         )
         return notify_service_pb2.SendNotificationResponse(notification=wire.notification_to_wire(notification))
 
@@ -73,17 +84,30 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
     async def PreviewNotification(
         self, request: notify_service_pb2.PreviewNotificationRequest, context: Context
     ) -> notify_service_pb2.PreviewNotificationResponse:
-        raise _not_built("PreviewNotification")
+        order = wire.summary_from_wire(request.order) if request.HasField("order") else None
+        letter, locale = self._preview_notification(
+            wire.kind_from_wire(request.kind),
+            request.locale,
+            order,
+            wire.details_from_wire(request, order or sample_order()),
+        )
+        return notify_service_pb2.PreviewNotificationResponse(
+            subject=letter.subject, text=letter.text, html=letter.html, locale=locale
+        )
 
     async def ListNotificationNews(
         self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
     ) -> notify_service_pb2.ListNotificationNewsResponse:
-        raise _not_built("ListNotificationNews")
+        found = await self._news.listed(wire.news_size_from_wire(request))
+        return notify_service_pb2.ListNotificationNewsResponse(
+            notifications=[wire.notification_to_wire(each) for each in found]
+        )
 
     async def AcknowledgeNotificationNews(
         self, request: notify_service_pb2.AcknowledgeNotificationNewsRequest, context: Context
     ) -> notify_service_pb2.AcknowledgeNotificationNewsResponse:
-        raise _not_built("AcknowledgeNotificationNews")
+        await self._news.acknowledge(request.notification_id, request.version)
+        return notify_service_pb2.AcknowledgeNotificationNewsResponse()
 
     async def ListProviderMails(
         self, request: notify_service_pb2.ListProviderMailsRequest, context: Context
@@ -93,7 +117,3 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
             mails=[wire.listed_mail_to_wire(each) for each in page.mails],
             next_page_token=wire.feed_place_to_wire(page.end()) if page.has_more else "",
         )
-
-
-def _not_built(name: str) -> Refusal:
-    return Refusal(Reason.NOT_IMPLEMENTED, f"{name} is in the contract and not built yet.")

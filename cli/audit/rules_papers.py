@@ -133,7 +133,7 @@ MAIL = (
         "mail_unlisted",
         """
         SELECT n.order_id, n.notification_id, n.provider_message_id, n.state FROM notifications n
-        WHERE n.state IN ('SENT', 'DELIVERED') AND n.sent BETWEEN :feed_from AND :horizon AND NOT EXISTS (
+        WHERE n.state IN ('SENT', 'DEFERRED', 'DELIVERED', 'SPAM_REPORTED') AND n.sent BETWEEN :feed_from AND :horizon AND NOT EXISTS (
           SELECT 1 FROM mails m WHERE m.provider_message_id = n.provider_message_id)
         """,
         lambda row: (
@@ -148,9 +148,9 @@ MAIL = (
         SELECT n.order_id, count(*) AS mails FROM mails m JOIN notifications n
           ON n.notification_id = m.notification_id
           OR (m.notification_id = '' AND n.provider_message_id = m.provider_message_id)
-        GROUP BY n.order_id HAVING count(*) > :most_mails
+        GROUP BY n.order_id, n.notification_id HAVING count(*) > :most_mails
         """,
-        lambda row: f"SendGrid sent {row['mails']} mails, and never more than {MOST_MAILS} should be",
+        lambda row: f"SendGrid sent one mail {row['mails']} times, and never more than {MOST_MAILS} should be",
         "Tell us: this must not happen.",
     ),
 )

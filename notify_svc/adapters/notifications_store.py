@@ -160,6 +160,27 @@ class NotificationsStore:
             return len(new)
         raise _away()
 
+    async def news(self, limit: int) -> Sequence[Notification]:
+        """Return notifications that are news, the longest unheard first."""
+        query = (
+            select(NOTIFICATIONS)
+            .where(NOTIFICATIONS.c.news_at.is_not(None))
+            .order_by(NOTIFICATIONS.c.news_at, NOTIFICATIONS.c.notification_id)
+            .limit(limit)
+        )
+        return await self._read(lambda connection: [rows.notification(row) for row in connection.execute(query)])
+
+    async def heard(self, notification_id: str, version: int) -> bool:
+        """Keep that a notification is news no more; False, unless that is certain, when it has changed since."""
+        key = {"notification_id": notification_id}
+        guards = (Expect(NOTIFICATIONS, notification_id, version),)
+        try:
+            with _refusing():
+                await self._store.commit(Change(guards, (Update(NOTIFICATIONS, key, {"news_at": None}),)))
+        except (Conflict, CommitUnknown):
+            return False
+        return True
+
     def _applying(self, events: Sequence[DeliveryEvent], notifications: Sequence[Notification]) -> Change:
         received_at = self._clock.now()
         guards: list[Absent | Expect] = []
@@ -170,9 +191,10 @@ class NotificationsStore:
         for before in notifications:
             after = before
             for event in events:
-                state = event.proves()
-                if event.notification_id == before.notification_id and state is not None:
-                    after = sending.observed(after, state, event.message_id, event.complaint(), event.occurred_at)
+                if event.notification_id == before.notification_id:
+                    after = sending.observed(
+                        after, event.proves(), event.message_id, event.complaint(), event.occurred_at
+                    )
             if after is not before:
                 guards.append(Expect(NOTIFICATIONS, before.notification_id, before.version))
                 writes.append(self._replacing(after))

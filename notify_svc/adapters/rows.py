@@ -8,8 +8,9 @@ from sqlalchemy import Row
 
 from kernel.address import Address
 from kernel.money import Money
+from notify_svc.domain.content import Details, OrderSummary, Payment, Refund, Shipment, SummaryLine
 from notify_svc.domain.event import DeliveryEvent
-from notify_svc.domain.notification import Kind, Notification, OrderSummary, State, SummaryLine
+from notify_svc.domain.notification import Kind, Notification, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -36,8 +37,10 @@ def fixed_columns(notification: Notification) -> dict[str, object]:
         "kind": notification.kind.value,
         "recipient_email": notification.recipient_email,
         "recipient_name": notification.recipient_name,
-        "content": _content(notification.summary),
+        "content": _content(notification.summary, notification.details),
         "traceparent": notification.traceparent,
+        "locale": notification.locale,
+        "request_id": notification.request_id,
         "created_at": to_ms(notification.created_at),
     }
 
@@ -53,19 +56,24 @@ def moving_columns(notification: Notification, offset_ms: int) -> dict[str, obje
         "last_error": notification.last_error,
         "sent_at": None if notification.sent_at is None else to_ms(notification.sent_at),
         "due_at": None if notification.due_at is None else to_ms(notification.due_at) + offset_ms,
+        "news_at": None if notification.news_at is None else to_ms(notification.news_at),
     }
 
 
 def notification(row: Row[Any]) -> Notification:
     """Return the notification of a whole row of `notifications`."""
+    content = orjson.loads(row.content)
     return Notification(
         notification_id=row.notification_id,
         version=row.version,
         kind=_KINDS[row.kind],
         recipient_email=row.recipient_email,
         recipient_name=row.recipient_name,
-        summary=_summary(row.order_id, row.content),
+        summary=_summary(row.order_id, content),
         traceparent=row.traceparent,
+        details=_details(content),
+        locale=row.locale,
+        request_id=row.request_id,
         created_at=from_ms(row.created_at),
         state=_STATES[row.state],
         attempts=row.attempts,
@@ -74,6 +82,7 @@ def notification(row: Row[Any]) -> Notification:
         last_error=row.last_error,
         sent_at=None if row.sent_at is None else from_ms(row.sent_at),
         due_at=None if row.due_at is None else from_ms(row.due_at),
+        news_at=None if row.news_at is None else from_ms(row.news_at),
     )
 
 
@@ -90,12 +99,12 @@ def event_row(event: DeliveryEvent, received_at: datetime) -> dict[str, object]:
     }
 
 
-def _content(summary: OrderSummary) -> str:
-    """Return the summary as JSON; amounts are minor units of the one currency that all of it is in."""
+def _content(summary: OrderSummary, details: Details) -> str:
+    """Return what a mail tells as JSON; amounts are minor units of the one currency that all of it is in."""
     address = summary.ship_to
-    content = {
+    content: dict[str, object] = {
         "currency_code": summary.total.currency_code,
-        "lines": [[line.description, line.quantity, line.amount.minor_units] for line in summary.lines],
+        "lines": _lines(summary.lines),
         "subtotal": summary.subtotal.minor_units,
         "tax": summary.tax.minor_units,
         "total": summary.total.minor_units,
@@ -108,20 +117,65 @@ def _content(summary: OrderSummary) -> str:
             address.region_code,
         ],
     }
+    if summary.prices_include_tax:
+        content["prices_include_tax"] = True
+    if summary.reference:
+        content["reference"] = summary.reference
+    if shipment := details.shipment:
+        content["shipment"] = {
+            "lines": _lines(shipment.lines),
+            "carrier": shipment.carrier,
+            "tracking_number": shipment.tracking_number,
+            "tracking_url": shipment.tracking_url,
+            "more_to_come": shipment.more_to_come,
+        }
+    if refund := details.refund:
+        content["refund"] = {
+            "amount": refund.amount.minor_units,
+            "total": refund.total.minor_units,
+            "lines": _lines(refund.lines),
+        }
+    if payment := details.payment:
+        act_before = None if payment.act_before is None else to_ms(payment.act_before)
+        content["payment"] = {"message": payment.message, "act_before": act_before}
     return orjson.dumps(content).decode()
 
 
-def _summary(order_id: str, text: str) -> OrderSummary:
-    content = orjson.loads(text)
+def _lines(lines: tuple[SummaryLine, ...]) -> list[list[object]]:
+    return [[line.description, line.quantity, line.amount.minor_units] for line in lines]
+
+
+def _summary_lines(lines: list[Any], currency_code: str) -> tuple[SummaryLine, ...]:
+    return tuple(
+        SummaryLine(description, quantity, Money(currency_code, amount)) for description, quantity, amount in lines
+    )
+
+
+def _summary(order_id: str, content: dict[str, Any]) -> OrderSummary:
     currency_code = content["currency_code"]
     return OrderSummary(
         order_id=order_id,
-        lines=tuple(
-            SummaryLine(description, quantity, Money(currency_code, amount))
-            for description, quantity, amount in content["lines"]
-        ),
+        lines=_summary_lines(content["lines"], currency_code),
         subtotal=Money(currency_code, content["subtotal"]),
         tax=Money(currency_code, content["tax"]),
         total=Money(currency_code, content["total"]),
         ship_to=Address(*content["ship_to"]),
+        prices_include_tax=content.get("prices_include_tax", False),
+        reference=content.get("reference", ""),
+    )
+
+
+def _details(content: dict[str, Any]) -> Details:
+    currency_code = content["currency_code"]
+    shipment, refund, payment = content.get("shipment"), content.get("refund"), content.get("payment")
+    return Details(
+        shipment and Shipment(**{**shipment, "lines": _summary_lines(shipment["lines"], currency_code)}),
+        refund
+        and Refund(
+            Money(currency_code, refund["amount"]),
+            Money(currency_code, refund["total"]),
+            _summary_lines(refund["lines"], currency_code),
+        ),
+        payment
+        and Payment(payment["message"], None if payment["act_before"] is None else from_ms(payment["act_before"])),
     )

@@ -17,8 +17,9 @@ from chassis.config import Secret
 from chassis.http import HttpClient, HttpError, NotSent
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
-from notify_svc.adapters.letters import Letter, Letters
+from notify_svc.adapters.letters import Letters
 from notify_svc.app.ports import Postponed, Refused
+from notify_svc.domain.content import Letter
 from notify_svc.domain.notification import Notification
 
 _logger = logging.getLogger(__name__)

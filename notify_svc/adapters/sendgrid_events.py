@@ -21,6 +21,18 @@ _TOLERANCE_SECONDS = 300
 _LONGEST_ID = 100
 _LONGEST_WORD = 32
 
+# SendGrid's reasons for dropping a mail; anything else may be in a server's words and hold an address.
+_DROP_REASONS = frozenset(
+    {
+        "Bounced Address",
+        "Invalid",
+        "Invalid SMTPAPI header",
+        "Recipient List over Package Quota",
+        "Spam Reporting Address",
+        "Unsubscribed Address",
+    }
+)
+
 
 class BadKey(ValueError):
     """The text is not the public key of SendGrid's webhook settings."""
@@ -98,12 +110,21 @@ def _event(event: dict[str, Any], place: int) -> DeliveryEvent:
     message_id = _text(event, "sg_message_id").partition(".")[0]
     return DeliveryEvent(
         event_id=event_id,
-        kind=kind,
+        kind="blocked" if (kind, _text(event, "type")) == ("bounce", "blocked") else kind,
         notification_id=_text(event, "notification_id")[:36],
         message_id=message_id[:_LONGEST_ID],
-        status=_text(event, "status")[:_LONGEST_WORD],
+        status=_status(event, kind)[:_LONGEST_WORD],
         occurred_at=occurred_at,
     )
+
+
+def _status(event: dict[str, Any], kind: str) -> str:
+    if kind != "dropped":
+        return _text(event, "status")
+    reason = _text(event, "reason")
+    if reason.startswith("Spam Content"):
+        return "Spam Content"
+    return reason if reason in _DROP_REASONS else ""
 
 
 def _text(event: dict[str, Any], name: str) -> str:

@@ -13,7 +13,7 @@ NOTIFICATIONS = Table(
     Column("notification_id", String(36), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("order_id", String(36), nullable=False),
-    # ORDER_CONFIRMATION.
+    # ORDER_CONFIRMATION, ORDER_SHIPPED …
     Column("kind", String(32), nullable=False),
     Column("recipient_email", String(254), nullable=False),
     Column("recipient_name", String(100), nullable=False),
@@ -22,7 +22,7 @@ NOTIFICATIONS = Table(
     # The trace in which it was accepted; empty when there was none.
     Column("traceparent", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    # ACCEPTED, SENT, UNDELIVERABLE, DELIVERED or BOUNCED.
+    # ACCEPTED, SENT, DEFERRED, UNDELIVERABLE, DROPPED, DELIVERED, BOUNCED or SPAM_REPORTED.
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     # Attempts that began and whose end is not known.
@@ -32,6 +32,12 @@ NOTIFICATIONS = Table(
     Column("sent_at", BigInteger),
     # When sending is tried next, or when the attempt under way counts as abandoned; NULL when nothing is planned.
     Column("due_at", BigInteger),
+    # "de-AT"; empty means the shop's own.
+    Column("locale", String(35), nullable=False, server_default=""),
+    # Of the command that asked for it.
+    Column("request_id", String(128), nullable=False, server_default=""),
+    # Since when it is news that it did not reach its reader; NULL when it is none, or was heard.
+    Column("news_at", BigInteger),
     Index("notifications_by_order", "order_id", "notification_id"),
 )
 Index(
@@ -39,6 +45,12 @@ Index(
     NOTIFICATIONS.c.due_at,
     sqlite_where=NOTIFICATIONS.c.due_at.is_not(None),
     postgresql_where=NOTIFICATIONS.c.due_at.is_not(None),
+)
+Index(
+    "notifications_news",
+    NOTIFICATIONS.c.news_at,
+    sqlite_where=NOTIFICATIONS.c.news_at.is_not(None),
+    postgresql_where=NOTIFICATIONS.c.news_at.is_not(None),
 )
 
 SENDGRID_EVENTS = Table(
@@ -51,7 +63,8 @@ SENDGRID_EVENTS = Table(
     # From the mail's custom arguments; empty for mail that is none of ours.
     Column("notification_id", String(36), nullable=False),
     Column("provider_message_id", String(100), nullable=False),
-    # The receiving server's code, "5.1.1"; its words may hold an address and are not kept.
+    # The receiving server's code, "5.1.1", or SendGrid's reason for dropping it; a server's words may hold
+    # an address and are not kept.
     Column("status", String(32), nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),

@@ -1,6 +1,7 @@
 """Accepting a notification: stored first, then sent."""
 
 import asyncio
+from collections.abc import Callable
 
 from kernel.bell import Bell
 from kernel.clock import Clock
@@ -10,7 +11,8 @@ from kernel.request import Request
 from notify_svc.app.dispatch import Dispatch
 from notify_svc.app.ports import Notifications, Work
 from notify_svc.domain import sending
-from notify_svc.domain.notification import Kind, Notification, OrderSummary
+from notify_svc.domain.content import NO_DETAILS, Details, OrderSummary
+from notify_svc.domain.notification import Kind, Notification
 
 
 class SendNotification:
@@ -26,6 +28,7 @@ class SendNotification:
         work: Keeps an attempt alive when the call is over.
         clock: The time.
         ids: Makes the notification's id.
+        locale: Returns the locale that is written for when one is asked for, as `Writer.locale` does.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class SendNotification:
         work: Work,
         clock: Clock,
         ids: Ids,
+        locale: Callable[[str], str],
     ) -> None:
         self._notifications = notifications
         self._dispatch = dispatch
@@ -43,6 +47,7 @@ class SendNotification:
         self._work = work
         self._clock = clock
         self._ids = ids
+        self._locale = locale
 
     async def __call__(
         self,
@@ -52,6 +57,8 @@ class SendNotification:
         recipient_name: str,
         summary: OrderSummary,
         traceparent: str,
+        details: Details = NO_DETAILS,
+        locale: str = "",
     ) -> Notification:
         """Return the notification, the same for every repetition.
 
@@ -70,6 +77,9 @@ class SendNotification:
             summary=summary,
             traceparent=traceparent,
             created_at=now,
+            details=details,
+            locale=self._locale(locale),
+            request_id=request.request_id,
             due_at=now,
         )
         if self._dispatch.reserve():

@@ -129,7 +129,7 @@ class Dispatch:
                 return sending.sent(notification, message_id, now)
             case NotDone(reason):
                 if isinstance(reason, Refused):
-                    return sending.refused(notification, reason.why)
+                    return sending.refused(notification, reason.why, now)
                 wait = max(sending.wait_seconds(notification.attempts, self._random()), reason.retry_after or 0.0)
                 return sending.postponed(notification, reason.why, now + timedelta(seconds=wait))
             case Unknown(cause):

@@ -24,8 +24,8 @@ class ListFeed:
         match await self._feed.page(after, limit):
             case Done(page):
                 return page
-            case NotDone(FeedDenied(why)):
-                raise Refusal(Reason.PROVIDER_REFUSED, f"{why}.", metadata={"provider": "sendgrid"})
+            case NotDone(FeedDenied(why, provider)):
+                raise Refusal(Reason.PROVIDER_REFUSED, f"{why}.", metadata={"provider": provider})
             case Unknown(cause, retry_after):
                 raise Refusal(
                     Reason.UNAVAILABLE,

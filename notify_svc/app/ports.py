@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from kernel.outcome import Done, NotDone, Unknown
 from kernel.request import Request
+from notify_svc.domain.content import Letter
 from notify_svc.domain.event import DeliveryEvent
 from notify_svc.domain.feed import FeedPage, FeedPlace
 from notify_svc.domain.notification import Notification
@@ -37,6 +38,18 @@ class Postponed:
 
     why: str
     retry_after: float | None = None
+
+
+class Writer(Protocol):
+    """Who writes mails. It has a word for everything, and so nothing makes it fail."""
+
+    def locale(self, tag: str) -> str:
+        """Return the locale that is written for when this one is asked for; the shop's own for "" and unknown."""
+        ...
+
+    def write(self, notification: Notification) -> Letter:
+        """Return the mail."""
+        ...
 
 
 class Mailer(Protocol):
@@ -124,6 +137,14 @@ class Notifications(Protocol):
         """Store events and apply the new ones to their notifications, in one change; return how many were new."""
         ...
 
+    async def news(self, limit: int) -> Sequence[Notification]:
+        """Return notifications that are news, the longest unheard first."""
+        ...
+
+    async def heard(self, notification_id: str, version: int) -> bool:
+        """Keep that a notification is news no more; False when it has changed since, or that is not known."""
+        ...
+
 
 class EventDesk(Protocol):
     """Who opens the provider's event batches."""
@@ -143,9 +164,11 @@ class FeedDenied:
 
     Attributes:
         why: In words for a person.
+        provider: Whose list.
     """
 
     why: str
+    provider: str = "sendgrid"
 
 
 class Feed(Protocol):

@@ -21,11 +21,7 @@ class ReadNotifications:
         """
         notification = await self._notifications.get(notification_id)
         if notification is None:
-            raise Refusal(
-                Reason.NOTIFICATION_NOT_FOUND,
-                f"There is no notification {notification_id}.",
-                metadata={"notificationId": notification_id},
-            )
+            raise notification_not_found(notification_id)
         return notification
 
     async def page(self, order_id: str, before: str, size: int) -> tuple[Sequence[Notification], bool]:
@@ -38,3 +34,12 @@ class ReadNotifications:
         """
         found = await self._notifications.page(order_id, before, size + 1)
         return found[:size], len(found) > size
+
+
+def notification_not_found(notification_id: str) -> Refusal:
+    """Return the refusal for a notification that does not exist."""
+    return Refusal(
+        Reason.NOTIFICATION_NOT_FOUND,
+        f"There is no notification {notification_id}.",
+        metadata={"notificationId": notification_id},
+    )

@@ -5,13 +5,15 @@ from datetime import datetime
 
 from notify_svc.domain.notification import State
 
-# What each event proves. The others (open, click, spam report, unsubscribe) come after delivery and are kept, no more.
+# What each event proves. Every other one about a mail of ours (open, click, unsubscribe) proves that there was a mail.
 _STATES = {
     "processed": State.SENT,
-    "deferred": State.SENT,
-    "dropped": State.UNDELIVERABLE,
+    "deferred": State.DEFERRED,
+    "dropped": State.DROPPED,
     "delivered": State.DELIVERED,
     "bounce": State.BOUNCED,
+    "blocked": State.BOUNCED,
+    "spamreport": State.SPAM_REPORTED,
 }
 
 
@@ -21,10 +23,10 @@ class DeliveryEvent:
 
     Attributes:
         event_id: SendGrid's; the same again means the same event.
-        kind: SendGrid's word: "delivered".
+        kind: SendGrid's word: "delivered". A bounce of its type "blocked" is told as "blocked".
         notification_id: Of the notification whose mail it was; empty when the mail was none of ours.
         message_id: SendGrid's, as it was given when the mail was accepted.
-        status: The receiving server's code, "5.1.1"; empty when there is none.
+        status: The receiving server's code, "5.1.1", or SendGrid's reason for dropping; empty when there is none.
         occurred_at: When it happened.
     """
 
@@ -35,16 +37,23 @@ class DeliveryEvent:
     status: str
     occurred_at: datetime
 
-    def proves(self) -> State | None:
-        """Return the state that the notification has reached, if the event says so."""
-        return _STATES.get(self.kind)
+    def proves(self) -> State:
+        """Return the state that the notification has reached at least."""
+        return _STATES.get(self.kind, State.SENT)
 
     def complaint(self) -> str:
         """Return what went wrong, in words without personal data; empty when nothing did."""
-        match self.proves():
-            case State.BOUNCED:
+        match self.kind:
+            case "bounce":
                 return f"The recipient's mail server refused it ({self.status or 'no code'})"
-            case State.UNDELIVERABLE:
-                return "SendGrid dropped it: the address bounced before or asked for no mail"
+            case "blocked":
+                return f"The recipient's mail server blocked this one ({self.status or 'no code'})"
+            case "dropped":
+                return f"SendGrid dropped it ({self.status or 'no reason'})"
+            case "deferred":
+                # Each try may have its own code, and they come in any order.
+                return "The recipient's mail server has put it off; SendGrid goes on trying"
+            case "spamreport":
+                return "The recipient has called it spam"
             case _:
                 return ""

@@ -4,14 +4,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from kernel.address import Address
-from kernel.money import Money
+from notify_svc.domain.content import NO_DETAILS, Details, OrderSummary
 
 
 class Kind(Enum):
     """What a notification tells."""
 
     ORDER_CONFIRMATION = "ORDER_CONFIRMATION"
+    PAYMENT_ACTION_REQUIRED = "PAYMENT_ACTION_REQUIRED"
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    ORDER_SHIPPED = "ORDER_SHIPPED"
+    ORDER_DELIVERED = "ORDER_DELIVERED"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    ORDER_REFUNDED = "ORDER_REFUNDED"
+
+    def needs(self) -> str:
+        """Return the name of the detail that it cannot be told without; empty when the order is enough."""
+        match self:
+            case Kind.ORDER_SHIPPED:
+                return "shipment"
+            case Kind.ORDER_REFUNDED:
+                return "refund"
+            case Kind.PAYMENT_ACTION_REQUIRED | Kind.PAYMENT_FAILED:
+                return "payment"
+            case _:
+                return ""
 
 
 class State(Enum):
@@ -19,45 +36,16 @@ class State(Enum):
 
     ACCEPTED = "ACCEPTED"
     SENT = "SENT"
+    DEFERRED = "DEFERRED"
     UNDELIVERABLE = "UNDELIVERABLE"
+    DROPPED = "DROPPED"
     DELIVERED = "DELIVERED"
     BOUNCED = "BOUNCED"
+    SPAM_REPORTED = "SPAM_REPORTED"
 
-
-@dataclass(frozen=True, slots=True)
-class SummaryLine:
-    """One line of an order.
-
-    Attributes:
-        description: In words.
-        quantity: How many.
-        amount: The extended price, before tax.
-    """
-
-    description: str
-    quantity: int
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class OrderSummary:
-    """What a mail says about an order.
-
-    Attributes:
-        order_id: Which order.
-        lines: What was bought.
-        subtotal: Before tax.
-        tax: The tax.
-        total: What the customer pays.
-        ship_to: Where the goods go.
-    """
-
-    order_id: str
-    lines: tuple[SummaryLine, ...]
-    subtotal: Money
-    tax: Money
-    total: Money
-    ship_to: Address
+    def is_news(self) -> bool:
+        """Say whether it means that the mail did not reach its reader, which the order's own service wants to know."""
+        return self in {State.UNDELIVERABLE, State.DROPPED, State.BOUNCED, State.SPAM_REPORTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +58,21 @@ class Notification:
         kind: What it tells.
         recipient_email: Where it goes.
         recipient_name: How to address the recipient; may be empty.
-        summary: What was true when it was asked for.
+        summary: The order as it was when this was asked for.
         traceparent: The trace in which it was asked for; empty when there was none.
         created_at: When it was accepted.
+        details: What it tells besides.
+        locale: The language and region that it is written for, "de-AT"; empty means the shop's own.
+        request_id: The key that it was asked for with; empty for those of before it was kept.
         state: Where it stands.
         attempts: How often sending was started.
         open_attempts: How many of those nobody knows the end of, the one under way among them.
-        provider_message_id: SendGrid's; empty until it accepted the mail.
+        provider_message_id: The mail provider's; empty until it accepted the mail.
         last_error: What went wrong last, without personal data; empty when nothing did.
-        sent_at: When SendGrid accepted it.
+        sent_at: When the mail provider accepted it.
         due_at: When sending is tried, or tried again. While an attempt is under way: when it counts as abandoned. None
             when nothing is planned any more.
+        news_at: Since when it is news that it did not reach its reader. None when it is none, or was heard.
     """
 
     notification_id: str
@@ -91,6 +83,9 @@ class Notification:
     summary: OrderSummary
     traceparent: str
     created_at: datetime
+    details: Details = NO_DETAILS
+    locale: str = ""
+    request_id: str = ""
     state: State = State.ACCEPTED
     attempts: int = 0
     open_attempts: int = 0
@@ -98,6 +93,7 @@ class Notification:
     last_error: str = ""
     sent_at: datetime | None = None
     due_at: datetime | None = None
+    news_at: datetime | None = None
 
 
 def one_line(text: str) -> str:

@@ -1,8 +1,8 @@
 """The rules of sending: at least once, as long as it takes, and with few duplicates where an answer was lost.
 
 An attempt is counted before it begins, so that a crash in the middle of it is counted too. It ends in one of four ways:
-SendGrid took the mail, refused it for good, certainly did not take it, or nobody knows. Only the last can lead to a
-second copy, and so there are few of those.
+the mail provider took the mail, refused it for good, certainly did not take it, or nobody knows. Only the last can lead
+to a second copy, and so there are few of those.
 """
 
 from dataclasses import replace
@@ -13,10 +13,10 @@ from notify_svc.domain.notification import Notification, State
 # An attempt that has not ended by then never will: an answer is waited for half as long, the rest is for slow commits.
 LEASE = timedelta(seconds=20)
 
-# So many attempts of unknown outcome may each have been a mail; then only SendGrid's events can tell.
+# So many attempts of unknown outcome may each have been a mail; then only the provider's events can tell.
 MOST_OPEN_ATTEMPTS = 3
 
-# Waits after a first and a second attempt of unknown outcome, for SendGrid's event to say that it was a mail after all.
+# Waits after a first and a second attempt of unknown outcome, for an event to say that it was a mail after all.
 _WAITS_AFTER_LOST = (timedelta(seconds=5), timedelta(seconds=30))
 
 # After an attempt that certainly was no mail: at once for a hiccup, and never so long that an outage's end goes unseen.
@@ -24,7 +24,17 @@ _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60.0
 
 # States that say more win over those that say less, so that events may come in any order and more than once.
-_RANKS = {State.ACCEPTED: 0, State.SENT: 1, State.UNDELIVERABLE: 2, State.DELIVERED: 3, State.BOUNCED: 4}
+# A server may take a mail and bounce it afterwards, and only who has got one can call it spam.
+_RANKS = {
+    State.ACCEPTED: 0,
+    State.SENT: 1,
+    State.DEFERRED: 2,
+    State.UNDELIVERABLE: 3,
+    State.DROPPED: 4,
+    State.DELIVERED: 5,
+    State.BOUNCED: 6,
+    State.SPAM_REPORTED: 7,
+}
 
 _PARKED = "Nobody knows whether any of the attempts was a mail; it is not sent again by itself"
 
@@ -55,7 +65,7 @@ def parked(notification: Notification) -> Notification:
 
 
 def sent(notification: Notification, message_id: str, now: datetime) -> Notification:
-    """Return it after SendGrid accepted it."""
+    """Return it after the mail provider accepted it; what its events have told already stays told."""
     return _changed(
         notification,
         state=_higher(notification.state, State.SENT),
@@ -63,18 +73,20 @@ def sent(notification: Notification, message_id: str, now: datetime) -> Notifica
         provider_message_id=message_id,
         sent_at=now,
         due_at=None,
-        last_error="",
+        last_error="" if notification.state is State.ACCEPTED else notification.last_error,
     )
 
 
-def refused(notification: Notification, why: str) -> Notification:
-    """Return it after SendGrid refused it for good."""
+def refused(notification: Notification, why: str, now: datetime) -> Notification:
+    """Return it after the mail provider refused it for good."""
+    state = _higher(notification.state, State.UNDELIVERABLE)
     return _changed(
         notification,
-        state=_higher(notification.state, State.UNDELIVERABLE),
+        state=state,
         open_attempts=notification.open_attempts - 1,
         due_at=None,
-        last_error=why,
+        last_error=why if state is State.UNDELIVERABLE else notification.last_error,
+        news_at=_news_at(notification, state, now),
     )
 
 
@@ -100,7 +112,7 @@ def lost(notification: Notification, why: str, now: datetime) -> Notification:
 
 
 def observed(notification: Notification, state: State, message_id: str, why: str, at: datetime) -> Notification:
-    """Return it after one of SendGrid's events; the same object when that says nothing new.
+    """Return it after one of the provider's events; the same object when that says nothing new.
 
     Args:
         notification: As it stands.
@@ -118,6 +130,7 @@ def observed(notification: Notification, state: State, message_id: str, why: str
         sent_at=notification.sent_at or at,
         due_at=None,
         last_error=why,
+        news_at=_news_at(notification, state, at),
     )
 
 
@@ -130,6 +143,11 @@ def wait_seconds(attempts: int, jitter: float) -> float:
     """
     longest = min(_FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 16), _LONGEST_WAIT_SECONDS)
     return longest * (0.5 + 0.5 * jitter)
+
+
+def _news_at(notification: Notification, state: State, at: datetime) -> datetime | None:
+    """Return since when the state is news; one that has reached its reader after all is none."""
+    return (notification.news_at or at) if state.is_news() else None
 
 
 def _higher(one: State, other: State) -> State:

@@ -15,9 +15,11 @@ from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.tables import METADATA
 from notify_svc.app.ports import Backlog, Notifications
 from notify_svc.domain import sending
-from notify_svc.domain.notification import Notification, State
+from notify_svc.domain.content import Details, Payment, Shipment
+from notify_svc.domain.notification import Kind, Notification, State
+from notify_svc.domain.sample import sample
 from tests.fakes.notify_notifications import FakeNotifications
-from tests.fakes.notify_samples import event, notification, request
+from tests.fakes.notify_samples import NOW, event, notification, request
 
 CLOCK: Clock = SystemClock()
 
@@ -80,7 +82,7 @@ async def test_an_update_is_written_once_per_version(notifications: Notification
     assert await notifications.update(row, begun)
     sent = sending.sent(begun, "message-1", CLOCK.now().replace(microsecond=0))
 
-    assert not await notifications.update(row, sending.refused(row, "400"))
+    assert not await notifications.update(row, sending.refused(row, "400", CLOCK.now()))
     assert await notifications.update(begun, sent)
     assert await notifications.get(row.notification_id) == sent
 
@@ -247,3 +249,57 @@ async def test_many_batches_at_once_all_get_in(notifications: Notifications) -> 
     stored = await notifications.get(row.notification_id)
     assert stored is not None
     assert stored.state is State.DELIVERED
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_every_kind_reads_back_with_all_that_it_tells(notifications: Notifications, kind: Kind) -> None:
+    told = sample(kind, "de-AT", CLOCK.now().replace(microsecond=0))
+    row = replace(told, notification_id=fresh().notification_id, request_id="key", due_at=told.created_at)
+    bare = replace(row, notification_id=fresh().notification_id, details=Details(Shipment(), None, Payment()))
+    await added(notifications, row, bare)
+
+    assert await notifications.get(row.notification_id) == row
+    assert await notifications.get(bare.notification_id) == bare
+
+
+async def test_what_did_not_reach_its_reader_is_news_until_it_was_heard(notifications: Notifications) -> None:
+    bounced, delivered, spam = fresh(), fresh(), fresh()
+    await added(notifications, bounced, delivered, spam)
+    for row, kind, seconds in ((spam, "spamreport", 9), (bounced, "bounce", 3), (delivered, "delivered", 1)):
+        told = replace(event(kind, row.notification_id), occurred_at=NOW + timedelta(seconds=seconds))
+        await notifications.ingest([told])
+
+    news = await notifications.news(10)
+    assert [each.notification_id for each in news] == [bounced.notification_id, spam.notification_id]
+    assert [each.notification_id for each in await notifications.news(1)] == [bounced.notification_id]
+
+    assert await notifications.heard(bounced.notification_id, news[0].version)
+    assert [each.notification_id for each in await notifications.news(10)] == [spam.notification_id]
+    heard = await notifications.get(bounced.notification_id)
+    assert heard is not None
+    assert (heard.state, heard.version, heard.news_at) == (State.BOUNCED, news[0].version, None)
+
+
+async def test_what_changed_after_it_was_told_stays_news(notifications: Notifications) -> None:
+    row = fresh()
+    await added(notifications, row)
+    await notifications.ingest([event("bounce", row.notification_id)])
+    (told,) = await notifications.news(10)
+    await notifications.ingest([event("spamreport", row.notification_id)])
+
+    assert not await notifications.heard(row.notification_id, told.version)
+    (again,) = await notifications.news(10)
+    assert (again.state, again.version) == (State.SPAM_REPORTED, told.version + 1)
+    assert not await notifications.heard(fresh().notification_id, 1)
+
+
+async def test_a_mail_that_the_provider_refuses_is_news(notifications: Notifications) -> None:
+    row = fresh()
+    await added(notifications, row)
+    (begun,) = await notifications.claim(1)
+    now = CLOCK.now().replace(microsecond=0)
+
+    assert await notifications.update(begun, sending.refused(begun, "400", now))
+
+    (told,) = await notifications.news(10)
+    assert (told.notification_id, told.news_at) == (row.notification_id, now)

@@ -101,12 +101,25 @@ class FakeNotifications:
         new = {event.event_id: event for event in events if event.event_id not in self._events}
         self._events |= new.keys()
         for event in new.values():
-            row, state = self.rows.get(event.notification_id), event.proves()
-            if row is not None and state is not None:
+            row = self.rows.get(event.notification_id)
+            if row is not None:
                 self.rows[row.notification_id] = sending.observed(
-                    row, state, event.message_id, event.complaint(), event.occurred_at
+                    row, event.proves(), event.message_id, event.complaint(), event.occurred_at
                 )
         return len(new)
+
+    async def news(self, limit: int) -> Sequence[Notification]:
+        self._check()
+        told = [(row.news_at, row.notification_id, row) for row in self.rows.values() if row.news_at is not None]
+        return [row for _, _, row in sorted(told, key=lambda each: each[:2])[:limit]]
+
+    async def heard(self, notification_id: str, version: int) -> bool:
+        self._check()
+        row = self.rows.get(notification_id)
+        if row is None or row.version != version:
+            return False
+        self.rows[notification_id] = replace(row, news_at=None)
+        return True
 
     def spoil(self, notification_id: str, **fields: object) -> None:
         """Change a notification behind everybody's back, as another replica would."""

@@ -65,7 +65,7 @@ async def office(store: FakeNotifications | None = None, mailer: FakeMailer | No
     bell = Bell(clock)
     dispatch = Dispatch(mailer, store, slots, bell, clock, lambda: 1.0, telling)
     worker = Worker(mailer, store, slots, dispatch, tasks, bell, clock, telling)
-    send = SendNotification(store, dispatch, bell, tasks, clock, CountingIds())
+    send = SendNotification(store, dispatch, bell, tasks, clock, CountingIds(), lambda tag: tag or "en-US")
     running = asyncio.create_task(worker.run())
     try:
         yield Office(clock, mailer, store, telling, dispatch, send, bell)

@@ -11,11 +11,13 @@ from ordermesh.type.v1 import address_pb2, money_pb2
 from kernel.address import Address
 from kernel.money import Money
 from kernel.request import Request
+from notify_svc.domain.content import OrderSummary, SummaryLine
 from notify_svc.domain.event import DeliveryEvent
-from notify_svc.domain.notification import Kind, Notification, OrderSummary, SummaryLine
+from notify_svc.domain.notification import Kind, Notification
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EMAIL = "ada@example.com"
+SHIPPED = notification_pb2.NOTIFICATION_KIND_ORDER_SHIPPED
 
 _numbers = count(1)
 
@@ -104,3 +106,21 @@ def send_message(
             ship_to=address_pb2.Address(line1="1 Main St", locality="Berlin", postal_code="10115", region_code="DE"),
         ),
     )
+
+
+def detailed(
+    request_id: str = "key-1", kind: "notification_pb2.NotificationKind.ValueType" = SHIPPED, **more: str
+) -> notify_service_pb2.SendNotificationRequest:
+    """Return a request that tells everything that any kind may tell."""
+    request = send_message(request_id, **more)
+    request.kind = kind
+    shipment, refund = request.shipment, request.refund
+    shipment.carrier, shipment.tracking_number, shipment.tracking_url = "DHL", "T1", "https://t.example/T1"
+    shipment.more_to_come = True
+    shipment.lines.add(description="Blue mug", quantity=1, amount=money_message(599))
+    refund.amount.CopyFrom(money_message(599))
+    refund.total.CopyFrom(money_message(1000))
+    refund.lines.add(description="Tea", quantity=1, amount=money_message(599))
+    request.payment.message = "Declined."
+    request.payment.act_before.FromDatetime(NOW)
+    return request

@@ -18,7 +18,8 @@ from kernel.clock import SystemClock
 from kernel.errors import Reason
 from notify_svc.__main__ import running
 from notify_svc.config import NotifyConfig
-from tests.fakes.notify_samples import EMAIL, new_id, send_message
+from notify_svc.domain.notification import Kind
+from tests.fakes.notify_samples import EMAIL, detailed, new_id, send_message
 from tests.fakes.notify_signing import SendgridKey, batch, raw_event
 from tests.fakes.sandbox_world import World, sandbox_world
 from tests.fakes.service_over_grpc import called, refused
@@ -77,6 +78,19 @@ class Service:
         answer: notify_service_pb2.IngestSendgridEventsResponse = await self.stub.IngestSendgridEvents(request)
         return answer
 
+    async def news(self) -> notify_service_pb2.ListNotificationNewsResponse:
+        answer: notify_service_pb2.ListNotificationNewsResponse = await self.stub.ListNotificationNews(
+            notify_service_pb2.ListNotificationNewsRequest()
+        )
+        return answer
+
+    async def acknowledge(self, notification_id: str, version: int) -> None:
+        await self.stub.AcknowledgeNotificationNews(
+            notify_service_pb2.AcknowledgeNotificationNewsRequest(
+                request_id="key", notification_id=notification_id, version=version
+            )
+        )
+
     async def list(
         self, order_id: str = "", page_size: int = 0, page_token: str = ""
     ) -> notify_service_pb2.ListNotificationsResponse:
@@ -118,7 +132,92 @@ async def test_a_confirmation_is_accepted_and_then_in_the_mailbox(service: Servi
     assert (sent.attempts, sent.provider_message_id) == (1, mail["message_id"])
     assert mail["custom_args"] == {"notification_id": sent.notification_id, "order_id": order_id}
     for part in ("text", "html"):
-        assert all(fact in mail[part] for fact in ("Blue mug", "21.98 EUR", "4.18 EUR", "26.16 EUR", order_id))
+        assert all(fact in mail[part] for fact in ("Blue mug", "€21.98", "€4.18", "€26.16", order_id))
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_every_kind_of_mail_arrives_in_the_language_asked_for(service: Service, kind: Kind) -> None:
+    request = detailed("key-1", notification_pb2.NotificationKind.Value(f"NOTIFICATION_KIND_{kind.name}"))
+    request.locale = "de-AT"
+    accepted = await service.send(request)
+    sent = await service.until(accepted.notification_id, is_sent)
+
+    (mail,) = await service.world.mails(to=EMAIL)
+    assert (sent.kind, sent.locale, sent.request_id) == (request.kind, "de-AT", "key-1")
+    assert mail["categories"] == [kind.name.lower().replace("_", "-")]
+    assert "Guten Tag Ada," in mail["text"]
+    assert "€\N{NO-BREAK SPACE}" in mail["html"]
+
+
+async def test_a_kind_without_its_details_is_refused_by_field_and_not_stored(service: Service) -> None:
+    request = send_message("key-1")
+    request.kind = notification_pb2.NOTIFICATION_KIND_ORDER_SHIPPED
+
+    refusal = await refused(service.send(request))
+
+    assert (refusal.reason, [each.field for each in refusal.fields]) == (Reason.VALIDATION_FAILED, ["shipment"])
+    assert not (await service.list()).notifications
+
+
+async def test_a_locale_that_nobody_knows_is_written_in_the_shops_own(world: World, tmp_path: Path) -> None:
+    async with notify_service(world, tmp_path, MAIL_LOCALE="de_DE") as service:
+        request = send_message("key-1")
+        request.locale = "xx-YY"
+        accepted = await service.send(request)
+        await service.until(accepted.notification_id, is_sent)
+
+    (mail,) = await world.mails()
+    assert accepted.locale == "de-DE"
+    assert "bestätigt" in mail["subject"]
+
+
+async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path: Path) -> None:
+    key = SendgridKey()
+    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
+        accepted = await service.send(send_message("key-1"))
+        await service.until(accepted.notification_id, is_sent)
+        payload = batch(raw_event("bounce", accepted.notification_id))
+        now = str(int(SystemClock().now().timestamp()))
+        await service.ingest(payload, key.sign(now, payload), now)
+
+        (told,) = (await service.news()).notifications
+        assert (told.notification_id, told.state) == (accepted.notification_id, BOUNCED)
+        await service.acknowledge(told.notification_id, told.version - 1)
+        assert (await service.news()).notifications
+        for _ in range(2):
+            await service.acknowledge(told.notification_id, told.version)
+            assert not (await service.news()).notifications
+        missing = await refused(service.acknowledge(new_id(), 1))
+
+    assert missing.reason is Reason.NOTIFICATION_NOT_FOUND
+
+
+async def test_a_preview_sends_and_stores_nothing(service: Service) -> None:
+    request = notify_service_pb2.PreviewNotificationRequest(
+        kind=notification_pb2.NOTIFICATION_KIND_ORDER_REFUNDED, locale="de-CH"
+    )
+    preview = await service.stub.PreviewNotification(request)
+
+    assert (preview.locale, "Erstattung" in preview.subject) == ("de-CH", True)
+    assert preview.text.startswith("Guten Tag")
+    assert preview.html.startswith("<!doctype html>")
+    assert not (await service.list()).notifications
+    assert await service.world.mails() == []
+
+
+async def test_a_preview_shows_the_order_that_is_given(service: Service) -> None:
+    given = detailed()
+    request = notify_service_pb2.PreviewNotificationRequest(
+        kind=given.kind, order=given.order, shipment=given.shipment, locale="xx"
+    )
+    preview = await service.stub.PreviewNotification(request)
+    request.order.total.minor_units += 1
+    refusal = await refused(service.stub.PreviewNotification(request))
+
+    assert preview.locale == "en-US"
+    assert "https://t.example/T1" in preview.text
+    assert given.order.order_id in preview.subject
+    assert [each.field for each in refusal.fields] == ["order.total"]
 
 
 async def test_repeating_it_makes_no_second_mail_and_another_body_is_refused(service: Service) -> None:

@@ -17,6 +17,7 @@ from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.dispatch import Dispatch, Slots
+from notify_svc.app.news import NotificationNews
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
 from notify_svc.servicer import NotifyServicer
@@ -209,9 +210,16 @@ async def start_notify(process: Process, around: Surroundings) -> None:
     bell = Bell(WorkerClock(world, process, Agenda(shelf(NOTIFY_TABLES), MAILS_DUE)))
     dispatch = Dispatch(mailer, notifications, slots, bell, clock, world.luck.random, telling)
     worker = Worker(mailer, notifications, slots, dispatch, work, bell, clock, telling)
-    send = SendNotification(notifications, dispatch, bell, work, clock, SeededIds(world))
+    send = SendNotification(notifications, dispatch, bell, work, clock, SeededIds(world), lambda tag: tag or "en-US")
     work.start(worker.run(), "worker")
-    process.servicer = NotifyServicer(send, ReadNotifications(notifications), cast("Any", None), cast("Any", _no_feed))
+    process.servicer = NotifyServicer(
+        send,
+        ReadNotifications(notifications),
+        cast("Any", None),
+        cast("Any", _no_feed),
+        cast("Any", None),
+        NotificationNews(notifications),
+    )
 
 
 async def _no_feed(*_: object) -> None:

@@ -57,6 +57,26 @@ def test_a_batch_of_sendgrids_own_published_example_is_genuine() -> None:
     assert (event.kind, event.message_id) == ("dropped", "LRzXl_NHStOGhQ4kofSm_A")
 
 
+@pytest.mark.parametrize(
+    ("raw", "kind", "status"),
+    [
+        (raw_event("bounce", type="bounce", status="5.1.1"), "bounce", "5.1.1"),
+        (raw_event("bounce", type="blocked", status="4.7.1"), "blocked", "4.7.1"),
+        (raw_event("bounce"), "bounce", ""),
+        (raw_event("dropped", reason="Bounced Address", status="5.0.0"), "dropped", "Bounced Address"),
+        (raw_event("dropped", reason="Spam Content (if Spam Checker app is enabled)"), "dropped", "Spam Content"),
+        (raw_event("dropped", reason="ada@example.com is unknown"), "dropped", ""),
+        (raw_event("delivered", type="blocked"), "delivered", ""),
+    ],
+)
+def test_what_kept_a_mail_away_is_kept_without_anybodys_address(raw: dict[str, object], kind: str, status: str) -> None:
+    payload = batch(raw)
+
+    (event,) = DESK.open(payload, KEY.sign(str(NOW), payload), str(NOW))
+
+    assert (event.kind, event.status) == (kind, status)
+
+
 def test_a_changed_payload_is_not_sendgrids() -> None:
     payload = batch(raw_event("delivered"))
     signature = KEY.sign(str(NOW), payload)

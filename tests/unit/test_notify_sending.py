@@ -24,9 +24,7 @@ def after(*kinds: str) -> Notification:
     result = under_way()
     for kind in kinds:
         each = event(kind, result.notification_id, status="5.1.1")
-        state = each.proves()
-        assert state is not None
-        result = sending.observed(result, state, each.message_id, each.complaint(), each.occurred_at)
+        result = sending.observed(result, each.proves(), each.message_id, each.complaint(), each.occurred_at)
     return result
 
 
@@ -46,7 +44,7 @@ def test_an_accepted_mail_is_never_sent_again() -> None:
 
 
 def test_a_refused_mail_is_given_up_and_says_why() -> None:
-    refused = sending.refused(under_way(), "400")
+    refused = sending.refused(under_way(), "400", LATER)
 
     assert (refused.state, refused.due_at, refused.last_error) == (State.UNDELIVERABLE, None, "400")
 
@@ -77,7 +75,7 @@ def test_what_is_due_or_done_is_not_parked() -> None:
     assert not sending.is_parked(notification())
     assert not sending.is_parked(under_way())
     assert not sending.is_parked(sending.sent(under_way(), "m", NOW))
-    assert not sending.is_parked(sending.refused(under_way(), "400"))
+    assert not sending.is_parked(sending.refused(under_way(), "400", LATER))
 
 
 def test_the_first_wait_is_below_a_second_and_no_wait_is_above_a_minute() -> None:
@@ -99,10 +97,17 @@ def test_jitter_takes_away_half_at_most(attempts: int, jitter: float) -> None:
     ("kind", "state"),
     [
         ("processed", State.SENT),
-        ("deferred", State.SENT),
+        ("deferred", State.DEFERRED),
         ("delivered", State.DELIVERED),
         ("bounce", State.BOUNCED),
-        ("dropped", State.UNDELIVERABLE),
+        ("blocked", State.BOUNCED),
+        ("dropped", State.DROPPED),
+        ("spamreport", State.SPAM_REPORTED),
+        ("open", State.SENT),
+        ("click", State.SENT),
+        ("unsubscribe", State.SENT),
+        ("group_resubscribe", State.SENT),
+        ("future_kind", State.SENT),
     ],
 )
 def test_an_event_settles_what_a_lost_answer_left_open(kind: str, state: State) -> None:
@@ -112,18 +117,46 @@ def test_an_event_settles_what_a_lost_answer_left_open(kind: str, state: State) 
     assert settled.sent_at is not None
 
 
-@pytest.mark.parametrize("kind", ["open", "click", "spamreport", "unsubscribe", "group_resubscribe", "future_kind"])
-def test_other_events_prove_nothing(kind: str) -> None:
-    assert event(kind, "").proves() is None
-
-
 @pytest.mark.parametrize(
-    "kinds", [("processed", "delivered"), ("processed", "deferred", "bounce"), ("dropped", "delivered")]
+    ("kinds", "state"),
+    [
+        (("processed", "delivered"), State.DELIVERED),
+        (("processed", "deferred", "deferred", "bounce"), State.BOUNCED),
+        (("dropped", "delivered"), State.DELIVERED),
+        (("processed", "deferred", "delivered", "open", "click"), State.DELIVERED),
+        (("processed", "delivered", "bounce"), State.BOUNCED),
+        (("processed", "delivered", "open", "spamreport", "unsubscribe"), State.SPAM_REPORTED),
+        (("processed", "dropped"), State.DROPPED),
+    ],
 )
-def test_events_in_any_order_and_more_than_once_end_in_the_same_state(kinds: tuple[str, ...]) -> None:
-    ends = {after(*order, *order).state for order in permutations(kinds)}
+def test_events_in_any_order_and_more_than_once_end_in_the_same_state(kinds: tuple[str, ...], state: State) -> None:
+    for order in permutations(kinds):
+        end = after(*order, *order)
+        assert (end.state, end.last_error) == (state, after(*kinds).last_error)
+        assert (end.news_at is not None) == state.is_news()
 
-    assert len(ends) == 1
+
+@pytest.mark.parametrize("kind", ["bounce", "blocked", "dropped", "spamreport"])
+def test_what_does_not_reach_its_reader_is_news_since_it_happened(kind: str) -> None:
+    assert after(kind).news_at == event(kind, "").occurred_at
+    assert after(kind, "spamreport").news_at == event(kind, "").occurred_at
+
+
+def test_what_reaches_its_reader_after_all_is_no_news() -> None:
+    assert after("dropped", "delivered").news_at is None
+    assert after("processed", "deferred").news_at is None
+
+
+def test_a_mail_given_up_is_news() -> None:
+    assert sending.refused(under_way(), "400", LATER).news_at == LATER
+    assert sending.refused(after("delivered"), "400", LATER).news_at is None
+
+
+def test_an_answer_that_comes_after_the_bounce_does_not_hide_it() -> None:
+    sent = sending.sent(after("bounce"), "message-1", LATER)
+
+    assert (sent.state, sent.last_error) == (State.BOUNCED, after("bounce").last_error)
+    assert sent.news_at is not None
 
 
 def test_an_event_that_says_nothing_new_changes_nothing() -> None:
@@ -135,13 +168,14 @@ def test_an_event_that_says_nothing_new_changes_nothing() -> None:
 
 def test_a_bounce_says_the_code_and_nothing_of_the_servers_words() -> None:
     assert after("bounce").last_error == "The recipient's mail server refused it (5.1.1)"
+    assert after("blocked").last_error == "The recipient's mail server blocked this one (5.1.1)"
 
 
 @pytest.mark.parametrize(
     "outcome",
     [
         lambda current: sending.sent(current, "message-2", LATER),
-        lambda current: sending.refused(current, "400"),
+        lambda current: sending.refused(current, "400", LATER),
         lambda current: sending.postponed(current, "503", LATER),
         lambda current: sending.lost(current, "timeout", LATER),
     ],

@@ -10,9 +10,10 @@ from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from notify_svc import wire
+from notify_svc.domain.content import Details, Payment, Refund, Shipment, SummaryLine
 from notify_svc.domain.feed import FeedPlace, ListedMail
 from notify_svc.domain.notification import Kind, State
-from tests.fakes.notify_samples import NOW, new_id, notification, send_message
+from tests.fakes.notify_samples import NOW, detailed, new_id, notification, send_message
 
 
 def test_a_summary_arrives_whole() -> None:
@@ -67,6 +68,97 @@ def test_a_mail_that_would_not_add_up_is_refused_by_field(
     assert [each.field for each in refused.value.fields] == [field]
 
 
+def test_where_prices_include_the_tax_the_total_is_the_subtotal() -> None:
+    order = send_message("key").order
+    order.prices_include_tax = True
+    with pytest.raises(Refusal) as refused:
+        wire.summary_from_wire(order)
+    order.total.minor_units = order.subtotal.minor_units
+
+    assert [each.field for each in refused.value.fields] == ["order.total"]
+    assert wire.summary_from_wire(order).prices_include_tax
+
+
+def test_a_discount_and_a_reference_arrive() -> None:
+    order = send_message("key").order
+    order.reference = "R-1"
+    order.lines[1].amount.minor_units = -100
+    order.subtotal.minor_units = 1098
+    order.total.minor_units = 1098 + order.tax.minor_units
+    found = wire.summary_from_wire(order)
+
+    assert (found.reference, found.lines[1].amount) == ("R-1", Money("EUR", -100))
+
+
+def test_details_arrive_whole() -> None:
+    request = detailed()
+    details = wire.details_from_wire(request, wire.summary_from_wire(request.order))
+
+    assert details.shipment == Shipment(
+        (SummaryLine("Blue mug", 1, Money("EUR", 599)),), "DHL", "T1", "https://t.example/T1", more_to_come=True
+    )
+    assert details.refund == Refund(Money("EUR", 599), Money("EUR", 1000), (SummaryLine("Tea", 1, Money("EUR", 599)),))
+    assert details.payment == Payment("Declined.", NOW)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_kind_without_what_it_has_to_tell_is_refused_by_field(kind: Kind) -> None:
+    request = detailed()
+    whole = wire.details_from_wire(request, wire.summary_from_wire(request.order))
+    wire.check_complete(kind, whole)
+
+    needed = {
+        Kind.ORDER_SHIPPED: "shipment",
+        Kind.ORDER_REFUNDED: "refund",
+        Kind.PAYMENT_ACTION_REQUIRED: "payment",
+        Kind.PAYMENT_FAILED: "payment",
+    }.get(kind)
+    if needed is None:
+        wire.check_complete(kind, Details())
+        return
+    with pytest.raises(Refusal) as refused:
+        wire.check_complete(kind, replace(whole, **{needed: None}))
+    assert refused.value.reason is Reason.VALIDATION_FAILED
+    assert [each.field for each in refused.value.fields] == [needed]
+
+
+def dollars_in_the_shipment(request: notify_service_pb2.SendNotificationRequest) -> None:
+    request.shipment.lines[0].amount.currency_code = "USD"
+
+
+def dollars_back(request: notify_service_pb2.SendNotificationRequest) -> None:
+    request.refund.amount.currency_code = "USD"
+
+
+def dollars_back_in_a_line(request: notify_service_pb2.SendNotificationRequest) -> None:
+    request.refund.lines[0].amount.currency_code = "USD"
+
+
+def more_now_than_in_all(request: notify_service_pb2.SendNotificationRequest) -> None:
+    request.refund.amount.minor_units = 1001
+
+
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (dollars_in_the_shipment, "shipment.lines[0].amount.currency_code"),
+        (dollars_back, "refund.amount.currency_code"),
+        (dollars_back_in_a_line, "refund.lines[0].amount.currency_code"),
+        (more_now_than_in_all, "refund.amount"),
+    ],
+)
+def test_details_that_do_not_fit_the_order_are_refused_by_field(
+    spoil: Callable[[notify_service_pb2.SendNotificationRequest], None], field: str
+) -> None:
+    request = detailed()
+    spoil(request)
+
+    with pytest.raises(Refusal) as refused:
+        wire.details_from_wire(request, wire.summary_from_wire(request.order))
+
+    assert [each.field for each in refused.value.fields] == [field]
+
+
 def test_every_kind_and_state_has_its_word_on_the_wire() -> None:
     for kind in Kind:
         message = wire.notification_to_wire(notification(kind=kind))
@@ -84,6 +176,9 @@ def test_a_notification_is_told_without_its_recipient() -> None:
         last_error="503",
         sent_at=NOW + timedelta(seconds=1),
         due_at=NOW + timedelta(seconds=2),
+        locale="de-AT",
+        request_id="key-1",
+        version=7,
     )
     message = wire.notification_to_wire(told)
 
@@ -91,6 +186,7 @@ def test_a_notification_is_told_without_its_recipient() -> None:
     assert (message.attempts, message.provider_message_id, message.last_error) == (2, "message-1", "503")
     assert message.sent_time.seconds - message.create_time.seconds == 1
     assert message.next_attempt_time.seconds - message.create_time.seconds == 2
+    assert (message.locale, message.request_id, message.version) == ("de-AT", "key-1", 7)
     assert told.recipient_email not in str(message)
 
 
