@@ -90,7 +90,10 @@ NOTES: tuple[Rule, ...] = (
     ),
     Rule(
         "confirmation_undeliverable",
-        "SELECT order_id, notification_id, state FROM notifications WHERE state IN ('UNDELIVERABLE', 'DROPPED', 'BOUNCED', 'SPAM_REPORTED')",
+        """
+        SELECT order_id, notification_id, state FROM notifications
+        WHERE state IN ('UNDELIVERABLE', 'DROPPED', 'BOUNCED', 'SPAM_REPORTED')
+        """,
         lambda row: f"the mail {row['notification_id']} is {row['state']}",
         "The customer's address does not work; write some other way.",
     ),

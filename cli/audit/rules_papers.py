@@ -133,7 +133,8 @@ MAIL = (
         "mail_unlisted",
         """
         SELECT n.order_id, n.notification_id, n.provider_message_id, n.state FROM notifications n
-        WHERE n.state IN ('SENT', 'DEFERRED', 'DELIVERED', 'SPAM_REPORTED') AND n.sent BETWEEN :feed_from AND :horizon AND NOT EXISTS (
+        WHERE n.state IN ('SENT', 'DEFERRED', 'DELIVERED', 'SPAM_REPORTED')
+          AND n.sent BETWEEN :feed_from AND :horizon AND NOT EXISTS (
           SELECT 1 FROM mails m WHERE m.provider_message_id = n.provider_message_id)
         """,
         lambda row: (

@@ -205,7 +205,7 @@ DONE: dict[str, tuple[Callable[[AuditWorld], None], set[str], str]] = {
         {"mail_unlisted"},
         "does not list message-1",
     ),
-    "too many mails": (many_mails, {"mails_beyond_bound"}, "sent 4 mails"),
+    "too many mails": (many_mails, {"mails_beyond_bound"}, "sent one mail 4 times"),
 }
 
 
