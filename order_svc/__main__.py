@@ -5,6 +5,7 @@ import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads w
 import asyncio
 import os
 import random
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
 from ordermesh.order.v1 import order_service_pb2_grpc
 from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
+from ordermesh.webhook.v1 import webhook_service_pb2_grpc
 
 from chassis.channel import Channel
 from chassis.server import Server
@@ -44,6 +46,7 @@ from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.config import OrderConfig
 from order_svc.servicer import OrderServicer
+from order_svc.webhooks import Webhooks
 
 MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
@@ -79,12 +82,15 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         mails = GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(notify_channel.for_stub))
 
         work = Tasks()
+        spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
+        replica, life = _replica(config.address), ids.new()
+        webhooks = Webhooks(store, clock, ids, replica, life, work, telemetry, spread, secrets.token_bytes)
+        ending.push_async_callback(webhooks.aclose)
         ending.push_async_callback(work.close, _FINISH_SECONDS)
         changes = Changes()
         bell = Bell(clock)
-        spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
         telling = TelemetryTelling(telemetry, clock)
-        orders = OrdersStore(store, clock, replica=_replica(config.address), life=ids.new())
+        orders = OrdersStore(store, clock, replica, life, webhooks.announce)
         outbox = Outbox(orders, taxes, mails, clock, telling, spread)
         driver = Driver(
             orders,
@@ -107,15 +113,20 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
 
         server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
+        server.add(webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
+        await webhooks.prepare()
         # Listening first: whoever holds the address is the one living replica of that name, so its earlier leases are
         # void.
         address = await server.start(config.address)
         ending.push_async_callback(server.stop)
         await orders.release_own()
+        await webhooks.take_over()
         sweeping = work.start(sweeper.run(), "sweeper")
         ending.callback(sweeping.cancel)
         watching = work.start(news.run(), "news watcher")
         ending.callback(watching.cancel)
+        sending = work.start(webhooks.run(), "webhook sender")
+        ending.callback(sending.cancel)
         await server.serving(ready=True)
         yield address
 

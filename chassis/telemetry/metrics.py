@@ -204,6 +204,14 @@ class Metrics:
                 (names.PROVIDER, names.OUTCOME),
             )
         )
+        self.webhook_deliveries = Counter(
+            Definition(
+                "ordermesh.webhook.deliveries",
+                "{attempt}",
+                "Attempts to deliver messages to other systems, by what they came to.",
+                (names.OUTCOME,),
+            )
+        )
         self.commits = Counter(Definition("ordermesh.commits", "{commit}", "Group commits.", (names.OUTCOME,)))
         self.commit_size = Histogram(
             Definition("ordermesh.commit.size", "{transition}", "Transitions per group commit."), BATCH_SIZES

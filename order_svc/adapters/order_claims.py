@@ -7,8 +7,9 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, Select, Table, b
 
 from chassis.storage.store import database_now
 from order_svc.adapters import rows
-from order_svc.adapters.order_reads import orders_by_id, orders_of
+from order_svc.adapters.order_reads import order_of, orders_by_id, orders_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
+from order_svc.adapters.webhook_announcer import Announce
 from order_svc.domain.order import Event, Order, Task
 
 
@@ -57,7 +58,7 @@ def claim_tasks(connection: Connection, owner: str, limit: int, lease_seconds: f
     return [(task, orders[task.order_id]) for task in tasks]
 
 
-def refuse_task(connection: Connection, task: Task, event: Event) -> None:
+def refuse_task(connection: Connection, task: Task, event: Event, announce: Announce) -> None:
     """Store that a task was refused for good, and mark its order, unless somebody else has the task by now."""
     ours = ORDER_TASKS.c.task_id == rows.task_id(task.order_id, task.kind)
     refused = update(ORDER_TASKS).where(ours, ORDER_TASKS.c.version == task.version - 1)
@@ -71,7 +72,12 @@ def refuse_task(connection: Connection, task: Task, event: Event) -> None:
         .returning(ORDERS.c.revision)
     )
     version = connection.execute(marked).scalar_one()
-    connection.execute(ORDER_EVENTS.insert(), rows.event_row(task.order_id, replace(event, version=version)))
+    told = replace(event, version=version)
+    connection.execute(ORDER_EVENTS.insert(), rows.event_row(task.order_id, told))
+    order = order_of(connection, task.order_id)
+    assert order is not None, "it was just marked"
+    for message in announce(order, told):
+        connection.execute(message.table.insert(), dict(message.row))
 
 
 def release(connection: Connection, replica: str, owner: str) -> None:

@@ -1,22 +1,22 @@
 """Orders in SQLite or PostgreSQL, through the group commit."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
+from chassis.storage.changes import Absent, Change, Conflict, Expect, Insert, Update
 from chassis.storage.request_keys import RequestKey, find_request
 from chassis.storage.store import Store
 from kernel.clock import Clock
-from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from order_svc.adapters import order_claims, order_reads, rows
 from order_svc.adapters.order_reads import order_of
+from order_svc.adapters.refusing import refusing
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
-from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter, Story
+from order_svc.adapters.webhook_announcer import Announce, announce_nothing
+from order_svc.app.ports import Backlog, Command, Due, Moved, OrderFilter, Story
 from order_svc.domain.order import Event, Order, Task, TaskKind
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
@@ -33,13 +33,17 @@ class OrdersStore:
         clock: The time.
         replica: What tells this replica from all others that live now: where it listens.
         life: What tells this life of it from its earlier ones.
+        announce: Makes what other systems are told of a journal entry, to be written in its commit.
     """
 
-    def __init__(self, store: Store, clock: Clock, replica: str, life: str) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, replica: str, life: str, announce: Announce = announce_nothing
+    ) -> None:
         self._store = store
         self._clock = clock
         self._replica = replica
         self._owner = f"{replica}#{life}"
+        self._announce = announce
         # The database's clock less ours, in milliseconds; leases are written and judged by the database's.
         self._offset_ms = 0
 
@@ -53,7 +57,7 @@ class OrdersStore:
                 key,
                 Insert(ORDERS, row),
                 *(Insert(ORDER_ITEMS, item) for item in rows.item_rows(order)),
-                Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)),
+                *self._told(order, event),
             ),
         )
         try:
@@ -84,7 +88,7 @@ class OrdersStore:
             guards=(Expect(ORDERS, order.order_id, order.fence - 1),),
             writes=(
                 self._move(transition, lease_seconds),
-                *(() if event is None else (Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)),)),
+                *(() if event is None else self._told(order, event)),
                 *(self._new_task(order, kind, lease_seconds) for kind in transition.tasks),
             ),
         )
@@ -107,7 +111,7 @@ class OrdersStore:
                 key,
                 # A retry never goes on by itself, so there is nothing to be leased.
                 self._move(transition, 0.0),
-                Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)),
+                *self._told(order, event),
                 *(self._task_as_it_is(task) for task in tasks),
             ),
         )
@@ -169,7 +173,7 @@ class OrdersStore:
 
     async def refuse_task(self, task: Task, event: Event) -> None:
         """Store that a task was refused for good, and mark its order for a person to look at, in one commit."""
-        await self._transact(lambda connection: order_claims.refuse_task(connection, task, event))
+        await self._transact(lambda connection: order_claims.refuse_task(connection, task, event, self._announce))
 
     async def release_own(self) -> None:
         """Give up the leases that an earlier life of this replica still holds, so that they are claimed at once."""
@@ -178,6 +182,15 @@ class OrdersStore:
     async def backlog(self) -> Backlog:
         """Return what is not finished."""
         return await self._read(order_reads.backlog)
+
+    def _told(self, order: Order, event: Event) -> tuple[Insert, ...]:
+        """Return a journal entry, and what others are told of it.
+
+        Args:
+            order: As it is after what the entry tells.
+            event: The entry.
+        """
+        return Insert(ORDER_EVENTS, rows.event_row(order.order_id, event)), *self._announce(order, event)
 
     def _move(self, transition: Transition, lease_seconds: float) -> Update:
         order = transition.order
@@ -218,15 +231,15 @@ class OrdersStore:
         )
 
     async def _commit(self, change: Change) -> None:
-        with _refusing():
+        with refusing():
             await self._store.commit(change)
 
     async def _read(self, body: Callable[[Connection], T]) -> T:
-        with _refusing():
+        with refusing():
             return await self._store.read(body)
 
     async def _transact(self, body: Callable[[Connection], T]) -> T:
-        with _refusing():
+        with refusing():
             return await self._store.transact(body)
 
 
@@ -235,16 +248,3 @@ def _key(command: Command, request: Request, order: Order, at: datetime) -> tupl
     key = {"caller": request.caller, "method": command.value, "request_id": request.request_id}
     used = {"fingerprint": request.fingerprint, "subject_id": order.order_id, "created_at": rows.to_ms(at)}
     return Absent(REQUEST_KEYS, key), Insert(REQUEST_KEYS, {**key, **used})
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn the storage's troubles into our own words."""
-    try:
-        yield
-    except StorageUnavailable as error:
-        raise Refusal(
-            Reason.UNAVAILABLE, "The order database cannot be reached; try again.", retry_after=1.0
-        ) from error
-    except CommitUnknown as error:
-        raise InDoubt from error

@@ -1,0 +1,107 @@
+"""What the shop's other systems are told of orders: which journal entries are announced, as what, in which words."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from order_svc.domain.order import Event, Order, State
+
+# By the journal's word, which is what happened to the order. What is not here is nobody else's business.
+_TOLD_AS = {
+    "order.placed": "order.placed",
+    "payment.action_required": "order.payment_action_required",
+    "payment.authorized": "order.authorized",
+    "payment.charged": "order.paid",
+    "payment.captured": "order.paid",
+    "order.processing": "order.processing",
+    "order.shipped": "order.shipped",
+    "order.delivered": "order.delivered",
+    "order.failed": "order.failed",
+    "order.cancelled": "order.cancelled",
+    "refund.succeeded": "order.refunded",
+    "refund.failed": "order.alerted",
+    "mail.bounced": "order.alerted",
+    "payment.disputed": "order.alerted",
+    "hold.expiring": "order.alerted",
+}
+
+_NEEDS_REVIEW = "order.needs_review"
+
+# Entries that leave an order to a person. Others may follow while it waits for him, and are no news of that kind.
+_PARKING = frozenset({"refund.failed", "payment.differs", "payment.disputed", "mail.bounced"})
+_REFUSED = ".refused"
+
+EVENT_TYPES = (*dict.fromkeys(_TOLD_AS.values()), _NEEDS_REVIEW)
+"""All that can be told, in the order in which an order goes through it."""
+
+# Names messages; any fixed one would do.
+_MESSAGES = uuid.UUID("6f0d3e5c-7f5b-5f0e-9a53-0b7d8c1f2a64")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told of one thing that happened to an order, the same to every endpoint.
+
+    Attributes:
+        message_id: "msg_" and 32 hexadecimal digits; follows from what it tells, so that nothing is told twice.
+        order_id: The order.
+        event_type: One of EVENT_TYPES.
+        payload: What is posted, to be written as JSON: no personal data, and little enough that receivers read the
+            order itself for the rest.
+        happened_at: UTC.
+        traceparent: The trace in which the order was placed; may be empty.
+    """
+
+    message_id: str
+    order_id: str
+    event_type: str
+    payload: dict[str, object]
+    happened_at: datetime
+    traceparent: str
+
+
+def messages_of(order: Order, event: Event) -> tuple[Message, ...]:
+    """Return what is told of a journal entry, as a rule nothing or one message.
+
+    Args:
+        order: As it is after what the entry tells.
+        event: The entry.
+    """
+    return tuple(_message(order, event, event_type) for event_type in event_types_of(order, event))
+
+
+def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
+    """Return as what a journal entry is announced; nothing for most of them."""
+    types = [_TOLD_AS[event.kind]] if event.kind in _TOLD_AS else []
+    # The first refund of an order's undoing that fails ends the order, without an entry of its own.
+    if event.kind == "refund.failed" and order.state is State.FAILED and order.refund_number == _AFTER_THE_FIRST:
+        types.insert(0, "order.failed")
+    if order.needs_review and (event.kind in _PARKING or event.kind.endswith(_REFUSED)):
+        types.append(_NEEDS_REVIEW)
+    return tuple(types)
+
+
+_AFTER_THE_FIRST = 2
+
+
+def _message(order: Order, event: Event, event_type: str) -> Message:
+    # The journal has one entry of a kind for a version, so no two messages share a name.
+    name = uuid.uuid5(_MESSAGES, f"{order.order_id}:{event.version}:{event.kind}:{event_type}")
+    total = order.total
+    data: dict[str, object] = {
+        "order_id": order.order_id,
+        "version": event.version,
+        "state": event.state.value,
+        "reference": order.reference,
+        "total": None if total is None else total.minor_units,
+        "currency_code": order.draft.currency_code,
+        "refunded": order.refunded.minor_units,
+        "needs_review": order.needs_review,
+    }
+    payload: dict[str, object] = {"type": event_type, "timestamp": _iso(event.at), "data": data}
+    return Message(f"msg_{name.hex}", order.order_id, event_type, payload, event.at, order.traceparent)
+
+
+def _iso(moment: datetime) -> str:
+    """Return a moment as RFC 3339 writes it, to the millisecond: "2026-03-01T09:30:05.250Z"."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
