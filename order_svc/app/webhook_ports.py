@@ -1,6 +1,6 @@
 """What outgoing webhooks need of the outside world, in our own nouns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -190,7 +190,7 @@ class HookQueue(Protocol):
         """Make a delivery of each message for each endpoint that hears of it; return how many messages were taken."""
         ...
 
-    async def claim(self, at_once: int, busy: dict[str, int], lease_seconds: float) -> Sequence[Parcel]:
+    async def claim(self, at_once: int, busy: Mapping[str, int], lease_seconds: float) -> Sequence[Parcel]:
         """Lease deliveries whose time has come to this replica.
 
         Args:

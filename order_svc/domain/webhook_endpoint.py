@@ -136,10 +136,11 @@ def checked_event_types(event_types: Sequence[str]) -> tuple[str, ...]:
     Raises:
         Refusal: There are not; names those that there are.
     """
-    known = ", ".join(EVENT_TYPES)
     for position, each in enumerate(event_types):
         if each not in EVENT_TYPES:
-            raise Refusal.of_field(f"event_types[{position}]", f"{each} is never told; what is told is {known}")
+            # Without what is common to all, so that the list fits into an answer.
+            known = ", ".join(known.removeprefix("order.") for known in EVENT_TYPES)
+            raise Refusal.of_field(f"event_types[{position}]", f'is never told; after "order." comes one of {known}')
     return tuple(event_types)
 
 
