@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = ROOT / "stubs"
 THIRD_PARTY = ROOT / ".third_party"
 AREAS = sorted(path.name for path in (ROOT / "protos" / "ordermesh").iterdir() if path.is_dir())
+CONTRACT = STUBS / "ordermesh" / "contract.binpb"
 FROM_GOOGLEAPIS = ("google/api/annotations.proto", "google/api/http.proto")
 VALIDATE = "buf/validate/validate.proto"
 
@@ -62,7 +63,11 @@ def collect_third_party() -> None:
 
 
 def generated_folders() -> list[Path]:
-    """Return the folders that hold nothing but generated code."""
+    """Return the folders that hold nothing but generated code; ordermesh/client is written by hand and none of them."""
+    if "client" in AREAS:
+        sys.exit(
+            "protos/ordermesh/client would be generated over the client that is written by hand: name it otherwise"
+        )
     return [*(STUBS / "ordermesh" / area for area in AREAS), STUBS / "buf"]
 
 
@@ -77,14 +82,17 @@ def generate() -> None:
             (directory / "__init__.py").touch()
         (folder / "py.typed").touch()
     # The whole contract with its comments, for clients in other languages and for the gateway's documentation.
-    run("buf", "build", "protos", "--as-file-descriptor-set", "-o", "stubs/ordermesh/contract.binpb")
+    run("buf", "build", "protos", "--as-file-descriptor-set", "-o", str(CONTRACT))
 
 
 def check() -> int:
     """Regenerate and return 1 when that changed anything that git knows."""
     generate()
     difference = subprocess.run(
-        ["git", "status", "--porcelain", "--", "stubs"], cwd=ROOT, check=True, capture_output=True
+        ["git", "status", "--porcelain", "--", *generated_folders(), CONTRACT],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     ).stdout
     if difference:
         print("stubs/ is not what protos/ generates: run `make protos` and commit the result", file=sys.stderr)
