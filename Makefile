@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test prove check lint types fmt protos protos-check breaking bench lock clean
+.PHONY: help setup up demo test prove check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,39 @@ protos-check: $(VENV)/.dev ## Fail when stubs/ is not what protos/ generates
 
 breaking: $(VENV)/.dev ## Fail when the contract breaks callers of main
 	@$(BIN)/python stubs/generate.py --breaking
+
+# Nothing else here needs Go or Node. The plugins and the libraries under the stubs are pinned; both targets compile what they wrote.
+GO_PROTOBUF := v1.36.12
+GO_GRPC_PLUGIN := v1.6.2
+GO_GRPC := v1.85.0
+GO_GENPROTO := v0.0.0-20260817212433-ac3dfec99bb1
+ES_PROTOBUF := 2.17.0
+TYPESCRIPT := 5.9.3
+
+stubs-go: $(VENV)/.dev ## Write Go stubs to build/stubs-go; needs Go
+	@command -v go >/dev/null || { echo "make stubs-go needs Go: https://go.dev/dl" >&2; exit 1; }
+	@rm -rf build/stubs-go
+	@$(BIN)/python stubs/generate.py --collect-only
+	@GOBIN=$(CURDIR)/build/tools go install google.golang.org/protobuf/cmd/protoc-gen-go@$(GO_PROTOBUF)
+	@GOBIN=$(CURDIR)/build/tools go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(GO_GRPC_PLUGIN)
+	@PATH="$(CURDIR)/build/tools:$$PATH" $(BIN)/buf generate --template buf.gen.go.yaml
+	@cd build/stubs-go && go mod init ordermesh.internal/stubs \
+	  && go get google.golang.org/grpc@$(GO_GRPC) google.golang.org/protobuf@$(GO_PROTOBUF) \
+	    google.golang.org/genproto/googleapis/api@$(GO_GENPROTO) && go mod tidy && go build ./...
+	@echo "build/stubs-go is the Go module ordermesh.internal/stubs, and compiles."
+
+stubs-ts: $(VENV)/.dev ## Write TypeScript stubs to build/stubs-ts; needs Node and npm
+	@command -v npm >/dev/null || { echo "make stubs-ts needs Node 20 or newer with npm: https://nodejs.org" >&2; exit 1; }
+	@rm -rf build/stubs-ts && mkdir -p build/stubs-ts
+	@$(BIN)/python stubs/generate.py --collect-only
+	@echo '{"name": "ordermesh-stubs", "type": "module", "private": true}' >build/stubs-ts/package.json
+	@cd build/stubs-ts \
+	  && npm install --silent --no-fund --no-audit --save-exact @bufbuild/protobuf@$(ES_PROTOBUF) \
+	  && npm install --silent --no-fund --no-audit --save-exact --save-dev \
+	    @bufbuild/protoc-gen-es@$(ES_PROTOBUF) typescript@$(TYPESCRIPT)
+	@$(BIN)/buf generate --template buf.gen.ts.yaml
+	@cd build/stubs-ts && npx --no-install tsc --noEmit --strict --target es2022 --module nodenext $$(find src -name '*.ts')
+	@echo "build/stubs-ts is the package ordermesh-stubs, and type-checks."
 
 bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/report.json
 	@exec $(BIN)/ordermesh bench
