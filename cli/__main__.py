@@ -7,7 +7,7 @@ from cli.lazy import LazyGroup
 _COMMANDS = {
     "up": ("cli.up:command", "Run the whole mesh in this process."),
     "demo": ("cli.demo:command", "Show four orders and what becomes of each, on a running mesh."),
-    "order": ("cli.order:group", "Place, get, list, explain and watch orders."),
+    "order": ("cli.order:group", "Place orders, follow them, cancel, refund, ship and deliver them."),
     "explain": ("cli.order:explain", "Tell the whole story of an order."),
     "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),

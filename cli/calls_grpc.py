@@ -4,20 +4,27 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ordermesh.order.v1 import order_pb2, order_service_pb2_grpc
+from google.protobuf.descriptor import Descriptor
 from ordermesh.order.v1 import order_service_pb2 as pb
+from ordermesh.order.v1 import order_service_pb2_grpc
 
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from gateway import wrong
 from gateway.read_json import MessageReaders
 from gateway.write_json import MessageWriters
+from kernel.clock import Clock, SystemClock
 from kernel.errors import Reason, Refusal
 
 __all__ = ["Json", "OrderCalls", "order_calls", "run"]
 
 Json = dict[str, Any]
 
+_SERVICE = pb.DESCRIPTOR.services_by_name["OrderService"]
 _LARGEST_PAGE = 200
+
+# How long a stream that once answered is asked for again: a service, or its whole machine, is restarted in less.
+WATCH_PATIENCE_SECONDS = 120.0
+_WATCH_PAUSE_SECONDS = 0.5
 
 
 class OrderCalls:
@@ -27,16 +34,21 @@ class OrderCalls:
         Refusal: It was not done, for the reason given, or nobody answered (UNAVAILABLE, DEADLINE_EXCEEDED).
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, clock: Clock) -> None:
         self._refusals = line.refusals
+        self._clock = clock
         self._stub = order_service_pb2_grpc.OrderServiceStub(line.channel.for_stub)
         self._write = MessageWriters().write
 
     async def place(self, document: Mapping[str, Any], request_id: str) -> Json:
         """Place the order that the document describes; the same request_id never orders twice."""
-        request = _read_place_request({**document, "request_id": request_id})
+        return await self.command("PlaceOrder", {**document, "request_id": request_id})
+
+    async def command(self, rpc: str, document: Mapping[str, Any]) -> Json:
+        """Give the command of that name ("CancelOrder") and return the order afterwards."""
+        request = _read(_SERVICE.methods_by_name[rpc].input_type, document)
         with self._refusals():
-            answer = await self._stub.PlaceOrder(request, timeout=CALL_SECONDS)
+            answer = await getattr(self._stub, rpc)(request, timeout=CALL_SECONDS)
         return self._document(answer.order)
 
     async def get(self, order_id: str) -> Json:
@@ -45,25 +57,13 @@ class OrderCalls:
             answer = await self._stub.GetOrder(pb.GetOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer.order)
 
-    async def retry(self, order_id: str, request_id: str) -> Json:
-        """Take one order up again; the same request_id does it once."""
-        request = pb.RetryOrderRequest(order_id=order_id, request_id=request_id)
-        with self._refusals():
-            answer = await self._stub.RetryOrder(request, timeout=CALL_SECONDS)
-        return self._document(answer.order)
-
-    async def find(self, *, state: str, customer_id: str, needs_review: bool, limit: int) -> list[Json]:
-        """Return at most `limit` orders, newest first; an empty filter lets all through."""
+    async def find(self, filters: Mapping[str, Any], limit: int) -> list[Json]:
+        """Return at most `limit` orders, newest first, by the members of ListOrdersRequest that are given."""
         found: list[Json] = []
         token = ""
         while len(found) < limit:
-            request = pb.ListOrdersRequest(
-                state=order_pb2.OrderState.Value(f"ORDER_STATE_{state or 'UNSPECIFIED'}"),
-                customer_id=customer_id,
-                needs_review=needs_review,
-                page_size=min(limit - len(found), _LARGEST_PAGE),
-                page_token=token,
-            )
+            size = min(limit - len(found), _LARGEST_PAGE)
+            request = _read(pb.ListOrdersRequest.DESCRIPTOR, {**filters, "page_size": size, "page_token": token})
             with self._refusals():
                 page = await self._stub.ListOrders(request, timeout=CALL_SECONDS)
             found += [self._document(order) for order in page.orders]
@@ -78,26 +78,30 @@ class OrderCalls:
             answer = await self._stub.ExplainOrder(pb.ExplainOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer)
 
-    async def watch(self, order_id: str) -> AsyncIterator[Json]:
-        """Yield the order now and after each change, until it can change no more by itself.
+    async def watch(self, order_id: str, *, until_final: bool = False) -> AsyncIterator[Json]:
+        """Yield the order now and after each change, until it can change no more by itself, or to its very end.
 
-        Servers renew their connections every few minutes, so a stream that ends early is taken up again.
+        Servers renew their connections every few minutes, and are restarted once in a while: a stream that ends early
+        is taken up again after the version seen last, until nobody has answered for WATCH_PATIENCE_SECONDS.
         """
         seen = 0
+        answered_at: float | None = None
         while True:
             # From the version seen last: its coming again shows that somebody answered before the stream ended.
-            request = pb.WatchOrderRequest(order_id=order_id, after_version=max(0, seen - 1))
-            answered = False
+            request = pb.WatchOrderRequest(order_id=order_id, after_version=max(0, seen - 1), until_final=until_final)
             try:
                 with self._refusals():
                     async for answer in self._stub.WatchOrder(request):
-                        answered = True
+                        answered_at = self._clock.monotonic()
                         if answer.order.version > seen:
                             seen = answer.order.version
                             yield self._document(answer.order)
             except Refusal as refusal:
-                if not answered or refusal.reason is not Reason.UNAVAILABLE:
+                if answered_at is None or refusal.reason is not Reason.UNAVAILABLE:
                     raise
+                if self._clock.monotonic() - answered_at > WATCH_PATIENCE_SECONDS:
+                    raise
+                await self._clock.sleep(_WATCH_PAUSE_SECONDS)
             else:
                 return
 
@@ -109,14 +113,12 @@ class OrderCalls:
 @asynccontextmanager
 async def order_calls(address: str) -> AsyncIterator[OrderCalls]:
     """Open a channel to order_svc and close it again."""
-    async with dialled(address, "ORDER_ADDR", pb.DESCRIPTOR.services_by_name["OrderService"]) as line:
-        yield OrderCalls(line)
+    async with dialled(address, "ORDER_ADDR", _SERVICE) as line:
+        yield OrderCalls(line, SystemClock())
 
 
-def _read_place_request(document: Json) -> pb.PlaceOrderRequest:
+def _read(descriptor: Descriptor, document: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a message of that type)
     try:
-        request = MessageReaders().read(pb.PlaceOrderRequest.DESCRIPTOR, document)
+        return MessageReaders().read(descriptor, dict(document))
     except wrong.Wrong as error:
         raise wrong.refusal(error.violations) from None
-    assert isinstance(request, pb.PlaceOrderRequest)
-    return request

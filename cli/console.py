@@ -9,5 +9,8 @@ _PIPED_WIDTH = 140
 
 
 def console() -> Console:
-    """Return standard output, with colours where it is a terminal."""
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+    """Return standard output, with colours where it is a terminal.
+
+    What is in square brackets is printed as it is: the words of orders are the shop's, and no markup of ours.
+    """
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=False)

@@ -11,8 +11,9 @@ from cli.console import console
 from cli.demo_mesh import DemoMesh
 from cli.demo_scenes import SCENES, Told
 from cli.failures import Failure
-from cli.order_view import money, state
+from cli.order_view import state
 from cli.trace import draw, stored
+from cli.value_view import money
 from kernel.money import Money
 
 

@@ -1,17 +1,17 @@
 """Orders as a person reads them, from the documents of the REST API."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli import fulfilment_view
+from cli.value_view import Json, is_some, moment, money
 from kernel.money import Money
 
-Json = dict[str, Any]
-
 _COLOURS = {
+    "AUTHORIZED": "cyan",
     "PAID": "green",
     "PROCESSING": "green",
     "SHIPPED": "green",
@@ -24,20 +24,14 @@ _COLOURS = {
 }
 
 
-def money(document: Json | None) -> str:
-    """Return an amount as a person writes it: "10.99 EUR"; a dash where there is none."""
-    return "-" if document is None else str(Money(document["currency_code"], document["minor_units"]))
-
-
-def moment(time: str) -> str:
-    """Return a time to the second: "2026-03-01 09:30:05Z"."""
-    return f"{time[:10]} {time[11:19]}Z"
-
-
 def state(order: Json) -> Text:
-    """Return the state in its colour; marked where a person has to look at the order."""
+    """Return the state in its colour; marked where a person has to look at the order, or should know something."""
     text = Text(order["state"], style=_COLOURS.get(order["state"], ""))
-    return text.append(" needs review", style="bold red") if order["needs_review"] else text
+    if order["needs_review"]:
+        text.append(" needs review", style="bold red")
+    if order.get("alerts"):
+        text.append(" alert", style="yellow")
+    return text
 
 
 def orders(documents: Sequence[Json]) -> RenderableType:
@@ -69,34 +63,48 @@ def line(order: Json) -> RenderableType:
 
 
 def outline(order: Json) -> str:
-    """Return what the order costs, or why it failed."""
+    """Return what the order costs and what became of it since, or why it failed."""
     failure = order.get("failure")
-    return _failure(failure) if failure else money(order.get("total"))
+    if failure:
+        return _failure(failure)
+    parts = [money(order.get("total"))]
+    if shipments := order.get("shipments"):
+        arrived = sum("deliver_time" in each for each in shipments)
+        parts.append(f"{len(shipments)} shipped" + (f", {arrived} arrived" if arrived else ""))
+    if is_some(order["refunded"]):
+        parts.append(f"{money(order['refunded'])} given back")
+    return ", ".join(parts)
 
 
 def order(document: Json) -> RenderableType:
-    """Return one order in full: head, items, sums."""
+    """Return one order in full: head, items, sums, and what became of it since."""
     head = Table.grid(padding=(0, 2))
     for name, value in _facts(document):
         head.add_row(Text(name, style="dim"), value)
-    return Group(head, "", _items(document))
+    return Group(head, "", _items(document), *fulfilment_view.sections(document))
 
 
-def _facts(order: Json) -> list[tuple[str, RenderableType]]:
+def _facts(order: Json) -> Iterator[tuple[str, RenderableType]]:
     payment = order.get("payment", {})
-    facts: list[tuple[str, RenderableType]] = [
-        ("order", Text(order["order_id"], style="bold")),
-        ("state", state(order)),
-        ("placed", moment(order["create_time"])),
-        ("changed", f"{moment(order['update_time'])} (version {order['version']})"),
-        ("customer", order["customer"]["customer_id"]),
-        ("payment", " ".join(filter(None, (payment.get("payment_method"), payment.get("provider_payment_id"))))),
-    ]
+    etag = f", etag {order['etag']}" if order.get("etag") else ""
+    yield "order", Text(order["order_id"], style="bold")
+    yield "state", state(order)
+    yield "placed", moment(order["create_time"])
+    yield "changed", f"{moment(order['update_time'])} (version {order['version']}{etag})"
+    yield "customer", order["customer"]["customer_id"]
+    yield "payment", " ".join(filter(None, (payment.get("payment_method"), payment.get("provider_payment_id"))))
+    if money_moved := fulfilment_view.payment(payment):
+        yield "money", money_moved
+    if "expire_time" in order:
+        yield "expires", f"{moment(order['expire_time'])}, unless the customer acts"
     if order.get("reference"):
-        facts.append(("reference", order["reference"]))
+        yield "reference", order["reference"]
+    if order.get("metadata"):
+        yield "metadata", "  ".join(f"{name}={value}" for name, value in sorted(order["metadata"].items()))
+    if order.get("note"):
+        yield "note", order["note"]
     if "failure" in order:
-        facts.append(("failed", Text(_failure(order["failure"]), style="red")))
-    return facts
+        yield "failed", Text(_failure(order["failure"]), style="red")
 
 
 def _failure(failure: Json) -> str:
@@ -116,8 +124,9 @@ def _items(order: Json) -> Table:
         table.add_row(item["sku"], item["description"], str(quantity), str(price), str(price * quantity))
     table.add_row("", "subtotal", "", "", money(order["subtotal"]))
     if "tax" in order:
-        table.add_row("", f"tax ({order['tax']['source']})", "", "", money(order["tax"]["amount"]))
+        included = ", included" if order.get("prices_include_tax") else ""
+        table.add_row("", f"tax ({order['tax']['source']}{included})", "", "", money(order["tax"]["amount"]))
         table.add_row("", Text("total", style="bold"), "", "", Text(money(order["total"]), style="bold"))
-    if order["refunded"]["minor_units"]:
+    if is_some(order["refunded"]):
         table.add_row("", "refunded", "", "", money(order["refunded"]))
     return table

@@ -1,15 +1,13 @@
 """The story of an order as a person reads it: what happened when and why, the money, what is still to be done."""
 
 from datetime import datetime
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.order_view import moment, money, order, state
-
-Json = dict[str, Any]
+from cli.order_view import order, state
+from cli.value_view import Json, is_some, moment, money
 
 # The journal's words, in a sentence. A word that is missing here is shown as it is.
 _SENTENCES = {
@@ -128,10 +126,18 @@ def _events(events: list[Json]) -> RenderableType:
 def _money(order: Json) -> Text:
     if "total" not in order:
         return Text("Money: the total is not worked out yet; nothing was charged.")
-    paid = order["payment"].get("state") == "SUCCEEDED"
-    what = f"{money(order['total'])} was charged" if paid else f"{money(order['total'])} is due; nothing was charged"
-    back = f", {money(order['refunded'])} was given back" if order["refunded"]["minor_units"] else ""
-    return Text(f"Money: {what}{back}.")
+    payment = order["payment"]
+    if is_some(payment.get("captured")):
+        what = f"{money(payment['captured'])} was charged"
+    elif payment.get("state") == "SUCCEEDED":
+        what = f"{money(order['total'])} was charged"
+    elif "hold_expire_time" in payment:
+        what = f"{money(order['total'])} is held until {moment(payment['hold_expire_time'])}; nothing was charged"
+    else:
+        what = f"{money(order['total'])} is due; nothing was charged"
+    let_go = f", {money(payment['released'])} was let go" if is_some(payment.get("released")) else ""
+    back = f", {money(order['refunded'])} was given back" if is_some(order["refunded"]) else ""
+    return Text(f"Money: {what}{let_go}{back}.")
 
 
 def _tasks(tasks: list[Json]) -> RenderableType:

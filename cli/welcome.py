@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from cli.console import console
 
@@ -19,16 +20,16 @@ def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
     """
     gateway = f"http://{bound['gateway']}"
     places = Table.grid(padding=(0, 3))
-    places.add_row("REST", gateway, f"[dim]documentation at[/] {gateway}/docs")
+    places.add_row("REST", gateway, Text.assemble(("documentation at ", "dim"), f"{gateway}/docs"))
     for name in _SERVICES:
-        places.add_row("gRPC", bound[name], f"[dim]{name} service, with reflection and health[/]")
+        places.add_row("gRPC", bound[name], _dim(f"{name} service, with reflection and health"))
     if "sandbox" in bound:
         sandbox = f"http://{bound['sandbox']}"
-        places.add_row("sandbox", sandbox, "[dim]Stripe, AvaTax and SendGrid as they would answer[/]")
-        places.add_row("", f"{sandbox}/ledger", "[dim]every charge, refund, tax document and mail[/]")
-        places.add_row("", f"{sandbox}/sendgrid/_sandbox/mailbox.html", "[dim]the mails, to read[/]")
+        places.add_row("sandbox", sandbox, _dim("Stripe, AvaTax and SendGrid as they would answer"))
+        places.add_row("", f"{sandbox}/ledger", _dim("every charge, refund, tax document and mail"))
+        places.add_row("", f"{sandbox}/sendgrid/_sandbox/mailbox.html", _dim("the mails, to read"))
     out = console()
-    out.print("\n[bold green]Ordermesh is ready.[/]\n")
+    out.print("\nOrdermesh is ready.\n", style="bold green")
     out.print(places)
     out.print("\nPlace an order (from the project's folder):\n")
     # Not through the console: it is to be copied, so it must not be wrapped.
@@ -36,5 +37,10 @@ def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
         f"  curl -sS -X POST {gateway}/api/v1/orders -H 'Idempotency-Key: k1' "
         "-H 'content-type: application/json' -d @examples/order.json\n",
     )
-    out.print(f"Data lies in {data_dir}. [dim]Ctrl-C stops everything in good order.[/]\n", soft_wrap=True)
+    stop = _dim("Ctrl-C stops everything in good order.")
+    out.print(Text.assemble(f"Data lies in {data_dir}. ", stop, "\n"), soft_wrap=True)
     out.file.flush()
+
+
+def _dim(words: str) -> Text:
+    return Text(words, style="dim")

@@ -41,6 +41,42 @@ def unsettled(**changes: Any) -> Json:  # noqa: ANN401  (any JSON value)
     return order
 
 
+def a_shipment(**changes: Any) -> Json:  # noqa: ANN401  (any JSON value)
+    """Return a shipment that is on its way, with some of its members replaced."""
+    return {
+        "shipment_id": "1",
+        "items": [{"sku": "MUG", "quantity": 2}],
+        "carrier": "DHL",
+        "tracking_number": "00340434161094042557",
+        "tracking_url": "",
+        "ship_time": "2026-03-02T10:00:00Z",
+        **changes,
+    }
+
+
+def a_refund(**changes: Any) -> Json:  # noqa: ANN401  (any JSON value)
+    """Return a refund of one article that has succeeded, with some of its members replaced."""
+    return {
+        "refund_id": "1",
+        "amount": usd(1332),
+        "tax": usd(82),
+        "items": [{"sku": "MUG", "quantity": 1}],
+        "state": "SUCCEEDED",
+        "reason": "broken",
+        "provider_refund_id": "re_1",
+        "failure_reason": "",
+        "document_code": "",
+        "create_time": "2026-03-03T10:00:00Z",
+        "external": False,
+        **changes,
+    }
+
+
+def an_alert(kind: str, **changes: Any) -> Json:  # noqa: ANN401  (any JSON value)
+    """Return an alert, with some of its members replaced."""
+    return {"kind": kind, "subject": "", "message": "Look.", "create_time": "2026-03-04T10:00:00Z", **changes}
+
+
 def an_event(kind: str, time: str = "2026-03-01T09:30:05.250Z", **facts: str) -> Json:
     """Return an entry of the journal."""
     return {

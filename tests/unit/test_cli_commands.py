@@ -23,7 +23,24 @@ def test_every_command_that_is_listed_answers_for_help(name: str) -> None:
     assert len(result.output.splitlines()) > 3, "it says what the command does"
 
 
-@pytest.mark.parametrize("name", ["place", "get", "list", "explain", "watch", "retry"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "place",
+        "get",
+        "list",
+        "explain",
+        "watch",
+        "cancel",
+        "refund",
+        "process",
+        "ship",
+        "deliver",
+        "confirm",
+        "annotate",
+        "retry",
+    ],
+)
 def test_order_has_its_commands(name: str) -> None:
     assert CliRunner().invoke(cli, ["order", name, "--help"]).exit_code == 0
 

@@ -3,7 +3,9 @@
 import pytest
 
 from cli.failures import Failure, Unavailable, of_refusal
+from cli.order import group
 from kernel.errors import FieldViolation, Reason, Refusal
+from tests.fakes.scripted_service import SERVICE
 
 
 def test_a_refusal_names_reason_facts_and_what_to_do_next() -> None:
@@ -33,6 +35,39 @@ def test_one_wrong_field_is_named_once() -> None:
     failure = of_refusal(Refusal.of_field("ship_to.postal_code", "does not exist", Reason.ADDRESS_INVALID))
 
     assert failure.message.count("ship_to.postal_code") == 1
+
+
+def test_an_illegal_state_names_the_commands_that_are_legal_as_they_are_typed() -> None:
+    metadata = {"state": "PAID", "allowed": "RefundOrder, StartProcessing,ShipOrder,NewerThanThis"}
+
+    failure = of_refusal(Refusal(Reason.ILLEGAL_STATE, "The order is PAID.", metadata=metadata))
+
+    assert failure.message.splitlines()[-1] == (
+        "It allows `ordermesh order refund`, `ordermesh order process`, `ordermesh order ship`."
+    )
+
+
+@pytest.mark.parametrize("metadata", [{}, {"allowed": ""}, {"state": "FAILED"}])
+def test_an_illegal_state_that_allows_nothing_points_to_the_story(metadata: dict[str, str]) -> None:
+    failure = of_refusal(Refusal(Reason.ILLEGAL_STATE, "No.", metadata=metadata))
+
+    assert "ordermesh explain" in failure.message
+
+
+def test_a_command_that_knows_better_gives_its_own_advice() -> None:
+    failure = of_refusal(Refusal(Reason.PAYMENT_DECLINED, "No."), {Reason.PAYMENT_DECLINED: "Do not ship."})
+
+    assert failure.message.splitlines()[-1] == "Do not ship."
+
+
+def test_every_command_on_an_order_is_known_by_its_rpc() -> None:
+    reads = ("Get", "List", "Watch", "Explain", "Quote", "Place")
+    commands = {method.name for method in SERVICE.methods if not method.name.startswith(reads)}
+
+    for name in commands:
+        allowed = of_refusal(Refusal(Reason.ILLEGAL_STATE, "No.", metadata={"allowed": name})).message
+        typed = allowed.rpartition("ordermesh order ")[2].partition("`")[0]
+        assert typed in group.commands, name
 
 
 def test_a_known_wait_is_told() -> None:

@@ -2,14 +2,27 @@
 
 from io import StringIO
 
+import pytest
 from rich.console import Console, RenderableType
 
 from cli import order_view, story_view
-from tests.fakes.order_documents import ORDER_ID, a_task, an_event, an_order, unsettled, usd
+from cli.console import console
+from cli.value_view import money
+from tests.fakes.order_documents import (
+    ORDER_ID,
+    a_refund,
+    a_shipment,
+    a_task,
+    an_alert,
+    an_event,
+    an_order,
+    unsettled,
+    usd,
+)
 
 
 def text(view: RenderableType) -> str:
-    out = Console(file=StringIO(), width=140, highlight=False)
+    out = Console(file=StringIO(), width=140, highlight=False, markup=False)
     out.print(view)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue()
@@ -55,7 +68,93 @@ def test_the_list_shows_ids_whole_and_marks_what_a_person_has_to_look_at() -> No
 
     assert shown.count(ORDER_ID) == 2
     assert "PAID needs review" in shown
-    assert order_view.money(None) == "-"
+    assert money(None) == "-"
+
+
+def test_an_order_shows_what_was_shipped_and_what_has_arrived() -> None:
+    second = a_shipment(
+        shipment_id="2",
+        items=[{"sku": "TEE", "quantity": 1}],
+        carrier="",
+        tracking_number="",
+        deliver_time="2026-03-05T08:00:00Z",
+    )
+
+    shown = text(order_view.order(an_order(state="PROCESSING", shipments=[a_shipment(), second])))
+
+    assert "Shipments" in shown
+    first, other = shown.splitlines()[-2:]
+    assert [word in first for word in ("2 x MUG", "DHL", "00340434161094042557", "2026-03-02", "on its way")] == [
+        True
+    ] * 5
+    assert "2026-03-05 08:00:00Z" in other
+    assert "2 shipped, 1 arrived" in text(order_view.line(an_order(shipments=[a_shipment(), second])))
+
+
+def test_an_order_shows_every_refund_and_why_one_has_failed() -> None:
+    failed = a_refund(refund_id="2", items=[], state="FAILED", failure_reason="lost_or_stolen_card", reason="")
+    by_hand = a_refund(refund_id="3", external=True, reason="")
+    order = an_order(refunds=[a_refund(), failed, by_hand], refunded=usd(2664))
+
+    lines = text(order_view.order(order)).splitlines()[-3:]
+
+    for words, line in zip(
+        [
+            ("13.32 USD", "0.82 USD", "SUCCEEDED", "1 x MUG", "re_1", "broken"),
+            ("FAILED", "an amount", "lost_or_stolen_card"),
+            ("made outside of Ordermesh",),
+        ],
+        lines,
+        strict=True,
+    ):
+        assert all(word in line for word in words), line
+    assert "26.64 USD given back" in text(order_view.line(order))
+
+
+def test_an_order_shows_its_alerts_and_is_marked_by_them() -> None:
+    order = an_order(alerts=[an_alert("mail.bounced", message="The confirmation came back.")])
+
+    assert "mail.bounced" in text(order_view.order(order))
+    assert "The confirmation came back." in text(order_view.order(order))
+    assert "PAID alert" in text(order_view.orders([order]))
+
+
+def test_an_order_shows_what_was_taken_let_go_and_held() -> None:
+    held = {"payment_method": "pm_1", "hold_expire_time": "2026-03-08T09:30:05Z", "captured": usd(0)}
+    taken = {"payment_method": "pm_1", "captured": usd(1332), "released": usd(1331)}
+    declined = {"payment_method": "pm_1", "decline_code": "insufficient_funds"}
+
+    assert "held, can be taken until 2026-03-08 09:30:05Z" in text(order_view.order(an_order(payment=held)))
+    assert "13.32 USD taken, 13.31 USD let go" in text(order_view.order(an_order(payment=taken)))
+    assert "declined: insufficient_funds" in text(order_view.order(an_order(payment=declined)))
+
+
+def test_an_order_shows_its_version_its_etag_and_what_the_shop_wrote_on_it() -> None:
+    changes = {
+        "etag": "e3",
+        "note": "Call first.",
+        "metadata": {"b": "2", "a": "1"},
+        "expire_time": "2026-03-02T09:30:05Z",
+    }
+
+    shown = text(order_view.order(an_order(**changes)))
+
+    assert "(version 3, etag e3)" in shown
+    assert "a=1  b=2" in shown
+    assert "Call first." in shown
+    assert "2026-03-02 09:30:05Z, unless the customer acts" in shown
+
+
+def test_tax_in_the_prices_is_shown_as_included() -> None:
+    assert "tax (AVATAX, included)" in text(order_view.order(an_order(prices_include_tax=True)))
+
+
+def test_words_in_square_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "[bold]gift[/bold] [/nothing]"
+
+    console().print(order_view.order(an_order(note=note, reference=note, shipments=[a_shipment(carrier=note)])))
+
+    assert capsys.readouterr().out.count(note) == 3
 
 
 def test_an_empty_list_says_so() -> None:
@@ -85,6 +184,12 @@ def test_the_story_says_what_became_of_the_money() -> None:
     assert "26.63 USD is due; nothing was charged" in text(story_view.story(story(order=pending)))
     refunded = an_order(refunded=usd(663))
     assert "26.63 USD was charged, 6.63 USD was given back." in text(story_view.story(story(order=refunded)))
+    held = an_order(payment={"hold_expire_time": "2026-03-08T09:30:05Z", "captured": usd(0)})
+    assert "26.63 USD is held until 2026-03-08 09:30:05Z; nothing was charged" in text(
+        story_view.story(story(order=held))
+    )
+    in_part = an_order(payment={"captured": usd(1332), "released": usd(1331), "state": "SUCCEEDED"})
+    assert "13.32 USD was charged, 13.31 USD was let go." in text(story_view.story(story(order=in_part)))
 
 
 def test_the_story_says_what_is_still_to_be_done_and_when() -> None:
