@@ -10,6 +10,7 @@ _COMMANDS = {
     "order": ("cli.order:group", "Place orders, follow them, cancel, refund, ship and deliver them."),
     "explain": ("cli.order:explain", "Tell the whole story of an order."),
     "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
+    "mail": ("cli.mail:group", "Show mails as customers get them."),
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),

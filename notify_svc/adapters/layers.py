@@ -85,11 +85,21 @@ class Voice:
 
     def text_words(self) -> object:
         """Return the words that all kinds share."""
-        return self._plain.get_template("words.jinja").module
+        return _module(self._plain.get_template("words.jinja"))
 
     def page_words(self) -> object:
         """Return the same, escaped."""
-        return self._escaping.get_template("words.jinja").module
+        return _module(self._escaping.get_template("words.jinja"))
+
+    def block(self, template: Template, name: str, facts: dict[str, object]) -> str:
+        """Return one block of a template, filled in; empty when it has none of that name."""
+        block = template.blocks.get(name)
+        if block is None:
+            return ""
+        try:
+            return "".join(block(template.new_context(facts)))
+        except Exception:  # noqa: BLE001  (raised again, with the template's own lines in its trace)
+            self._plain.handle_exception()
 
     @cached_property
     def _plain(self) -> Environment:
@@ -98,6 +108,13 @@ class Voice:
     @cached_property
     def _escaping(self) -> Environment:
         return _environment(self._layers, escapes=True)
+
+
+def _module(template: Template) -> object:
+    try:
+        return template.module
+    except Exception:  # noqa: BLE001  (raised again, with the template's own lines in its trace)
+        template.environment.handle_exception()
 
 
 def _environment(layers: BaseLoader, *, escapes: bool) -> Environment:

@@ -110,10 +110,9 @@ class Letters:
         facts = self._facts(notification, tongue)
         plain, page = voice.text(kind), voice.page(kind)
         for_text = {**facts, "words": voice.text_words(), "layout": "layout.txt"}
-        subject = plain.blocks.get("subject")
         return Letter(
             recipient_name=str(facts["name"]),
-            subject="" if subject is None else one_line("".join(subject(plain.new_context(for_text)))),
+            subject=one_line(voice.block(plain, "subject", for_text)),
             text=_tidy(plain.render(for_text)),
             html=page.render({**facts, "words": voice.page_words(), "layout": "layout.html"}).lstrip(),
         )

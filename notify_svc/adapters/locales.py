@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
@@ -42,9 +42,7 @@ class Tongue:
 
     def amount(self, money: Money) -> str:
         """Return an amount with the digits that the currency has, whatever the region does with cash."""
-        pattern = _pattern(self.locale, exponent(money.currency_code), money.currency_code)
-        written = pattern.apply(money.to_decimal(), self.locale, currency=money.currency_code, currency_digits=False)
-        return str(written).translate(_PLAIN_SPACES)
+        return _written(self.locale, money)
 
     def moment(self, moment: datetime) -> str:
         """Return a date and a time of day, in UTC, and saying so."""
@@ -109,6 +107,14 @@ class Languages:
 
 
 _MOST_KEPT = 1000
+
+
+# The prices of a shop come again and again, and writing one takes as long as filling in a small template.
+@lru_cache(maxsize=4096)
+def _written(locale: Locale, money: Money) -> str:
+    pattern = _pattern(locale, exponent(money.currency_code), money.currency_code)
+    written = pattern.apply(money.to_decimal(), locale, currency=money.currency_code, currency_digits=False)
+    return str(written).translate(_PLAIN_SPACES)
 
 
 @cache
