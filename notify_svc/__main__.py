@@ -13,7 +13,7 @@ from pathlib import Path
 from ordermesh.notify.v1 import notify_service_pb2_grpc
 
 from chassis.breaker import Breaker
-from chassis.http import create_client
+from chassis.http import HttpClient, create_client
 from chassis.server import Server
 from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
@@ -21,9 +21,9 @@ from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from kernel.bell import Bell
-from kernel.clock import SystemClock
+from kernel.clock import Clock, SystemClock
 from kernel.ids import Uuid7Ids
-from notify_svc.adapters import sendgrid
+from notify_svc.adapters import sendgrid, smtp
 from notify_svc.adapters.letters import Letters
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
@@ -61,7 +61,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
     Args:
         config: The settings.
         telemetry: What it records with.
-        mailer: Who sends the mails; SendGrid, as configured, unless another is given.
+        mailer: Who sends the mails; SendGrid or a mail server, as configured, unless another is given.
     """
     clock = SystemClock()
     ids = Uuid7Ids(clock)
@@ -77,24 +77,13 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             max_connections=_MAILS_AT_A_TIME + 2,  # and a probe, and a look at the feed
             headers=sendgrid.headers(config.sendgrid_api_key),
         )
-        breaker = Breaker(
-            clock,
-            failures=sendgrid.BREAKER_FAILURES,
-            first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
-            longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
-        )
         letters = Letters(config.mail_from, config.mail_locale, config.mail_templates_dir)
-        mailer = mailer or sendgrid.SendGrid(
-            client,
-            config.mail_from,
-            letters,
-            breaker,
-            clock,
-        )
+        mailer = mailer or _mailer(config, client, letters, clock)
+        by_smtp = config.mail_transport == "smtp"
         key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
 
         work = Tasks()
-        slots = Slots(_MAILS_AT_A_TIME)
+        slots = Slots(smtp.CONNECTIONS if by_smtp else _MAILS_AT_A_TIME)
         notifications = NotificationsStore(store, clock)
         telling = TelemetryTelling(telemetry)
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
@@ -105,7 +94,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             SendNotification(notifications, dispatch, bell, work, clock, ids, letters.locale),
             ReadNotifications(notifications),
             IngestEvents(SendgridEvents(key, clock), notifications),
-            ListFeed(SendGridFeed(client, clock)),
+            ListFeed(smtp.NoFeed() if by_smtp else SendGridFeed(client, clock)),
             PreviewNotification(letters, clock),
             NotificationNews(notifications),
         )
@@ -124,6 +113,19 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             working.cancel()
             await work.close(_FINISH_SECONDS)
             await client.aclose()
+
+
+def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: Clock) -> Mailer:
+    """Return who sends the mails."""
+    breaker = Breaker(
+        clock,
+        failures=sendgrid.BREAKER_FAILURES,
+        first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
+        longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+    )
+    if config.mail_transport == "smtp":
+        return smtp.Smtp(config.smtp, config.mail_from, letters, breaker, clock)
+    return sendgrid.SendGrid(client, config.mail_from, letters, breaker, clock)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from chassis.config import Environment, Secret
 from kernel.clock import SystemClock
 from notify_svc.adapters.letters import BrokenTemplate, Letters
 from notify_svc.adapters.sendgrid_events import BadKey, public_key
+from notify_svc.adapters.smtp import SmtpServer
 
 # What the sandbox signs its events with; its private half is published in sandbox/sendgrid/signing.py.
 _SANDBOX_PUBLIC_KEY = (
@@ -23,6 +25,9 @@ _SANDBOX_PUBLIC_KEY = (
 _SANDBOX_KEY = "SG.sandbox"
 # The shape of the keys that SendGrid hands out.
 _LIVE_KEY = re.compile(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
+# By SMTP_TLS: where each is spoken as a rule.
+_SMTP_PORTS = {"starttls": 587, "tls": 465, "off": 25}
+_HIGHEST_PORT = 65_535
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -54,6 +59,12 @@ class NotifyConfig:
     mail_from: str
     """MAIL_FROM: "Name <address>", a sender that the mail provider has verified."""
 
+    mail_transport: str
+    """MAIL_TRANSPORT: "sendgrid", or "smtp" for any mail server."""
+
+    smtp: SmtpServer
+    """SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USERNAME, SMTP_PASSWORD: where mail goes by smtp."""
+
     mail_locale: str
     """MAIL_LOCALE: the language and region of mails that are asked for in none, or in one without templates."""
 
@@ -82,10 +93,13 @@ class NotifyConfig:
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
             sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),
             mail_from=environment.text("MAIL_FROM", "Ordermesh <orders@shop.example>"),
+            mail_transport=environment.text("MAIL_TRANSPORT", "sendgrid"),
+            smtp=_smtp(environment),
             mail_locale=environment.text("MAIL_LOCALE", "en_US"),
             mail_templates_dir=environment.path("MAIL_TEMPLATES_DIR", "") if values.get("MAIL_TEMPLATES_DIR") else None,
         )
         config._check(environment, sandbox)
+        config._check_smtp(environment)
         config._check_letters(environment)
         environment.check()
         return config
@@ -105,6 +119,20 @@ class NotifyConfig:
             except BadKey as error:
                 environment.complain("SENDGRID_WEBHOOK_PUBLIC_KEY", str(error))
 
+    def _check_smtp(self, environment: Environment) -> None:
+        """Have mail handed in where it is wanted, and neither it nor a password told to whoever listens on the way."""
+        server = self.smtp
+        if self.mail_transport not in {"sendgrid", "smtp"}:
+            environment.complain("MAIL_TRANSPORT", f"is {self.mail_transport!r}; it can be sendgrid or smtp")
+        if self.mail_transport == "smtp" and not server.host:
+            environment.complain("SMTP_HOST", "is not set, but MAIL_TRANSPORT is smtp")
+        if server.tls not in _SMTP_PORTS:
+            environment.complain("SMTP_TLS", f"is {server.tls!r}; it can be starttls, tls or off")
+        if server.host and server.tls == "off" and not _is_loopback(server.host):
+            environment.complain("SMTP_TLS", "is off, which is only for a mail server on this machine")
+        if bool(server.username) != bool(server.password):
+            environment.complain("SMTP_PASSWORD", "and SMTP_USERNAME belong together; set both or none")
+
     def _check_letters(self, environment: Environment) -> None:
         """Write every mail once with the shop's own templates, so that a broken one costs a start and not a mail."""
         folder = self.mail_templates_dir
@@ -121,3 +149,25 @@ class NotifyConfig:
             environment.complain("MAIL_TEMPLATES_DIR", str(error))
         except (OSError, UnicodeDecodeError) as error:
             environment.complain("MAIL_TEMPLATES_DIR", f"cannot be read: {error}")
+
+
+def _smtp(environment: Environment) -> SmtpServer:
+    tls = environment.text("SMTP_TLS", "starttls")
+    port = environment.text("SMTP_PORT", str(_SMTP_PORTS.get(tls, 587)))
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
+        environment.complain("SMTP_PORT", f"{port!r} is not a port")
+        port = "587"
+    return SmtpServer(
+        host=environment.text("SMTP_HOST", ""),
+        port=int(port),
+        tls=tls,
+        username=environment.text("SMTP_USERNAME", ""),
+        password=environment.secret("SMTP_PASSWORD"),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

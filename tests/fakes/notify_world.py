@@ -1,5 +1,6 @@
-"""SendGrid's adapter against any HTTP server."""
+"""SendGrid's adapter against any HTTP server, and SMTP's against any mail server."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from kernel.clock import Clock
 from notify_svc.adapters import sendgrid
 from notify_svc.adapters.letters import Letters
 from notify_svc.adapters.sendgrid_feed import SendGridFeed
+from notify_svc.adapters.smtp import Smtp, SmtpServer
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.telemetry_sink import recording_tracer
 
@@ -35,6 +37,29 @@ async def sendgrid_at(
         yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
     finally:
         await client.aclose()
+
+
+def smtp_at(
+    port: int,
+    clock: Clock | None = None,
+    *,
+    host: str = "localhost",
+    tls: str = "off",
+    username: str = "",
+    password: str = "",
+    trusted: ssl.SSLContext | None = None,
+    timeout_seconds: float = 10.0,
+) -> Smtp:
+    """Return the adapter, with the breaker that the service has, for a mail server on this machine."""
+    clock = clock or ManualClock()
+    breaker = Breaker(
+        clock,
+        failures=sendgrid.BREAKER_FAILURES,
+        first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
+        longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+    )
+    server = SmtpServer(host, port, tls, username, Secret(password))
+    return Smtp(server, SENDER, Letters(SENDER), breaker, clock, trusted, timeout_seconds)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from tests.fakes.notify_samples import EMAIL, detailed, new_id, send_message
 from tests.fakes.notify_signing import SendgridKey, batch, raw_event
 from tests.fakes.sandbox_world import World, sandbox_world
 from tests.fakes.service_over_grpc import called, refused
+from tests.fakes.smtp_server import smtp_peer
 from tests.fakes.webhook_sink import webhook_sink
 
 ACCEPTED = notification_pb2.NOTIFICATION_STATE_ACCEPTED
@@ -444,3 +445,25 @@ async def test_an_account_without_the_activity_feed_is_told_as_such(service: Ser
 
     assert refusal.reason is Reason.PROVIDER_REFUSED
     assert "no activity feed" in refusal.message
+
+
+async def test_mail_goes_out_by_smtp_and_no_list_of_it_is_to_be_had(world: World, tmp_path: Path) -> None:
+    async with smtp_peer() as peer:
+        peer.script("RCPT", "550 5.1.1 no such user")
+        smtp = {"MAIL_TRANSPORT": "smtp", "SMTP_HOST": "localhost", "SMTP_PORT": str(peer.port), "SMTP_TLS": "off"}
+        async with notify_service(world, tmp_path, **smtp) as service:
+            given_up = await service.send(send_message("key-1"))
+            await service.until(given_up.notification_id, lambda now: now.state != ACCEPTED)
+            (news,) = (await service.news()).notifications
+            accepted = await service.send(send_message("key-2"))
+            sent = await service.until(accepted.notification_id, is_sent)
+            refusal = await refused(service.stub.ListProviderMails(notify_service_pb2.ListProviderMailsRequest()))
+
+    (mail,) = peer.mails
+    assert (news.notification_id, news.state) == (
+        given_up.notification_id,
+        notification_pb2.NOTIFICATION_STATE_UNDELIVERABLE,
+    )
+    assert mail["Message-ID"] == f"<{sent.provider_message_id}>"
+    assert (refusal.reason, refusal.metadata) == (Reason.PROVIDER_REFUSED, {"provider": "smtp"})
+    assert await world.mails() == []

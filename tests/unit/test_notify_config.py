@@ -79,3 +79,45 @@ def test_the_sandboxs_event_key_is_known_only_while_the_sandbox_is_used() -> Non
 
     assert at_the_sandbox.sendgrid_webhook_public_key == EventKey().public
     assert at_sendgrid.sendgrid_webhook_public_key == ""
+
+
+def test_mail_goes_to_a_mail_server_by_its_own_settings() -> None:
+    config = NotifyConfig.from_env(
+        {"MAIL_TRANSPORT": "smtp", "SMTP_HOST": "mail.example", "SMTP_USERNAME": "shop", "SMTP_PASSWORD": "secret"}
+    )
+
+    assert (config.mail_transport, config.smtp.host, config.smtp.port, config.smtp.tls) == (
+        "smtp",
+        "mail.example",
+        587,
+        "starttls",
+    )
+    assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize(("tls", "port"), [("starttls", 587), ("tls", 465), ("off", 25)])
+def test_the_port_follows_from_the_encryption(tls: str, port: int) -> None:
+    assert NotifyConfig.from_env({"SMTP_HOST": "localhost", "SMTP_TLS": tls}).smtp.port == port
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_mail_goes_in_the_clear_within_this_machine_alone(host: str) -> None:
+    assert NotifyConfig.from_env({"SMTP_HOST": host, "SMTP_TLS": "off"}).smtp.tls == "off"
+    assert "SMTP_TLS" in complaint(SMTP_HOST="mail.example", SMTP_TLS="off")
+    assert "SMTP_TLS" in complaint(SMTP_HOST="10.0.0.1", SMTP_TLS="off")
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"MAIL_TRANSPORT": "pigeon"}, "MAIL_TRANSPORT"),
+        ({"MAIL_TRANSPORT": "smtp"}, "SMTP_HOST"),
+        ({"SMTP_TLS": "maybe"}, "SMTP_TLS"),
+        ({"SMTP_PORT": "65536"}, "SMTP_PORT"),
+        ({"SMTP_PORT": "²"}, "SMTP_PORT"),
+        ({"SMTP_USERNAME": "shop"}, "SMTP_PASSWORD"),
+        ({"SMTP_PASSWORD": "secret"}, "SMTP_PASSWORD"),
+    ],
+)
+def test_a_mail_server_that_cannot_be_used_is_told_by_name(values: dict[str, str], name: str) -> None:
+    assert name in complaint(**values)
