@@ -8,10 +8,12 @@ import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads w
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import date
 
 from bench.config import environment
 from chassis.service import Running, run_alone
 from chassis.telemetry.setup import Telemetry
+from kernel.address import Address
 from kernel.money import Money
 from kernel.outcome import Done, NotDone
 from notify_svc.__main__ import running as notify
@@ -23,9 +25,15 @@ from payment_svc.config import PaymentConfig
 from payment_svc.domain.intent import Intent, IntentStatus, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
 from tax_svc.__main__ import running as tax
-from tax_svc.app import RecordedPage
+from tax_svc.app.ports import RecordedPage
 from tax_svc.config import TaxConfig
-from tax_svc.domain import Basis, Quote, Source, TaxLine
+from tax_svc.domain.basis import Basis
+from tax_svc.domain.document import Recorded
+from tax_svc.domain.giveback import Giveback
+from tax_svc.domain.quote import Quote, Source, TaxLine
+from tax_svc.domain.resolution import Resolution
+
+_TODAY = date(2026, 1, 1)
 
 
 class InstantTaxes:
@@ -36,9 +44,21 @@ class InstantTaxes:
         lines = [TaxLine(line.line_id, Money(basis.currency_code, 100)) for line in basis.lines]
         return Done(Quote.of(Source.AVATAX, lines, basis.currency_code))
 
-    async def record(self, order_id: str, basis: Basis) -> Done[Money]:
+    async def record(self, order_id: str, basis: Basis) -> Done[Recorded]:
         """Return the tax that was quoted."""
-        return Done(Money(basis.currency_code, 100 * len(basis.lines)))
+        return Done(Recorded(Money(basis.currency_code, 100 * len(basis.lines)), _TODAY))
+
+    async def give_back(self, giveback: Giveback, sold_on: date) -> Done[Recorded]:
+        """Return the tax that is given back."""
+        return Done(Recorded(giveback.tax() * -1, _TODAY))
+
+    async def void(self, order_id: str) -> Done[Recorded | None]:
+        """Return nothing: no record is kept."""
+        return Done(None)
+
+    async def resolve(self, address: Address) -> Done[Resolution]:
+        """Return the address: all are good."""
+        return Done(Resolution(address, ()))
 
     async def list_recorded(self, skip: int, limit: int) -> Done[RecordedPage]:
         """Return nothing: no record is kept."""

@@ -21,20 +21,21 @@ from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
-from tax_svc.adapters.avatax import (
+from tax_svc.adapters.avatax import AvaTax
+from tax_svc.adapters.avatax_calls import (
     BREAKER_FAILURES,
     BREAKER_FIRST_SECONDS,
     BREAKER_LONGEST_SECONDS,
     MOST_CONNECTIONS,
     QUOTE_SECONDS,
     Account,
-    AvaTax,
 )
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA
-from tax_svc.app import CommitTax, ListRecorded, QuoteTax, TaxAuthority
+from tax_svc.app.cases import cases
+from tax_svc.app.ports import TaxAuthority
 from tax_svc.config import TaxConfig
-from tax_svc.domain import FallbackRates
+from tax_svc.domain.fallback import FallbackRates
 from tax_svc.servicer import TaxServicer
 
 MIGRATIONS = str(Path(__file__).with_name("migrations"))
@@ -72,9 +73,9 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
             longest_seconds=BREAKER_LONGEST_SECONDS,
         )
         authority = authority or AvaTax(client, account, breaker, clock)
-        quote_tax = QuoteTax(authority, FallbackRates(config.fallback_rate, config.fallback_rates))
-        commit_tax = CommitTax(authority, StoredDocuments(store, clock))
-        servicer = TaxServicer(quote_tax, commit_tax, ListRecorded(authority))
+        fallback = FallbackRates(config.fallback_rate, config.fallback_rates, config.fallback_policy)
+        does = cases(authority, StoredDocuments(store, clock), clock, fallback, config.quote_cache_seconds)
+        servicer = TaxServicer(does)
 
         chain = standard_chain(telemetry.tracer, telemetry.metrics, Uuid7Ids(clock))
         register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server

@@ -1,7 +1,7 @@
 """The settings of the tax service: the only module of it that meets the environment."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import Self
 
 from chassis.config import Environment, Secret
 from kernel.address import Address
+from tax_svc.domain.fallback import EVERYWHERE
 
 _SANDBOX_ACCOUNT = "2000000000"
 _SANDBOX_KEY = "sandbox"
+_WORDS = frozenset({"allow", "refuse"})
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
@@ -51,7 +53,14 @@ class TaxConfig:
     """TAX_FALLBACK_RATE: the rate while AvaTax is away, 0.08 for 8 %."""
 
     fallback_rates: Mapping[str, Decimal]
-    """TAX_FALLBACK_RATES: the same by country or by country and state, "DE=0.19,US-CA=0.0725"."""
+    """TAX_FALLBACK_RATES: the same by country or by country and state, "DE=0.19,US-CA=0.0725"; the narrowest wins."""
+
+    fallback_policy: Mapping[str, bool]
+    """TAX_FALLBACK_POLICY: where orders are taken at such a rate, "US-NY=refuse,*=allow"; the narrowest wins, and where
+    nothing is said they are."""
+
+    quote_cache_seconds: float
+    """TAX_QUOTE_CACHE_SECONDS: how long AvaTax's answer for the same basis is good for; 0 asks each time."""
 
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:
@@ -76,6 +85,8 @@ class TaxConfig:
             ship_from=_ship_from(environment),
             fallback_rate=environment.decimal("TAX_FALLBACK_RATE", "0.08", low="0", high="1"),
             fallback_rates=_rates(environment),
+            fallback_policy=_policy(environment),
+            quote_cache_seconds=environment.seconds("TAX_QUOTE_CACHE_SECONDS", "300", low="0", high="3600"),
         )
         config._check_credentials(environment, sandbox)
         environment.check()
@@ -109,8 +120,7 @@ def _ship_from(environment: Environment) -> Address | None:
 
 def _rates(environment: Environment) -> dict[str, Decimal]:
     rates: dict[str, Decimal] = {}
-    for entry in filter(None, environment.text("TAX_FALLBACK_RATES", "").replace(" ", "").split(",")):
-        region, _, text = entry.partition("=")
+    for entry, region, text in _regions(environment, "TAX_FALLBACK_RATES"):
         try:
             rate = Decimal(text)
         except InvalidOperation:
@@ -119,3 +129,23 @@ def _rates(environment: Environment) -> dict[str, Decimal]:
             environment.complain("TAX_FALLBACK_RATES", f"{entry!r} is not like DE=0.19 or US-CA=0.0725")
         rates[region] = rate
     return rates
+
+
+def _policy(environment: Environment) -> dict[str, bool]:
+    policy: dict[str, bool] = {}
+    for entry, region, word in _regions(environment, "TAX_FALLBACK_POLICY"):
+        if (region != EVERYWHERE and not _REGION.fullmatch(region)) or word not in _WORDS:
+            environment.complain("TAX_FALLBACK_POLICY", f"{entry!r} is not like US-NY=refuse or *=allow")
+        policy[region] = word == "allow"
+    return policy
+
+
+def _regions(environment: Environment, name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each entry, its region and what is said of it; complain where two things are."""
+    seen = set()
+    for entry in filter(None, environment.text(name, "").replace(" ", "").split(",")):
+        region, _, value = entry.partition("=")
+        if region in seen:
+            environment.complain(name, f"says two things about {region!r}")
+        seen.add(region)
+        yield entry, region, value

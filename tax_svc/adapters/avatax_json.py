@@ -1,4 +1,4 @@
-"""AvaTax's JSON ⇄ domain. Amounts are decimals on both sides: no float is made of them anywhere.
+"""AvaTax's JSON → domain. Amounts are decimals: no float is made of them anywhere.
 
 An answer is believed only when it is about what was asked: the same currency, the same lines, the same amounts, and a
 total that the lines add up to. Anything else is Malformed.
@@ -6,17 +6,15 @@ total that the lines add up to. Anything else is Malformed.
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
 
-import orjson
-
-from kernel.address import Address
-from kernel.money import Money
-from tax_svc.domain import Basis, BasisLine, Jurisdiction, Quote, Source, TaxLine
-
-_GENERAL_GOODS = "P0000000"
-
+from kernel.money import Money, UnknownCurrency
+from tax_svc.domain.basis import Basis, BasisLine
+from tax_svc.domain.document import Recorded
+from tax_svc.domain.giveback import Giveback
+from tax_svc.domain.quote import Jurisdiction, Quote, Source, TaxLine
 
 # Beyond what any sale is worth, in major units, and finer than any rate: such a number is not believed.
 _LARGEST = 10**15
@@ -27,58 +25,8 @@ class Malformed(Exception):
     """The answer cannot be what AvaTax makes of the request. The message is fixed words and field names, no values."""
 
 
-class AnotherSale(Malformed):
+class AnotherDocument(Malformed):
     """The answer is sound, and about something else than what was asked."""
-
-
-def sales_order(basis: Basis, company_code: str, date: str, ship_from: Address | None) -> bytes:
-    """Return the request for an estimate, which AvaTax works out and forgets."""
-    return orjson.dumps(_transaction("SalesOrder", basis, company_code, date, ship_from))
-
-
-def sales_invoice(order_id: str, basis: Basis, company_code: str, date: str, ship_from: Address | None) -> bytes:
-    """Return the request that records a sale for good, under the order's id as its code."""
-    invoice = _transaction("SalesInvoice", basis, company_code, date, ship_from)
-    return orjson.dumps({**invoice, "code": order_id, "commit": True})
-
-
-def _transaction(kind: str, basis: Basis, company_code: str, date: str, ship_from: Address | None) -> dict[str, object]:
-    place = _location(basis.ship_to)
-    return {
-        "type": kind,
-        "companyCode": company_code,
-        "date": date,
-        "customerCode": basis.customer_id,
-        "currencyCode": basis.currency_code,
-        "addresses": {"singleLocation": place}
-        if ship_from is None
-        else {"shipFrom": _location(ship_from), "shipTo": place},
-        "lines": [_line(line) for line in basis.lines],
-    }
-
-
-def _line(line: BasisLine) -> dict[str, object]:
-    return {
-        "number": line.line_id,
-        "quantity": line.quantity,
-        # A JSON number with exactly the currency's digits, written as it stands.
-        "amount": orjson.Fragment(f"{line.amount.to_decimal():f}"),
-        "taxCode": line.tax_code or _GENERAL_GOODS,
-        "itemCode": line.sku,
-        "description": line.description,
-    }
-
-
-def _location(address: Address) -> dict[str, str]:
-    location = {
-        "line1": address.line1,
-        "line2": address.line2,
-        "city": address.locality,
-        "region": address.administrative_area,
-        "country": address.region_code,
-        "postalCode": address.postal_code,
-    }
-    return {name: value for name, value in location.items() if value}
 
 
 def quote(body: bytes, basis: Basis) -> Quote:
@@ -87,7 +35,8 @@ def quote(body: bytes, basis: Basis) -> Quote:
     Raises:
         Malformed: It is not about this basis.
     """
-    answer = _document(body, basis)
+    answer = read(body)
+    _check_sale(answer, basis)
     found = {}
     for line in _list(answer, "lines"):
         number = line.get("lineNumber") if isinstance(line, dict) else None
@@ -102,28 +51,47 @@ def quote(body: bytes, basis: Basis) -> Quote:
         theirs = found.get(line.line_id)
         if theirs is None:
             refuse("lineNumber")
-        tax = _amount(theirs, "tax")
+        tax = _tax_of(theirs, line)
         exact += tax
         jurisdictions = _jurisdictions(theirs, basis.currency_code)
         lines.append(TaxLine(line.line_id, Money.from_decimal(tax, basis.currency_code), jurisdictions))
-    if exact != _amount(answer, "totalTax"):
+    if exact != signed_amount(answer, "totalTax"):
         refuse("totalTax")
     return Quote.of(Source.AVATAX, lines, basis.currency_code)
 
 
-def recorded_tax(body: bytes, order_id: str, basis: Basis) -> Money:
-    """Return the tax of a committed invoice: of an answer to sales_invoice, or of the document as it was read.
+def sale(body: bytes, order_id: str, basis: Basis) -> Recorded:
+    """Return what a committed invoice records: an answer to sales_invoice, or the document as it was read.
 
     Raises:
-        AnotherSale: It is another document, not about this basis, or not committed.
+        AnotherDocument: It is another one, not about this basis, or not committed.
         Malformed: It is none at all.
     """
-    answer = _document(body, basis)
-    expected = {"code": order_id, "type": "SalesInvoice", "status": "Committed"}
-    for name, value in expected.items():
-        if answer.get(name) != value:
-            raise AnotherSale(f"another {name}")
-    return Money.from_decimal(_amount(answer, "totalTax"), basis.currency_code)
+    answer = read(body)
+    _check_sale(answer, basis)
+    return _recorded(answer, order_id, "SalesInvoice", "Committed")
+
+
+def given_back(body: bytes, giveback: Giveback) -> Recorded:
+    """Return what a committed return records: an answer to return_invoice, or the document as it was read.
+
+    Raises:
+        AnotherDocument: It is another one, not about this, or not committed.
+        Malformed: It is none at all.
+    """
+    answer = read(body)
+    _check(answer, giveback.basis.currency_code, (giveback.amount() * -1).to_decimal(), Decimal(0))
+    return _recorded(answer, giveback.code, "ReturnInvoice", "Committed")
+
+
+def voided(body: bytes, order_id: str) -> Recorded:
+    """Return what a cancelled invoice had recorded: an answer to void, or the document as it was read.
+
+    Raises:
+        AnotherDocument: It is another one, or not cancelled.
+        Malformed: It is none at all.
+    """
+    return _recorded(read(body), order_id, "SalesInvoice", "Cancelled")
 
 
 def read(body: bytes) -> dict[str, Any]:
@@ -141,13 +109,33 @@ def read(body: bytes) -> dict[str, Any]:
     return answer
 
 
-def _document(body: bytes, basis: Basis) -> Mapping[str, Any]:
-    answer = read(body)
-    if answer.get("currencyCode") != basis.currency_code:
-        raise AnotherSale("another currencyCode")
-    if _amount(answer, "totalAmount") != basis.subtotal().to_decimal():
-        raise AnotherSale("another totalAmount")
-    return answer
+def _check_sale(answer: Mapping[str, Any], basis: Basis) -> None:
+    # Where prices include the tax, AvaTax states them without.
+    contained = signed_amount(answer, "totalTax") if basis.prices_include_tax else Decimal(0)
+    _check(answer, basis.currency_code, basis.subtotal().to_decimal(), contained)
+
+
+def _check(answer: Mapping[str, Any], currency_code: str, amount: Decimal, contained: Decimal) -> None:
+    if answer.get("currencyCode") != currency_code:
+        raise AnotherDocument("another currencyCode")
+    if signed_amount(answer, "totalAmount") + contained != amount:
+        raise AnotherDocument("another totalAmount")
+
+
+def _recorded(answer: Mapping[str, Any], code: str, kind: str, status: str) -> Recorded:
+    # AvaTax finds a code whatever its case, and shows it as it was first written.
+    if text(answer, "code").casefold() != code.casefold():
+        raise AnotherDocument("another code")
+    for name, value in (("type", kind), ("status", status)):
+        if answer.get(name) != value:
+            raise AnotherDocument(f"another {name}")
+    return Recorded(money(answer, "totalTax"), day(answer, "date"))
+
+
+def _tax_of(answer: Mapping[str, Any], line: BasisLine) -> Decimal:
+    """Return the tax of a line: what is sold costs tax, what is taken off saves it."""
+    tax = signed_amount(answer, "tax")
+    return refuse("tax") if tax * line.amount.minor_units < 0 else tax
 
 
 def _jurisdictions(line: Mapping[str, Any], currency_code: str) -> tuple[Jurisdiction, ...]:
@@ -155,13 +143,13 @@ def _jurisdictions(line: Mapping[str, Any], currency_code: str) -> tuple[Jurisdi
     for detail in line.get("details") or ():
         if not isinstance(detail, dict):
             refuse("details")
-        tax = _amount(detail, "tax")
+        tax = signed_amount(detail, "tax")
         if tax:
             shares.append(
                 Jurisdiction(
                     name=str(detail.get("jurisName", "")),
                     kind=str(detail.get("jurisdictionType") or detail.get("jurisType", "")),
-                    rate=_amount(detail, "rate"),
+                    rate=_rate(detail),
                     tax=Money.from_decimal(tax, currency_code),
                 )
             )
@@ -175,10 +163,43 @@ def _list(answer: Mapping[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _amount(answer: Mapping[str, Any], name: str) -> Decimal:
-    """Return a number that is not negative."""
-    number = signed_amount(answer, name)
-    return number if number >= 0 else refuse(name)
+def _rate(detail: Mapping[str, Any]) -> Decimal:
+    rate = signed_amount(detail, "rate")
+    return rate if rate >= 0 else refuse("rate")
+
+
+def money(answer: Mapping[str, Any], name: str) -> Money:
+    """Return an amount in the currency of the document.
+
+    Raises:
+        Malformed: It is none.
+    """
+    try:
+        return Money.from_decimal(signed_amount(answer, name), text(answer, "currencyCode"))
+    except UnknownCurrency:
+        refuse("currencyCode")
+
+
+def text(answer: Mapping[str, Any], name: str) -> str:
+    """Return a text.
+
+    Raises:
+        Malformed: It is none.
+    """
+    value = answer.get(name)
+    return value if isinstance(value, str) else refuse(name)
+
+
+def day(answer: Mapping[str, Any], name: str) -> date:
+    """Return a date; some versions write midnight behind it.
+
+    Raises:
+        Malformed: It is none.
+    """
+    try:
+        return date.fromisoformat(text(answer, name)[:10])
+    except ValueError:
+        refuse(name)
 
 
 def signed_amount(answer: Mapping[str, Any], name: str) -> Decimal:

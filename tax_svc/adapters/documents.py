@@ -1,9 +1,10 @@
 """Tax documents in the service's own tables."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, literal, select
+from sqlalchemy import Row, Select, and_, bindparam, func, literal, or_, select, tuple_
 
 from chassis.storage.changes import (
     Absent,
@@ -12,20 +13,22 @@ from chassis.storage.changes import (
     Conflict,
     Insert,
     StorageUnavailable,
+    Update,
 )
 from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
-from kernel.request import Request
 from tax_svc.adapters.tables import REQUEST_KEYS, TAX_DOCUMENTS
-from tax_svc.app import Earlier
-from tax_svc.domain import Document, DocumentState
+from tax_svc.app.ports import Earlier, Listed, Use
+from tax_svc.domain.document import Document, DocumentKind, DocumentState
 
-_METHOD = "CommitTax"
 _RETRY_SECONDS = 1.0
 
-# One row always: the fingerprint of the key, if it was used, and the document that it stands for or that the order has.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+# One row always: the fingerprint of the key, if it was used, and the document that it stands for or that the code has.
 # Built once and asked in one go, because it stands before every commit.
 _KEY, _DOCUMENT = REQUEST_KEYS.c, TAX_DOCUMENTS.c
 _EARLIER = select(_KEY.fingerprint, TAX_DOCUMENTS).select_from(
@@ -39,7 +42,7 @@ _EARLIER = select(_KEY.fingerprint, TAX_DOCUMENTS).select_from(
             _KEY.request_id == bindparam("request_id_"),
         ),
     )
-    .outerjoin(TAX_DOCUMENTS, _DOCUMENT.code == func.coalesce(_KEY.subject_id, bindparam("order_id_")))
+    .outerjoin(TAX_DOCUMENTS, _DOCUMENT.code == func.coalesce(_KEY.subject_id, bindparam("code_")))
 )
 
 
@@ -50,13 +53,13 @@ class StoredDocuments:
         self._store = store
         self._clock = clock
 
-    async def earlier(self, request: Request, order_id: str) -> Earlier:
-        """Return what was done before under the key and for the order, read in one snapshot."""
+    async def earlier(self, use: Use, code: str) -> Earlier:
+        """Return what was done before under the key and for the document, read in one snapshot."""
         parameters = {
-            "caller_": request.caller,
-            "method_": _METHOD,
-            "request_id_": request.request_id,
-            "order_id_": order_id,
+            "caller_": use.request.caller,
+            "method_": use.command.value,
+            "request_id_": use.request.request_id,
+            "code_": code,
         }
         try:
             row = await self._store.read(lambda connection: connection.execute(_EARLIER, parameters).one())
@@ -64,34 +67,64 @@ class StoredDocuments:
             raise _away() from error
         return Earlier(row.fingerprint, None if row.code is None else _document(row))
 
-    async def add(self, request: Request, document: Document) -> bool:
-        """Keep the document and the key that made it; False when the key or the order has one already."""
+    async def add(self, use: Use, document: Document) -> bool:
+        """Keep the document and the key that made it; False when the key or the code is taken already."""
         row = {
             "code": document.code,
             "state": document.state.value,
             "currency_code": document.recorded_tax.currency_code,
             "recorded_tax": document.recorded_tax.minor_units,
             "charged_tax": document.charged_tax.minor_units,
-            "created_at": self._now(),
+            "created_at": _to_ms(document.created_at),
+            "kind": document.kind.value,
+            "order_id": document.order_id,
+            "booked_on": None if document.booked_on is None else document.booked_on.isoformat(),
         }
         guard = Absent(TAX_DOCUMENTS, {"code": document.code})
-        return await self._commit(request, document, (guard,), (Insert(TAX_DOCUMENTS, row),))
+        return await self._commit(use, document.code, (guard,), (Insert(TAX_DOCUMENTS, row),))
 
-    async def add_key(self, request: Request, document: Document) -> bool:
-        """Keep a further key that stands for a document that is kept; False when the key was used before."""
-        return await self._commit(request, document, (), ())
+    async def add_key(self, use: Use, code: str) -> bool:
+        """Keep a key that stands for the document of that code; False when the key was used before."""
+        return await self._commit(use, code, (), ())
 
-    async def _commit(
-        self, request: Request, document: Document, guards: Sequence[Absent], writes: Sequence[Insert]
-    ) -> bool:
-        identity = {"caller": request.caller, "method": _METHOD, "request_id": request.request_id}
-        use = {
+    async def void(self, use: Use, code: str) -> bool:
+        """Note that the document is void, and the key that made it so; False when the key was used before."""
+        voided = Update(TAX_DOCUMENTS, {"code": code}, {"state": DocumentState.VOIDED.value})
+        return await self._commit(use, code, (), (voided,))
+
+    async def of_order(self, order_id: str) -> Sequence[Document]:
+        """Return the documents of an order, its sale among them although it may not say so."""
+        return await self._documents(select(TAX_DOCUMENTS).where(_about(order_id)).order_by(_DOCUMENT.code))
+
+    async def listed(self, asked: Listed) -> Sequence[Document]:
+        """Return documents, newest first; those of one moment by their codes."""
+        query = select(TAX_DOCUMENTS).order_by(_DOCUMENT.created_at.desc(), _DOCUMENT.code.desc()).limit(asked.limit)
+        if asked.order_id:
+            query = query.where(_about(asked.order_id))
+        if asked.differing:
+            query = query.where(_DOCUMENT.recorded_tax != _DOCUMENT.charged_tax)
+        if asked.after is not None:
+            moment, code = asked.after
+            query = query.where(tuple_(_DOCUMENT.created_at, _DOCUMENT.code) < tuple_(_to_ms(moment), code))
+        return await self._documents(query)
+
+    async def _documents(self, query: Select[Any]) -> Sequence[Document]:
+        try:
+            rows = await self._store.read(lambda connection: connection.execute(query).all())
+        except StorageUnavailable as error:
+            raise _away() from error
+        return [_document(row) for row in rows]
+
+    async def _commit(self, use: Use, code: str, guards: Sequence[Absent], writes: Sequence[Insert | Update]) -> bool:
+        request = use.request
+        identity = {"caller": request.caller, "method": use.command.value, "request_id": request.request_id}
+        key = {
             **identity,
             "fingerprint": request.fingerprint,
-            "subject_id": document.code,
-            "created_at": self._now(),
+            "subject_id": code,
+            "created_at": _to_ms(self._clock.now()),
         }
-        change = Change((Absent(REQUEST_KEYS, identity), *guards), (*writes, Insert(REQUEST_KEYS, use)))
+        change = Change((Absent(REQUEST_KEYS, identity), *guards), (*writes, Insert(REQUEST_KEYS, key)))
         try:
             await self._store.commit(change)
         except (Conflict, CommitUnknown):
@@ -101,17 +134,26 @@ class StoredDocuments:
             raise _away() from error
         return True
 
-    def _now(self) -> int:
-        return int(self._clock.now().timestamp() * 1000)
+
+def _about(order_id: str) -> Any:  # noqa: ANN401  (SQLAlchemy's conditions have no shorter type)
+    return or_(_DOCUMENT.order_id == order_id, _DOCUMENT.code == order_id)
 
 
 def _document(row: Row[Any]) -> Document:
     return Document(
         code=row.code,
+        order_id=row.order_id or row.code,
+        kind=DocumentKind(row.kind),
         state=DocumentState(row.state),
         recorded_tax=Money(row.currency_code, row.recorded_tax),
         charged_tax=Money(row.currency_code, row.charged_tax),
+        booked_on=None if row.booked_on is None else date.fromisoformat(row.booked_on),
+        created_at=_EPOCH + row.created_at * _MILLISECOND,
     )
+
+
+def _to_ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def _away() -> Refusal:

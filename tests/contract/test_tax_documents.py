@@ -7,15 +7,13 @@ import pytest
 
 from chassis.storage import migrations
 from chassis.storage.store import open_store
-from kernel.money import Money
 from tax_svc.__main__ import MIGRATIONS
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA
-from tax_svc.app import Documents, Earlier
-from tax_svc.domain import Document, DocumentState
+from tax_svc.app.ports import Documents, Earlier
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.tax_documents import FakeDocuments
-from tests.fakes.tax_samples import order_id, request
+from tests.fakes.tax_samples import document, order_id, use
 
 
 @pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -30,50 +28,46 @@ async def documents(request: pytest.FixtureRequest) -> AsyncIterator[Documents]:
     await store.close()
 
 
-def document(code: str, recorded: int = 172) -> Document:
-    return Document(code, DocumentState.COMMITTED, Money("USD", recorded), Money("USD", 160))
-
-
 async def test_of_an_unknown_key_and_order_nothing_is_known(documents: Documents) -> None:
-    assert await documents.earlier(request(), order_id()) == Earlier(None, None)
+    assert await documents.earlier(use(), order_id()) == Earlier(None, None)
 
 
 async def test_a_document_is_found_by_its_key_and_by_its_order(documents: Documents) -> None:
     kept = document(order_id())
-    assert await documents.add(request("key-1"), kept)
+    assert await documents.add(use("key-1"), kept)
 
-    assert await documents.earlier(request("key-1"), order_id()) == Earlier("f" * 64, kept)
-    assert await documents.earlier(request("key-2"), kept.code) == Earlier(None, kept)
+    assert await documents.earlier(use("key-1"), order_id()) == Earlier("f" * 64, kept)
+    assert await documents.earlier(use("key-2"), kept.code) == Earlier(None, kept)
 
 
 async def test_a_key_stands_for_one_document(documents: Documents) -> None:
     first, second = document(order_id()), document(order_id())
-    assert await documents.add(request(), first)
+    assert await documents.add(use(), first)
 
-    assert not await documents.add(request(), second)
-    assert (await documents.earlier(request("key-2"), second.code)).document is None
+    assert not await documents.add(use(), second)
+    assert (await documents.earlier(use("key-2"), second.code)).document is None
 
 
 async def test_an_order_has_one_document(documents: Documents) -> None:
     order = order_id()
-    assert await documents.add(request("key-1"), document(order, 172))
+    assert await documents.add(use("key-1"), document(order, 172))
 
-    assert not await documents.add(request("key-2"), document(order, 999))
-    assert await documents.earlier(request("key-2"), order) == Earlier(None, document(order, 172))
+    assert not await documents.add(use("key-2"), document(order, 999))
+    assert await documents.earlier(use("key-2"), order) == Earlier(None, document(order, 172))
 
 
 async def test_a_further_key_stands_for_the_same_document(documents: Documents) -> None:
     kept = document(order_id())
-    await documents.add(request("key-1"), kept)
+    await documents.add(use("key-1"), kept)
 
-    assert await documents.add_key(request("key-2", "0" * 64), kept)
-    assert not await documents.add_key(request("key-2", "1" * 64), kept)
-    assert await documents.earlier(request("key-2"), order_id()) == Earlier("0" * 64, kept)
+    assert await documents.add_key(use("key-2", "0" * 64), kept.code)
+    assert not await documents.add_key(use("key-2", "1" * 64), kept.code)
+    assert await documents.earlier(use("key-2"), order_id()) == Earlier("0" * 64, kept)
 
 
 async def test_of_many_at_once_one_gets_in(documents: Documents) -> None:
     order = order_id()
 
-    added = await asyncio.gather(*(documents.add(request(f"key-{n}"), document(order)) for n in range(20)))
+    added = await asyncio.gather(*(documents.add(use(f"key-{n}"), document(order)) for n in range(20)))
 
     assert added.count(True) == 1

@@ -21,6 +21,8 @@ def environment(data_dir: Path) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if not name.startswith("ORDERMESH_")},  # noqa: TID251  (handed on)
         **dict(zip(_ADDRESSES, addresses, strict=True)),
         "ORDERMESH_DATA_DIR": str(data_dir),
+        # Most tests order the same: what AvaTax does in one of them must not be hidden by what it said in another.
+        "TAX_QUOTE_CACHE_SECONDS": "0",
     }
 
 

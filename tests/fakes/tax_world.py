@@ -8,7 +8,8 @@ from chassis.config import Secret
 from chassis.http import create_client
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
-from tax_svc.adapters.avatax import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS, Account, AvaTax
+from tax_svc.adapters.avatax import AvaTax
+from tax_svc.adapters.avatax_calls import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS, Account
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.telemetry_sink import recording_tracer
 

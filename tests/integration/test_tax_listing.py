@@ -8,7 +8,7 @@ import pytest
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from tax_svc.app import ListDenied
+from tax_svc.app.ports import ListDenied
 from tests.fakes.http_peer import saying, unused_port
 from tests.fakes.sandbox_world import document, sandbox_world
 from tests.fakes.tax_samples import basis

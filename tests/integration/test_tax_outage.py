@@ -10,7 +10,7 @@ import pytest
 
 from chassis import deadline
 from kernel.outcome import Done, NotDone, Unknown
-from tax_svc.app import SaleRejected
+from tax_svc.app.ports import SaleRejected
 from tests.fakes.http_peer import Conversation, HttpPeer, saying, silent, unused_port
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import sandbox_world
@@ -132,7 +132,7 @@ async def test_a_document_that_was_voided_is_not_called_recorded() -> None:
     voided = b'{"error":{"code":"GetTaxError","details":[{"faultSubCode":"DocStatusError"}]}}'
     document = (
         f'{{"code":"{order}","type":"SalesInvoice","status":"Cancelled","currencyCode":"USD","totalAmount":19.99,'
-        f'"totalTax":1.72}}'
+        f'"totalTax":1.72,"date":"2026-11-23"}}'
     ).encode()
 
     async def script(conversation: Conversation) -> None:

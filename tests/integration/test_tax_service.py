@@ -18,7 +18,7 @@ from tax_svc.__main__ import running
 from tax_svc.config import TaxConfig
 from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import called, refused
-from tests.fakes.tax_samples import basis_message, commit_message, money_message, order_id
+from tests.fakes.tax_samples import basis_message, commit_message, money_message, order_id, refund_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,24 @@ class Service:
     async def commit(self, request: tax_service_pb2.CommitTaxRequest) -> tax_pb2.TaxDocument:
         document: tax_pb2.TaxDocument = (await self.stub.CommitTax(request)).document
         return document
+
+    async def refund(self, request: tax_service_pb2.RefundTaxRequest) -> tax_pb2.TaxDocument:
+        document: tax_pb2.TaxDocument = (await self.stub.RefundTax(request)).document
+        return document
+
+    async def void(self, request_id: str, order: str) -> tax_pb2.TaxDocument:
+        answer = await self.stub.VoidTax(tax_service_pb2.VoidTaxRequest(request_id=request_id, order_id=order))
+        document: tax_pb2.TaxDocument = answer.document
+        return document
+
+    async def documents(
+        self, order: str = "", *, differing: bool = False, size: int = 0, token: str = ""
+    ) -> tax_service_pb2.ListTaxDocumentsResponse:
+        request = tax_service_pb2.ListTaxDocumentsRequest(
+            order_id=order, differing=differing, page_size=size, page_token=token
+        )
+        answer: tax_service_pb2.ListTaxDocumentsResponse = await self.stub.ListTaxDocuments(request)
+        return answer
 
 
 @asynccontextmanager
@@ -183,12 +201,135 @@ async def test_it_runs_on_postgresql_too(world: World, tmp_path: Path, postgres_
         assert await service.commit(commit_message("key-1", order)) == first
 
 
-async def test_what_is_not_built_yet_says_so(service: Service) -> None:
-    refund = tax_service_pb2.RefundTaxRequest(request_id="r", order_id=order_id())
-    void = tax_service_pb2.VoidTaxRequest(request_id="v", order_id=order_id())
+async def test_a_refund_is_recorded_once_to_the_cent_beside_the_sale(service: Service) -> None:
+    order = order_id()
+    await service.commit(commit_message("key-1", order, 160))
 
-    for call in (service.stub.RefundTax(refund), service.stub.VoidTax(void)):
-        assert (await refused(call)).reason is Reason.NOT_IMPLEMENTED
+    first = await service.refund(refund_message(f"{order}:refund:1", order, (999, 80)))
+    again = await service.refund(refund_message(f"{order}:refund:1", order, (999, 80)))
+
+    assert first == again
+    assert (first.code, first.order_id, first.kind) == (f"{order}-r1", order, tax_pb2.TAX_DOCUMENT_KIND_RETURN)
+    assert (first.total_tax, first.difference) == (money_message(-80), money_message(0))
+    documents = (await service.world.ledger(order))["documents"]
+    assert [(each["code"], each["type"], each["status"], each["total_tax"]) for each in documents] == [
+        (order, "SalesInvoice", "Committed", 1.72),
+        (f"{order}-r1", "ReturnInvoice", "Committed", -0.8),
+    ]
+
+
+async def test_a_refund_waits_for_the_sale(service: Service) -> None:
+    order = order_id()
+    refusal = await refused(service.refund(refund_message("key-1", order, (999, 80))))
+
+    assert (refusal.reason, "not recorded yet" in refusal.message) == (Reason.UNAVAILABLE, True)
+    assert refusal.retry_after
+
+    await service.commit(commit_message("key-2", order, 172))
+    assert (await service.refund(refund_message("key-1", order, (999, 80)))).total_tax == money_message(-80)
+
+
+async def test_while_avatax_is_away_no_refund_is_called_recorded(service: Service) -> None:
+    order = order_id()
+    await service.commit(commit_message("key-1", order))
+    await service.world.fault("avatax", mode="outage")
+    refusal = await refused(service.refund(refund_message("key-2", order, (999, 80))))
+    await service.world.http.delete("/faults")
+
+    assert refusal.reason is Reason.UNAVAILABLE
+    assert len((await service.world.ledger(order))["documents"]) == 1
+
+
+async def test_a_void_takes_the_sale_back_once_and_nothing_is_recorded_after_it(service: Service) -> None:
+    order = order_id()
+    await service.commit(commit_message("key-1", order, 160))
+
+    first = await service.void("key-2", order)
+    again = await service.void("key-3", order)
+
+    assert (first.code, first.state) == (order, tax_pb2.TAX_DOCUMENT_STATE_VOIDED)
+    assert again == first
+    assert [each["status"] for each in (await service.world.ledger(order))["documents"]] == ["Cancelled"]
+    for call in (
+        service.commit(commit_message("key-4", order, 160)),
+        service.refund(refund_message("key-5", order, (999, 80))),
+    ):
+        assert (await refused(call)).reason is Reason.ILLEGAL_STATE
+
+
+async def test_nothing_at_all_counts_as_voided(service: Service) -> None:
+    answer = await service.stub.VoidTax(tax_service_pb2.VoidTaxRequest(request_id="key-1", order_id=order_id()))
+
+    assert not answer.HasField("document")
+
+
+async def test_an_address_is_looked_at_and_its_part_named(service: Service) -> None:
+    asked = basis_message(postal_code="19147").ship_to
+    answer = await service.stub.ResolveAddress(tax_service_pb2.ResolveAddressRequest(address=asked))
+
+    assert (answer.valid, answer.HasField("address")) == (False, False)
+    assert [(remark.field, remark.error) for remark in answer.remarks] == [("postal_code", True)]
+
+
+async def test_a_good_address_comes_back_as_the_post_writes_it(service: Service) -> None:
+    asked = basis_message(administrative_area="California").ship_to
+    answer = await service.stub.ResolveAddress(tax_service_pb2.ResolveAddressRequest(address=asked))
+
+    assert answer.valid
+    assert answer.address.administrative_area == "CA"
+    assert [(remark.field, remark.error) for remark in answer.remarks] == [("administrative_area", False)]
+
+
+async def test_while_avatax_is_away_nobody_looks_at_addresses(service: Service) -> None:
+    await service.world.fault("avatax", mode="outage")
+    request = tax_service_pb2.ResolveAddressRequest(address=basis_message().ship_to)
+
+    assert (await refused(service.stub.ResolveAddress(request))).reason is Reason.UNAVAILABLE
+
+
+async def test_our_documents_are_listed_newest_first_page_by_page(service: Service) -> None:
+    orders = [order_id() for _ in range(3)]
+    for order, charged in zip(orders, (172, 160, 172), strict=True):
+        await service.commit(commit_message(f"key-{order}", order, charged))
+    await service.refund(refund_message("refund", orders[0], (999, 80)))
+
+    first = await service.documents(size=3)
+    rest = await service.documents(size=3, token=first.next_page_token)
+    listed = [*first.documents, *rest.documents]
+
+    assert rest.next_page_token == ""
+    assert [each.order_id for each in listed] == [orders[0], orders[2], orders[1], orders[0]]
+    assert {each.kind for each in listed[1:]} == {tax_pb2.TAX_DOCUMENT_KIND_SALE}
+    differing = (await service.documents(differing=True)).documents
+    assert [(each.code, each.difference) for each in differing] == [(orders[1], money_message(12))]
+    about_one = (await service.documents(orders[0])).documents
+    assert [each.kind for each in about_one] == [
+        tax_pb2.TAX_DOCUMENT_KIND_RETURN,
+        tax_pb2.TAX_DOCUMENT_KIND_SALE,
+    ]
+    refusal = await refused(service.documents(differing=True, token=first.next_page_token))
+    assert [each.field for each in refusal.fields] == ["page_token"]
+
+
+async def test_a_basis_that_was_asked_about_minutes_ago_is_answered_from_memory(service: Service) -> None:
+    first = await service.quote(basis_message(1999))
+    await service.world.fault("avatax", mode="outage")
+
+    assert await service.quote(basis_message(1999)) == first
+    assert (await service.quote(basis_message(2000))).source == tax_pb2.TAX_SOURCE_FALLBACK
+
+
+async def test_where_no_estimate_is_allowed_the_order_is_refused_while_avatax_is_away(
+    world: World, tmp_path: Path
+) -> None:
+    async with tax_service(world, tmp_path, TAX_FALLBACK_POLICY="US-CA=refuse,*=allow") as service:
+        await world.fault("avatax", mode="outage")
+
+        refusal = await refused(service.quote(basis_message(1999)))
+        elsewhere = await service.quote(basis_message(1999, administrative_area="NV", postal_code="89501"))
+
+    assert refusal.reason is Reason.TAX_UNAVAILABLE
+    assert elsewhere.source == tax_pb2.TAX_SOURCE_FALLBACK
 
 
 async def test_what_avatax_recorded_is_listed_page_by_page(service: Service) -> None:

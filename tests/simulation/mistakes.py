@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from chassis.storage.changes import Change
@@ -23,6 +23,7 @@ from payment_svc.app.ports import KeySpent
 from payment_svc.domain import payment as paying
 from payment_svc.domain.intent import Decline, DeclineKind
 from payment_svc.domain.keys import confirm_key
+from tax_svc.domain.document import Recorded
 from tests.fakes.payment_gateway import VISA
 
 Method = Callable[..., Any]
@@ -146,7 +147,7 @@ def recorded_anyway(record: Method) -> Method:
         try:
             return await record(self, order_id, basis)
         except Refusal:
-            return basis.subtotal()
+            return Recorded(basis.subtotal(), date(2026, 1, 1))
 
     return worse
 

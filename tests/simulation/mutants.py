@@ -33,7 +33,7 @@ from payment_svc.app.events import ApplyEvent
 from payment_svc.app.ports import Found
 from payment_svc.app.refund import Refunds
 from payment_svc.app.settlement import Settlement
-from tax_svc.app import CommitTax
+from tax_svc.app.commit import CommitTax
 from tests.simulation import mistakes
 from tests.simulation.mistakes import Mutation
 from tests.simulation.run import Result, run

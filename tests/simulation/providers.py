@@ -103,6 +103,15 @@ class AvaTaxLine:
     async def record(self, order_id: str, basis: Any) -> Any:  # noqa: ANN401  (as the port says)
         return await self._line.call("record", lambda: self._authority.record(order_id, basis))
 
+    async def give_back(self, giveback: Any, sold_on: Any) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("give_back", lambda: self._authority.give_back(giveback, sold_on))
+
+    async def void(self, order_id: str) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("void", lambda: self._authority.void(order_id))
+
+    async def resolve(self, address: Any) -> Any:  # noqa: ANN401  (as the port says)
+        return await self._line.call("resolve", lambda: self._authority.resolve(address))
+
     async def list_recorded(self, skip: int, limit: int) -> Any:  # noqa: ANN401  (as the port says)
         return await self._line.call("list_recorded", lambda: self._authority.list_recorded(skip, limit))
 

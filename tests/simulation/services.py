@@ -48,8 +48,8 @@ from payment_svc.app.schedule import Schedule
 from payment_svc.servicer import PaymentServicer
 from tax_svc.adapters.documents import StoredDocuments
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
-from tax_svc.app import CommitTax, ListRecorded, QuoteTax
-from tax_svc.domain import FallbackRates
+from tax_svc.app.cases import cases as tax_cases
+from tax_svc.domain.fallback import FallbackRates
 from tax_svc.servicer import TaxServicer
 from tests.fakes import notify_telling, order_telling
 from tests.fakes.payment_books import FakeBooks
@@ -72,6 +72,7 @@ _PATIENCE_SECONDS = 10.0
 _SETTLE_AFTER = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 _RESUME_SECONDS = 5.0
+_QUOTES_SECONDS = 300.0
 _MAILS_AT_A_TIME = 64
 
 
@@ -191,9 +192,10 @@ async def start_tax(process: Process, around: Surroundings) -> None:
     """Start tax_svc."""
     world = around.world
     authority = AvaTaxLine(Line(world, process, "avatax"), around.authority, world)
-    documents = StoredDocuments(open_store(TAX_TABLES, process, world), SimClock(world, process))
-    quote = QuoteTax(authority, FallbackRates(Decimal("0.08")))
-    process.servicer = TaxServicer(quote, CommitTax(authority, documents), ListRecorded(authority))
+    clock = SimClock(world, process)
+    documents = StoredDocuments(open_store(TAX_TABLES, process, world), clock)
+    does = tax_cases(authority, documents, clock, FallbackRates(Decimal("0.08")), _QUOTES_SECONDS)
+    process.servicer = TaxServicer(does)
 
 
 async def start_notify(process: Process, around: Surroundings) -> None:

@@ -8,9 +8,14 @@ import pytest
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Unknown
-from tax_svc.app import CommitTax, QuoteTax
-from tax_svc.domain import Document, DocumentState, FallbackRates, Source
-from tests.fakes.tax_authority import FakeTaxAuthority
+from tax_svc.app.cache import QuoteCache
+from tax_svc.app.commit import CommitTax
+from tax_svc.app.quote import QuoteTax
+from tax_svc.domain.document import Document, DocumentKind, DocumentState
+from tax_svc.domain.fallback import FallbackRates
+from tax_svc.domain.quote import Source
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.tax_authority import TODAY, FakeTaxAuthority
 from tests.fakes.tax_documents import FakeDocuments
 from tests.fakes.tax_samples import NOWHERE, basis, order_id, request
 
@@ -29,12 +34,12 @@ def documents() -> FakeDocuments:
 
 @pytest.fixture
 def quote_tax(authority: FakeTaxAuthority) -> QuoteTax:
-    return QuoteTax(authority, FallbackRates(Decimal("0.08")))
+    return QuoteTax(authority, FallbackRates(Decimal("0.08")), QuoteCache(ManualClock(), 0))
 
 
 @pytest.fixture
 def commit_tax(authority: FakeTaxAuthority, documents: FakeDocuments) -> CommitTax:
-    return CommitTax(authority, documents)
+    return CommitTax(authority, documents, ManualClock())
 
 
 async def test_the_authority_is_asked_first(quote_tax: QuoteTax) -> None:
@@ -69,7 +74,16 @@ async def test_a_recorded_sale_carries_the_difference_to_what_was_charged(
 
     document = await commit_tax(request(), order, basis(1999), CHARGED)
 
-    assert document == Document(order, DocumentState.COMMITTED, Money("USD", 172), CHARGED)
+    assert document == Document(
+        code=order,
+        order_id=order,
+        kind=DocumentKind.SALE,
+        state=DocumentState.COMMITTED,
+        recorded_tax=Money("USD", 172),
+        charged_tax=CHARGED,
+        booked_on=TODAY,
+        created_at=ManualClock().now(),
+    )
     assert document.difference() == Money("USD", 12)
     assert documents.documents == {order: document}
 
@@ -124,7 +138,7 @@ async def test_while_nobody_answers_a_sale_is_not_called_recorded(
 async def test_a_lost_answer_is_settled_by_the_same_command(commit_tax: CommitTax, authority: FakeTaxAuthority) -> None:
     order = order_id()
     authority.loses_answers = True
-    with pytest.raises(Refusal, match="repeat this command"):
+    with pytest.raises(Refusal, match="repeat the request"):
         await commit_tax(request(), order, basis(1999), CHARGED)
     authority.loses_answers = False
 
@@ -136,7 +150,7 @@ async def test_a_lost_answer_is_settled_by_the_same_command(commit_tax: CommitTa
 
 async def test_a_sale_that_the_authority_knows_otherwise_is_refused(commit_tax: CommitTax) -> None:
     order = order_id()
-    await CommitTax(commit_tax._authority, FakeDocuments())(request(), order, basis(1), CHARGED)
+    await CommitTax(commit_tax._authority, FakeDocuments(), ManualClock())(request(), order, basis(1), CHARGED)
 
     with pytest.raises(Refusal) as refused:
         await commit_tax(request(), order, basis(2), CHARGED)

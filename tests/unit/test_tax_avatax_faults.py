@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tax_svc.adapters.avatax_faults import Failing, Misconfigured, fault
-from tax_svc.app import AddressRejected, SaleRejected
+from tax_svc.app.ports import AddressRejected, SaleRejected
 
 
 def body(code: str, *details: dict[str, Any]) -> bytes:

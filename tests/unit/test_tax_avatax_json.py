@@ -1,6 +1,7 @@
 """What is said to AvaTax, and what is believed of its answers."""
 
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from kernel.address import Address
 from kernel.money import Money
 from sandbox.schema import SchemaBook
-from tax_svc.adapters import avatax_json
-from tax_svc.adapters.avatax_json import AnotherSale, Malformed
-from tax_svc.domain import Basis, Source
+from tax_svc.adapters import avatax_json, avatax_requests
+from tax_svc.adapters.avatax_json import AnotherDocument, Malformed
+from tax_svc.domain.basis import Basis
+from tax_svc.domain.document import Recorded
+from tax_svc.domain.quote import Source
 from tests.fakes.tax_samples import BERLIN, SAN_FRANCISCO, basis, order_id
 
-DATE = "2026-11-23"
+DATE = date(2026, 11, 23)
 ORDER = order_id()
 
 
@@ -38,6 +41,7 @@ def answer(**more: object) -> dict[str, Any]:
         "type": "SalesInvoice",
         "status": "Committed",
         "currencyCode": "USD",
+        "date": "2026-11-23",
         "totalAmount": 15.0,
         "totalTax": 1.2,
         "lines": lines,
@@ -58,8 +62,8 @@ def test_every_kind_of_request_passes_avataxs_own_description(sold: Basis, ship_
     book = SchemaBook("avatax")
 
     for body in (
-        avatax_json.sales_order(sold, "DEFAULT", DATE, ship_from),
-        avatax_json.sales_invoice(ORDER, sold, "DEFAULT", DATE, ship_from),
+        avatax_requests.sales_order(sold, "DEFAULT", DATE, ship_from),
+        avatax_requests.sales_invoice(ORDER, sold, "DEFAULT", DATE, ship_from),
     ):
         assert list(book.violations("transactions.create", json.loads(body))) == []
 
@@ -69,33 +73,33 @@ def test_every_kind_of_request_passes_avataxs_own_description(sold: Basis, ship_
     [(1999, "USD", "19.99"), (5, "USD", "0.05"), (500, "JPY", "500"), (1234, "KWD", "1.234"), (0, "EUR", "0.00")],
 )
 def test_amounts_are_written_with_exactly_the_currencys_digits(units: int, currency_code: str, written: str) -> None:
-    body = avatax_json.sales_order(basis(units, currency_code=currency_code), "DEFAULT", DATE, None)
+    body = avatax_requests.sales_order(basis(units, currency_code=currency_code), "DEFAULT", DATE, None)
 
-    assert f'"amount":{written},'.encode() in body
+    assert f'"amount":{written}}}'.encode() in body
 
 
 def test_no_float_is_made_of_a_large_amount() -> None:
-    body = avatax_json.sales_order(basis(9_007_199_254_740_993), "DEFAULT", DATE, None)
+    body = avatax_requests.sales_order(basis(9_007_199_254_740_993), "DEFAULT", DATE, None)
 
     assert json.loads(body, parse_float=Decimal)["lines"][0]["amount"] == Decimal("90071992547409.93")
 
 
 def test_an_estimate_is_neither_named_nor_committed() -> None:
-    estimate = json.loads(avatax_json.sales_order(TWO_LINES, "DEFAULT", DATE, None))
+    estimate = json.loads(avatax_requests.sales_order(TWO_LINES, "DEFAULT", DATE, None))
 
     assert estimate["type"] == "SalesOrder"
     assert {"code", "commit"}.isdisjoint(estimate)
 
 
 def test_a_record_is_committed_under_the_orders_id() -> None:
-    invoice = json.loads(avatax_json.sales_invoice(ORDER, TWO_LINES, "SHOP", DATE, None))
+    invoice = json.loads(avatax_requests.sales_invoice(ORDER, TWO_LINES, "SHOP", DATE, None))
 
     assert (invoice["type"], invoice["code"], invoice["commit"]) == ("SalesInvoice", ORDER, True)
-    assert (invoice["companyCode"], invoice["date"], invoice["customerCode"]) == ("SHOP", DATE, "customer-1")
+    assert (invoice["companyCode"], invoice["date"], invoice["customerCode"]) == ("SHOP", "2026-11-23", "customer-1")
 
 
 def test_the_address_goes_without_its_empty_parts() -> None:
-    estimate = json.loads(avatax_json.sales_order(basis(1, ship_to=BERLIN), "DEFAULT", DATE, SAN_FRANCISCO))
+    estimate = json.loads(avatax_requests.sales_order(basis(1, ship_to=BERLIN), "DEFAULT", DATE, SAN_FRANCISCO))
 
     assert estimate["addresses"]["shipTo"] == {
         "line1": "Unter den Linden 1",
@@ -184,11 +188,11 @@ def test_what_is_no_answer_at_all_is_not_believed(body: bytes) -> None:
     with pytest.raises(Malformed):
         avatax_json.quote(body, TWO_LINES)
     with pytest.raises(Malformed):
-        avatax_json.recorded_tax(body, ORDER, TWO_LINES)
+        avatax_json.sale(body, ORDER, TWO_LINES)
 
 
 def test_the_tax_of_a_committed_document_is_read() -> None:
-    assert avatax_json.recorded_tax(encoded(), ORDER, TWO_LINES) == Money("USD", 120)
+    assert avatax_json.sale(encoded(), ORDER, TWO_LINES) == Recorded(Money("USD", 120), DATE)
 
 
 @pytest.mark.parametrize(
@@ -203,5 +207,5 @@ def test_the_tax_of_a_committed_document_is_read() -> None:
     ],
 )
 def test_another_document_is_told_from_nonsense(other: dict[str, Any]) -> None:
-    with pytest.raises(AnotherSale):
-        avatax_json.recorded_tax(encoded(**other), ORDER, TWO_LINES)
+    with pytest.raises(AnotherDocument):
+        avatax_json.sale(encoded(**other), ORDER, TWO_LINES)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kernel.address import Address
 from kernel.money import Money
-from tax_svc.domain import Document, DocumentState, FallbackRates, Source, spread
+from tax_svc.domain.fallback import FallbackRates, spread
+from tax_svc.domain.quote import Source
 from tests.fakes.tax_samples import BERLIN, SAN_FRANCISCO, basis
 
 EIGHT_PERCENT = FallbackRates(Decimal("0.08"))
@@ -88,9 +89,3 @@ def test_the_narrowest_region_that_has_a_rate_decides(address: Address, rate: st
     rates = FallbackRates(Decimal("0.08"), {"DE": Decimal("0.19"), "US": Decimal("0.06"), "US-CA": Decimal("0.0725")})
 
     assert rates.rate_for(address) == Decimal(rate)
-
-
-def test_the_difference_of_a_document_is_recorded_less_charged() -> None:
-    document = Document("order", DocumentState.COMMITTED, Money("USD", 172), Money("USD", 160))
-
-    assert document.difference() == Money("USD", 12)

@@ -1,6 +1,7 @@
 """Tax messages to domain and back; what the rules cannot say is refused by field."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,8 +11,9 @@ from ordermesh.tax.v1 import tax_pb2, tax_service_pb2
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from tax_svc import wire
-from tax_svc.domain import Document, DocumentState, Jurisdiction, Quote, RecordedDocument, Source, TaxLine
-from tests.fakes.tax_samples import basis, basis_message, money_message
+from tax_svc.domain.document import DocumentState, RecordedDocument
+from tax_svc.domain.quote import Jurisdiction, Quote, Source, TaxLine
+from tests.fakes.tax_samples import basis, basis_message, document, money_message
 
 
 def test_a_basis_arrives_whole() -> None:
@@ -36,8 +38,8 @@ def second_currency(message: tax_pb2.TaxBasis) -> None:
     message.lines[1].amount.currency_code = "EUR"
 
 
-def negative(message: tax_pb2.TaxBasis) -> None:
-    message.lines[1].amount.minor_units = -1
+def more_discount_than_price(message: tax_pb2.TaxBasis) -> None:
+    message.lines[1].amount.minor_units = -2
 
 
 def same_line_twice(message: tax_pb2.TaxBasis) -> None:
@@ -49,7 +51,7 @@ def same_line_twice(message: tax_pb2.TaxBasis) -> None:
     [
         (unknown_currency, "basis.currency_code"),
         (second_currency, "basis.lines[1].amount.currency_code"),
-        (negative, "basis.lines[1].amount.minor_units"),
+        (more_discount_than_price, "basis.lines"),
         (same_line_twice, "basis.lines[1].line_id"),
     ],
 )
@@ -85,11 +87,13 @@ def test_a_quote_is_told_whole() -> None:
 
 @pytest.mark.parametrize("state", DocumentState)
 def test_a_document_is_told_with_its_difference(state: DocumentState) -> None:
-    message = wire.document_to_wire(Document("order", state, Money("USD", 172), Money("USD", 180)))
+    message = wire.document_to_wire(replace(document("order", 172, 180), state=state))
 
     assert message.code == "order"
     assert message.total_tax == money_message(172)
     assert message.difference == money_message(-8)
+    assert (message.order_id, message.kind) == ("order", tax_pb2.TAX_DOCUMENT_KIND_SALE)
+    assert message.create_time.ToMilliseconds() == 1_795_435_200_000
     assert tax_pb2.TaxDocumentState.Name(message.state) == f"TAX_DOCUMENT_STATE_{state.name}"
 
 
