@@ -72,7 +72,8 @@ _PATIENCE_SECONDS = 10.0
 _SETTLE_AFTER = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 _RESUME_SECONDS = 5.0
-_QUOTES_SECONDS = 300.0
+# No tax is remembered: each order's quote stays a place where everything may go wrong.
+_QUOTES_SECONDS = 0.0
 _MAILS_AT_A_TIME = 64
 
 
