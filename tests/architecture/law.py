@@ -123,6 +123,8 @@ class Room:
     def complaint(self, imported: str) -> str:
         """Return why this room may not import that, or nothing."""
         top = imported.split(".", maxsplit=1)[0]
+        if _within(imported, "ordermesh.client") and self._package in {*SERVICES, "gateway"}:
+            return "ordermesh.client is for other teams: our calls carry deadline and trace by chassis/channel.py"
         match self._package:
             case "kernel":
                 allowed = top in sys.stdlib_module_names or top == "kernel"

@@ -20,6 +20,9 @@ from ordermesh.client.calls import services
 from chassis.errors import to_grpc_status
 from kernel.errors import Refusal
 
+# What takes milliseconds on an idle machine.
+_PATIENCE_SECONDS = 10.0
+
 Answer = Message | Refusal | grpc.StatusCode | Callable[[], Message]
 """A message; a refusal as a service of ours sends it; a bare code as the transport or a foreign server does."""
 
@@ -51,12 +54,14 @@ class Peer:
             one connection in a list.
         seen: The calls, oldest first.
         address: Where it listens.
+        open: The calls that have not ended, also for their callers; a count.
     """
 
     def __init__(self) -> None:
         self.script: dict[str, list[Answer | list[Answer]]] = {}
         self.seen: list[Seen] = []
         self.address = "127.0.0.1:0"
+        self.open = 0
         self._lock = threading.Lock()
         self._server: grpc.Server | None = None
 
@@ -94,10 +99,23 @@ class Peer:
 
     def _next(self, name: str, request: Message, context: grpc.ServicerContext) -> Any:  # noqa: ANN401  (see above)
         headers = {key: value if isinstance(value, str) else "" for key, value in context.invocation_metadata()}
+        context.add_callback(self._ended)
         with self._lock:
+            self.open += 1
             self.seen.append(Seen(name, request, headers, context.time_remaining(), time.monotonic()))
             answers = self.script[name]
             return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _ended(self) -> None:
+        with self._lock:
+            self.open -= 1
+
+    def wait_until_all_ended(self) -> None:
+        """Return once no caller waits any more."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while self.open:
+            assert time.monotonic() < end, f"{self.open} calls are still open"
+            time.sleep(0.01)
 
     def _unary(self, answer: Any, context: grpc.ServicerContext) -> Message:  # noqa: ANN401  (see above)
         if isinstance(answer, Refusal):

@@ -1,5 +1,6 @@
 """ordermesh.client over real sockets: keys, deadlines, retries, headers and errors, for threads and for asyncio."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any, assert_type
 import grpc
 import pytest
 from google.protobuf.message import Message
+from opentelemetry import propagate, trace
 from ordermesh.client import (
     AmountOutOfRange,
     AsyncClient,
@@ -31,7 +33,7 @@ from ordermesh.webhook.v1 import webhook_service_pb2
 
 from kernel.errors import FieldViolation as RefusedField
 from kernel.errors import Reason, Refusal
-from tests.fakes.client_kinds import KINDS, Kind
+from tests.fakes.client_kinds import KINDS, InThreads, Kind
 from tests.fakes.client_peer import Peer, client_peer
 
 PLACED = order_service_pb2.PlaceOrderResponse(order=order_pb2.Order(order_id="o-1"))
@@ -315,3 +317,49 @@ async def test_mypy_knows_what_every_way_answers(peer: Peer) -> None:
         async for order in loop_client.watch_order("o-1"):
             assert_type(order, order_pb2.Order)
     assert len(peer.seen) == 6
+
+
+async def test_a_task_that_is_cancelled_cancels_its_call_and_makes_no_other(peer: Peer) -> None:
+    freed = threading.Event()
+
+    def hold() -> order_service_pb2.PlaceOrderResponse:
+        freed.wait(10)
+        return PLACED
+
+    peer.script["PlaceOrder"] = [hold]
+    async with AsyncClient(order=peer.address, policy=FAST) as client:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.orders.PlaceOrder(PLACE), 0.5)
+        await asyncio.to_thread(peer.wait_until_all_ended)
+    freed.set()
+    assert len(peer.seen) == 1
+
+
+def test_opentelemetrys_own_propagation_fits(peer: Peer) -> None:
+    peer.script["GetOrder"] = [FOUND]
+    span = trace.NonRecordingSpan(trace.SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=trace.TraceFlags(1)))
+    with trace.use_span(span):
+        InThreads(order=peer.address, inject=propagate.inject).call("orders", "GetOrder", GET)
+
+    assert peer.seen[0].metadata["traceparent"] == f"00-{0xA1:032x}-{0xB2:016x}-01"
+
+
+def test_a_page_of_large_orders_comes_through(make: Make, peer: Peer) -> None:
+    large = order_pb2.Order(order_id="o-1", note="x" * 40_000)
+    page = order_service_pb2.ListOrdersResponse(orders=[large] * 200)
+    peer.script["ListOrders"] = [page]
+
+    assert make().call("orders", "ListOrders", order_service_pb2.ListOrdersRequest()) == page
+
+
+def test_a_service_that_comes_back_is_found_at_once(peer: Peer) -> None:
+    peer.script["GetOrder"] = [FOUND]
+    with Client(order=peer.address, policy=Policy(attempts=100, longest_pause=0.2)) as client:
+        client.orders.GetOrder(GET)
+        peer.stop()
+        back = threading.Timer(6.0, peer.start)  # at grpc's own pace it would be looked for after 5 s and after 9 s
+        back.start()
+        began = time.monotonic()
+        client.orders.GetOrder(GET, timeout=20)
+
+    assert time.monotonic() - began < 7.5

@@ -1,12 +1,14 @@
 """watch_order of both clients: every version once, over disconnects, for as long as there is hope."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import aclosing, closing
 
 import grpc
 import pytest
-from ordermesh.client import DeadlineExceeded, NotFound, Policy, Unavailable
+from ordermesh.client import AsyncClient, Client, DeadlineExceeded, NotFound, Policy, Unavailable
 from ordermesh.order.v1 import order_pb2, order_service_pb2
 
 from kernel.errors import Reason, Refusal
@@ -117,3 +119,40 @@ def test_it_ends_in_time(kind: Kind, peer: Peer) -> None:
         kind.watch(lambda order: seen.append(order.version), "o-1", timeout=0.4)
 
     assert seen == [1]
+
+
+def endless() -> order_service_pb2.WatchOrderResponse:
+    time.sleep(0.05)
+    return version(1)
+
+
+def test_who_stops_looking_ends_the_call(peer: Peer) -> None:
+    peer.script["WatchOrder"] = [[version(1), *[endless] * 400]]
+    with Client(order=peer.address) as client:
+        with closing(client.watch_order("o-1")) as orders:
+            assert next(orders).version == 1
+            assert peer.open == 1
+        peer.wait_until_all_ended()
+
+
+async def test_who_stops_looking_ends_the_call_in_a_loop_as_well(peer: Peer) -> None:
+    peer.script["WatchOrder"] = [[version(1), *[endless] * 400]]
+    async with AsyncClient(order=peer.address) as client:
+        async with aclosing(client.watch_order("o-1")) as orders:
+            assert (await anext(orders)).version == 1
+            assert peer.open == 1
+        await asyncio.to_thread(peer.wait_until_all_ended)
+
+
+async def test_a_watch_ends_with_the_task_that_looks(peer: Peer) -> None:
+    peer.script["WatchOrder"] = [[version(1), *[endless] * 400]]
+
+    async def look(client: AsyncClient) -> None:
+        async for _ in client.watch_order("o-1"):
+            pass
+
+    async with AsyncClient(order=peer.address) as client:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(look(client), 0.5)
+        await asyncio.to_thread(peer.wait_until_all_ended)
+    assert len(peer.seen) == 1
