@@ -26,8 +26,8 @@ CHANNEL_OPTIONS: tuple[Option, ...] = (
     # A service that comes back is found within a second; grpc would wait for up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # In spite of its name, how long one attempt to connect may take. Callers may be a continent and a TLS handshake away:
-    # in the 100 ms that do inside the mesh their first attempts would be given up half-way.
+    # In spite of its name, how long one attempt to connect may take. Callers may be a continent and a TLS handshake
+    # away: in the 100 ms that do inside the mesh their first attempts would be given up half-way.
     ("grpc.min_reconnect_backoff_ms", 3_000),
     # A full page of 200 large orders; more than that is no answer of ours.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
