@@ -35,14 +35,12 @@ from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tables import METADATA
 from order_svc.adapters.tax_grpc import GrpcTaxes
 from order_svc.adapters.telling import TelemetryTelling
+from order_svc.app.cases import cases
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
+from order_svc.app.mail_news import MailNewsWatcher
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
-from order_svc.app.place import PlaceOrder
-from order_svc.app.quote import QuoteOrder
-from order_svc.app.read import ReadOrders
-from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.config import OrderConfig
 from order_svc.servicer import OrderServicer
@@ -104,12 +102,13 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             lease_seconds=config.lease_seconds,
             action_seconds=config.action_seconds,
         )
-        place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=config.lease_seconds)
+        asked = cases(
+            orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=config.lease_seconds
+        )
         sweeper = Sweeper(orders, driver, outbox, work, bell, clock, telling, lease_seconds=config.lease_seconds)
         news = NewsWatcher(orders, payments, changes, telling, clock, spread, bell.ring)
-        read = ReadOrders(orders, changes)
-        retry = RetryOrder(orders, changes, telling, clock, bell.ring)
-        servicer = OrderServicer(QuoteOrder(taxes), place, read, retry, patience_seconds=config.patience_seconds)
+        mail_news = MailNewsWatcher(orders, mails, changes, telling, clock, spread)
+        servicer = OrderServicer(asked, patience_seconds=config.patience_seconds)
 
         server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
@@ -127,6 +126,8 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         ending.callback(watching.cancel)
         sending = work.start(webhooks.run(), "webhook sender")
         ending.callback(sending.cancel)
+        hearing = work.start(mail_news.run(), "mail news watcher")
+        ending.callback(hearing.cancel)
         await server.serving(ready=True)
         yield address
 

@@ -7,10 +7,12 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, Select, Table, b
 
 from chassis.storage.store import database_now
 from order_svc.adapters import rows
+from order_svc.adapters.columns_json import documents_from_json, documents_to_json
 from order_svc.adapters.order_reads import order_of, orders_by_id, orders_of
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
 from order_svc.adapters.webhook_announcer import Announce
-from order_svc.domain.order import Event, Order, Task
+from order_svc.domain.order import Event, Order
+from order_svc.domain.task import Task
 
 
 def _longest_due(table: Table, time: Column[int]) -> Select[Any]:
@@ -52,7 +54,10 @@ def claim_tasks(connection: Connection, owner: str, limit: int, lease_seconds: f
         return []
     tasks = [replace(task, version=task.version + 1) for task in found]
     lease = {"owner": owner, "lease_ms": int(lease_seconds * 1000)}
-    leases = [{"key": rows.task_id(task.order_id, task.kind), "to_version": task.version, **lease} for task in tasks]
+    leases = [
+        {"key": rows.task_id(task.order_id, task.kind, task.number), "to_version": task.version, **lease}
+        for task in tasks
+    ]
     connection.execute(_LEASE_TASK, leases)
     orders = orders_by_id(connection, {task.order_id for task in tasks})
     return [(task, orders[task.order_id]) for task in tasks]
@@ -60,7 +65,7 @@ def claim_tasks(connection: Connection, owner: str, limit: int, lease_seconds: f
 
 def refuse_task(connection: Connection, task: Task, event: Event, announce: Announce) -> None:
     """Store that a task was refused for good, and mark its order, unless somebody else has the task by now."""
-    ours = ORDER_TASKS.c.task_id == rows.task_id(task.order_id, task.kind)
+    ours = ORDER_TASKS.c.task_id == rows.task_id(task.order_id, task.kind, task.number)
     refused = update(ORDER_TASKS).where(ours, ORDER_TASKS.c.version == task.version - 1)
     if connection.execute(refused.values(rows.task_columns(task, None))).rowcount == 0:
         return
@@ -78,6 +83,24 @@ def refuse_task(connection: Connection, task: Task, event: Event, announce: Anno
     assert order is not None, "it was just marked"
     for message in announce(order, told):
         connection.execute(message.table.insert(), dict(message.row))
+
+
+def finish_refund_tax(connection: Connection, task: Task, event: Event | None) -> None:
+    """Store that a refund's tax document is there, beside those of the order's other refunds.
+
+    Nothing happens when somebody else has the task by now. The order's fence stays: whoever works on it writes other
+    columns.
+    """
+    ours = ORDER_TASKS.c.task_id == rows.task_id(task.order_id, task.kind, task.number)
+    finished = update(ORDER_TASKS).where(ours, ORDER_TASKS.c.version == task.version - 1)
+    if connection.execute(finished.values(rows.task_columns(task, None))).rowcount == 0:
+        return
+    order = ORDERS.c.order_id == task.order_id
+    column = connection.execute(select(ORDERS.c.refund_documents).where(order).with_for_update()).scalar_one()
+    documents = {**documents_from_json(column), task.number: task.result}
+    connection.execute(update(ORDERS).where(order).values(refund_documents=documents_to_json(documents)))
+    if event is not None:
+        connection.execute(ORDER_EVENTS.insert(), rows.event_row(task.order_id, event))
 
 
 def release(connection: Connection, replica: str, owner: str) -> None:

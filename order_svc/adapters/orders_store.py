@@ -12,14 +12,18 @@ from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.request import Request
 from order_svc.adapters import order_claims, order_reads, rows
+from order_svc.adapters.columns_json import to_ms
 from order_svc.adapters.order_reads import order_of
 from order_svc.adapters.refusing import refusing
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
 from order_svc.adapters.webhook_announcer import Announce, announce_nothing
-from order_svc.app.ports import Backlog, Command, Due, Moved, OrderFilter, Story
-from order_svc.domain.order import Event, Order, Task, TaskKind
+from order_svc.app.ports import Backlog, Due, Moved, OrderFilter, Story
+from order_svc.domain.commands import Command
+from order_svc.domain.order import Event, Order
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
+from order_svc.domain.task import NewTask, Task, TaskKind
+from order_svc.domain.tax import Recorded
 from order_svc.domain.transition import Transition
 
 T = TypeVar("T")
@@ -89,7 +93,7 @@ class OrdersStore:
             writes=(
                 self._move(transition, lease_seconds),
                 *(() if event is None else self._told(order, event)),
-                *(self._new_task(order, kind, lease_seconds) for kind in transition.tasks),
+                *(self._new_task(order, new, lease_seconds) for new in transition.tasks),
             ),
         )
         try:
@@ -97,21 +101,30 @@ class OrdersStore:
         except Conflict as conflict:
             raise Moved from conflict
 
-    async def take_up(self, transition: Transition, event: Event, tasks: Sequence[Task], request: Request) -> bool:
-        """Commit a retry: the order moved, its tasks as they are then, and the key of the retry."""
+    async def obey(
+        self,
+        command: Command,
+        request: Request,
+        transition: Transition,
+        event: Event,
+        *,
+        tasks: Sequence[Task] = (),
+        lease_seconds: float = 0.0,
+    ) -> bool:
+        """Commit what a command makes of an order, with the command's key, and some of its tasks as they are then."""
         order = transition.order
-        unused, key = _key(Command.RETRY, request, order, order.updated_at)
+        unused, key = _key(command, request, order, order.updated_at)
         change = Change(
             guards=(
                 unused,
                 Expect(ORDERS, order.order_id, order.fence - 1),
-                *(Expect(ORDER_TASKS, rows.task_id(task.order_id, task.kind), task.version - 1) for task in tasks),
+                *(Expect(ORDER_TASKS, _task_id(task), task.version - 1) for task in tasks),
             ),
             writes=(
                 key,
-                # A retry never goes on by itself, so there is nothing to be leased.
-                self._move(transition, 0.0),
+                self._move(transition, lease_seconds),
                 *self._told(order, event),
+                *(self._new_task(order, new, lease_seconds) for new in transition.tasks),
                 *(self._task_as_it_is(task) for task in tasks),
             ),
         )
@@ -142,7 +155,7 @@ class OrdersStore:
     async def due(self) -> Due:
         """Say what there is to take up: the one cheap read of an idle service."""
         found, now = await self._read(order_reads.due)
-        self._offset_ms = now - rows.to_ms(self._clock.now())
+        self._offset_ms = now - to_ms(self._clock.now())
         return found
 
     async def claim_orders(self, limit: int, lease_seconds: float) -> Sequence[Order]:
@@ -157,15 +170,18 @@ class OrdersStore:
             lambda connection: order_claims.claim_tasks(connection, self._owner, limit, lease_seconds)
         )
 
-    async def finish_task(self, task: Task, event: Event | None) -> None:
+    async def finish_task(self, task: Task, event: Event | None, recorded: Recorded | None = None) -> None:
         """Store what became of a task; nothing happens when another replica has taken it over."""
+        if task.done and task.kind is TaskKind.REFUND_TAX:
+            await self._transact(lambda connection: order_claims.finish_refund_tax(connection, task, event))
+            return
         writes: list[Insert | Update] = [self._task_as_it_is(task)]
-        if task.done and task.kind is TaskKind.COMMIT_TAX:
-            writes.append(Update(ORDERS, {"order_id": task.order_id}, {"tax_document": task.result}))
+        if recorded is not None:
+            document = {"tax_document": recorded.code, "tax_difference": recorded.difference.minor_units}
+            writes.append(Update(ORDERS, {"order_id": task.order_id}, document))
         if event is not None:
             writes.append(Insert(ORDER_EVENTS, rows.event_row(task.order_id, event)))
-        task_id = rows.task_id(task.order_id, task.kind)
-        change = Change(guards=(Expect(ORDER_TASKS, task_id, task.version - 1),), writes=tuple(writes))
+        change = Change(guards=(Expect(ORDER_TASKS, _task_id(task), task.version - 1),), writes=tuple(writes))
         try:
             await self._commit(change)
         except Conflict:
@@ -196,7 +212,7 @@ class OrdersStore:
         order = transition.order
         lease: dict[str, object]
         if transition.wake_at is not None:
-            lease = {"lease_owner": None, "wake_at": rows.to_ms(transition.wake_at) + self._offset_ms}
+            lease = {"lease_owner": None, "wake_at": to_ms(transition.wake_at) + self._offset_ms}
         elif transition.parked or next_step(order) is None:
             lease = {"lease_owner": None, "wake_at": None}
         else:
@@ -204,21 +220,24 @@ class OrdersStore:
         return Update(ORDERS, {"order_id": order.order_id}, {**rows.moving_columns(order), **lease})
 
     def _task_as_it_is(self, task: Task) -> Update:
-        due_at = None if task.due_at is None else rows.to_ms(task.due_at) + self._offset_ms
-        return Update(ORDER_TASKS, {"task_id": rows.task_id(task.order_id, task.kind)}, rows.task_columns(task, due_at))
+        due_at = None if task.due_at is None else to_ms(task.due_at) + self._offset_ms
+        return Update(ORDER_TASKS, {"task_id": _task_id(task)}, rows.task_columns(task, due_at))
 
     def _leased(self, lease_seconds: float) -> dict[str, object]:
-        ends = rows.to_ms(self._clock.now()) + self._offset_ms + int(lease_seconds * 1000)
+        ends = to_ms(self._clock.now()) + self._offset_ms + int(lease_seconds * 1000)
         return {"lease_owner": self._owner, "wake_at": ends}
 
-    def _new_task(self, order: Order, kind: TaskKind, lease_seconds: float) -> Insert:
+    def _new_task(self, order: Order, new: NewTask, lease_seconds: float) -> Insert:
         lease = self._leased(lease_seconds)
+        if new.delay:
+            lease = {"lease_owner": None, "wake_at": to_ms(order.updated_at + new.delay) + self._offset_ms}
         return Insert(
             ORDER_TASKS,
             {
-                "task_id": rows.task_id(order.order_id, kind),
+                "task_id": rows.task_id(order.order_id, new.kind, new.number),
                 "order_id": order.order_id,
-                "kind": kind.value,
+                "kind": new.kind.value,
+                "number": new.number,
                 "version": 1,
                 "attempts": 0,
                 "lease_owner": lease["lease_owner"],
@@ -226,7 +245,7 @@ class OrdersStore:
                 "done": False,
                 "result": "",
                 "last_error": "",
-                "created_at": rows.to_ms(order.updated_at),
+                "created_at": to_ms(order.updated_at),
             },
         )
 
@@ -243,8 +262,12 @@ class OrdersStore:
             return await self._store.transact(body)
 
 
+def _task_id(task: Task) -> str:
+    return rows.task_id(task.order_id, task.kind, task.number)
+
+
 def _key(command: Command, request: Request, order: Order, at: datetime) -> tuple[Absent, Insert]:
     """Return the guard that a key was not used yet, and its use."""
     key = {"caller": request.caller, "method": command.value, "request_id": request.request_id}
-    used = {"fingerprint": request.fingerprint, "subject_id": order.order_id, "created_at": rows.to_ms(at)}
+    used = {"fingerprint": request.fingerprint, "subject_id": order.order_id, "created_at": to_ms(at)}
     return Absent(REQUEST_KEYS, key), Insert(REQUEST_KEYS, {**key, **used})

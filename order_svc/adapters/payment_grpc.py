@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 
-from chassis.wire import money_from_wire, money_to_wire, time_to_wire
+from chassis.wire import money_from_wire, money_to_wire, time_from_wire, time_to_wire
 from kernel.errors import Refusal
+from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.calls import outcome, with_our_fields
 from order_svc.app.ports import Charge, News
-from order_svc.domain.order import Payment, PaymentState
-from order_svc.domain.saga import Refunded
+from order_svc.domain.draft import CaptureMode
+from order_svc.domain.payment import Dispute, Payment, PaymentRefund, PaymentState, RefundState
+from order_svc.domain.step import Refunded
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ _Answer = (
     payment_service_pb2.ChargePaymentResponse
     | payment_service_pb2.ConfirmPaymentResponse
     | payment_service_pb2.CancelPaymentResponse
+    | payment_service_pb2.CapturePaymentResponse
 )
 
 _STATES = {
@@ -35,6 +38,17 @@ _STATES = {
     payment_pb2.PAYMENT_STATE_SUCCEEDED: PaymentState.SUCCEEDED,
     payment_pb2.PAYMENT_STATE_DECLINED: PaymentState.DECLINED,
     payment_pb2.PAYMENT_STATE_CANCELLED: PaymentState.CANCELLED,
+}
+
+_REFUND_STATES = {
+    payment_pb2.REFUND_STATE_PENDING: RefundState.PENDING,
+    payment_pb2.REFUND_STATE_SUCCEEDED: RefundState.SUCCEEDED,
+    payment_pb2.REFUND_STATE_FAILED: RefundState.FAILED,
+}
+
+_CAPTURES = {
+    CaptureMode.AT_PLACEMENT: payment_pb2.CAPTURE_MODE_AT_PLACEMENT,
+    CaptureMode.ON_SHIPMENT: payment_pb2.CAPTURE_MODE_ON_SHIPMENT,
 }
 
 
@@ -52,6 +66,10 @@ class GrpcPayments:
             amount=money_to_wire(charge.amount),
             payment_method=charge.payment_method,
             not_after=time_to_wire(charge.not_after),
+            capture_mode=_CAPTURES[charge.terms.capture],
+            provider_customer_id=charge.provider_customer_id,
+            off_session=charge.terms.off_session,
+            save_payment_method=charge.terms.save_payment_method,
         )
         charged = await outcome(self._stub.ChargePayment(request, timeout=_CALL_SECONDS), _answered)
         return NotDone(with_our_fields(charged.reason, _ours)) if isinstance(charged, NotDone) else charged
@@ -61,14 +79,38 @@ class GrpcPayments:
         request = payment_service_pb2.ConfirmPaymentRequest(request_id=request_id, payment_id=payment_id)
         return await outcome(self._stub.ConfirmPayment(request, timeout=_CALL_SECONDS), _answered)
 
+    async def capture(
+        self, payment_id: str, request_id: str, amount: Money
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Take so much of held money, and let the rest go; what was taken, or has lapsed, is answered as it is."""
+        request = payment_service_pb2.CapturePaymentRequest(
+            request_id=request_id, payment_id=payment_id, amount=money_to_wire(amount)
+        )
+        return await outcome(self._stub.CapturePayment(request, timeout=_CALL_SECONDS), _answered)
+
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the payment up if its money has not moved."""
         request = payment_service_pb2.CancelPaymentRequest(request_id=request_id, payment_id=payment_id)
         return await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS), _answered)
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
-        """Give back all that is left of it, once per request id."""
-        request = payment_service_pb2.RefundPaymentRequest(request_id=request_id, payment_id=payment_id)
+    async def forestall(
+        self, order_id: str, amount: Money, request_id: str
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Give up the payment of an order whose charge was never answered, whether or not there is one yet."""
+        request = payment_service_pb2.CancelPaymentRequest(
+            request_id=request_id, order_id=order_id, amount=money_to_wire(amount)
+        )
+        return await outcome(self._stub.CancelPayment(request, timeout=_CALL_SECONDS), _answered)
+
+    async def refund(
+        self, payment_id: str, request_id: str, amount: Money | None = None
+    ) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        """Give back an amount, or all that is left, once per request id."""
+        request = payment_service_pb2.RefundPaymentRequest(
+            request_id=request_id,
+            payment_id=payment_id,
+            amount=None if amount is None else money_to_wire(amount),
+        )
         return await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS), _refunded)
 
     async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
@@ -96,7 +138,7 @@ def _answered(answer: _Answer) -> Payment:
 
 
 def _refunded(answer: payment_service_pb2.RefundPaymentResponse) -> Refunded:
-    return Refunded(_payment(answer.payment), failed=answer.refund.state == payment_pb2.REFUND_STATE_FAILED)
+    return Refunded(_payment(answer.payment), _refund(answer.refund))
 
 
 def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Sequence[News]:
@@ -122,4 +164,30 @@ def _payment(message: payment_pb2.Payment) -> Payment:
         decline_code=message.decline.decline_code or message.decline.code,
         decline_message=message.decline.message,
         version=message.version,
+        hold_expires_at=time_from_wire(message.hold_expire_time) if message.HasField("hold_expire_time") else None,
+        disputes=tuple(_dispute(each) for each in message.disputes),
+        refunds=tuple(_refund(each) for each in message.refunds),
+    )
+
+
+def _refund(message: payment_pb2.Refund) -> PaymentRefund:
+    return PaymentRefund(
+        refund_id=message.refund_id,
+        provider_refund_id=message.provider_refund_id,
+        state=_REFUND_STATES[message.state],
+        amount=money_from_wire(message.amount, "refund.amount"),
+        by_hand=not message.request_id,
+        failure_reason=message.failure_reason,
+    )
+
+
+def _dispute(message: payment_pb2.Dispute) -> Dispute:
+    due = message.evidence_due_time
+    return Dispute(
+        provider_dispute_id=message.provider_dispute_id,
+        state=payment_pb2.DisputeState.Name(message.state).removeprefix("DISPUTE_STATE_"),
+        amount=money_from_wire(message.amount, "dispute.amount"),
+        reason=message.reason,
+        evidence_due_at=time_from_wire(due) if message.HasField("evidence_due_time") else None,
+        opened_at=time_from_wire(message.create_time),
     )

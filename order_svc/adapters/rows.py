@@ -1,7 +1,6 @@
 """Orders as rows and back. Total in both directions; a test takes every kind of order around."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -10,37 +9,13 @@ from sqlalchemy import Row, RowMapping
 from kernel.address import Address
 from kernel.errors import Reason
 from kernel.money import Money
-from order_svc.domain.order import (
-    Customer,
-    Draft,
-    Event,
-    Failure,
-    Item,
-    Jurisdiction,
-    Order,
-    Payment,
-    PaymentState,
-    Stage,
-    State,
-    Task,
-    TaskKind,
-    Tax,
-    TaxLine,
-    TaxSource,
-)
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def to_ms(moment: datetime) -> int:
-    """Return a moment as milliseconds since 1970."""
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def from_ms(milliseconds: int) -> datetime:
-    """Return milliseconds since 1970 as a moment."""
-    return _EPOCH + milliseconds * _MILLISECOND
+from order_svc.adapters import columns_json
+from order_svc.adapters.columns_json import from_ms, maybe_from_ms, maybe_to_ms, to_ms
+from order_svc.domain.draft import CaptureMode, Customer, Draft, Item, ItemKind, Terms
+from order_svc.domain.order import Event, Failure, Order, Stage, State
+from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.task import Task, TaskKind, task_name
+from order_svc.domain.tax import Tax, TaxSource
 
 
 def fixed_columns(order: Order) -> dict[str, object]:
@@ -49,17 +24,15 @@ def fixed_columns(order: Order) -> dict[str, object]:
     return {
         "order_id": order.order_id,
         "caller": order.caller,
-        "customer_id": draft.customer.customer_id,
-        "customer_email": draft.customer.email,
-        "customer_name": draft.customer.name,
         "ship_line1": ship_to.line1,
         "ship_line2": ship_to.line2,
         "ship_locality": ship_to.locality,
         "ship_administrative_area": ship_to.administrative_area,
         "ship_postal_code": ship_to.postal_code,
         "ship_region_code": ship_to.region_code,
-        "payment_method": order.payment_method,
-        "reference": order.reference,
+        **_customer_columns(draft.customer),
+        **_terms_columns(order.terms),
+        "prices_include_tax": draft.prices_include_tax,
         "currency_code": draft.currency_code,
         "subtotal": draft.subtotal.minor_units,
         "tax_document": order.tax_document,
@@ -79,7 +52,8 @@ def moving_columns(order: Order) -> dict[str, object]:
         "tax": tax and tax.amount.minor_units,
         "total": total and total.minor_units,
         "tax_source": tax and tax.source.value,
-        "tax_lines": tax and _tax_lines_to_json(tax),
+        "tax_lines": tax and columns_json.tax_lines_to_json(tax),
+        "payment_method": order.payment_method,
         "payment_id": payment and payment.payment_id,
         "provider_payment_id": payment and payment.provider_payment_id,
         "payment_state": payment and payment.state.value,
@@ -87,7 +61,15 @@ def moving_columns(order: Order) -> dict[str, object]:
         "captured": payment and payment.captured.minor_units,
         "refunded": payment and payment.refunded.minor_units,
         "payment_version": payment and payment.version,
+        "hold_expires_at": payment and maybe_to_ms(payment.hold_expires_at),
+        "disputes": payment and columns_json.disputes_to_json(payment.disputes),
         "refund_number": order.refund_number,
+        "attempt": order.attempt,
+        "cancelling": order.cancelling,
+        "shipments": columns_json.shipments_to_json(order.shipments),
+        "refunds": columns_json.refunds_to_json(order.refunds),
+        "alerts": columns_json.alerts_to_json(order.alerts),
+        "note": order.note,
         "client_secret": payment and payment.client_secret,
         "decline_code": payment and payment.decline_code,
         "decline_message": payment and payment.decline_message,
@@ -113,6 +95,8 @@ def item_rows(order: Order) -> list[dict[str, object]]:
             "quantity": item.quantity,
             "unit_price": item.unit_price.minor_units,
             "tax_code": item.tax_code,
+            "kind": item.kind.value,
+            "applies_to": columns_json.names_to_json(item.applies_to),
         }
         for position, item in enumerate(order.draft.items, start=1)
     ]
@@ -132,9 +116,9 @@ def event_row(order_id: str, event: Event) -> dict[str, object]:
     }
 
 
-def task_id(order_id: str, kind: TaskKind) -> str:
+def task_id(order_id: str, kind: TaskKind, number: int = 0) -> str:
     """Return the primary key of a task."""
-    return f"{order_id}:{kind.value}"
+    return f"{order_id}:{task_name(kind, number)}"
 
 
 def task_columns(task: Task, due_at: int | None) -> dict[str, object]:
@@ -163,7 +147,7 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
         order_id=columns["order_id"],
         caller=columns["caller"],
         draft=Draft(
-            customer=Customer(columns["customer_id"], columns["customer_email"], columns["customer_name"]),
+            customer=_customer(columns),
             items=tuple(_item(each, currency) for each in items),
             ship_to=Address(
                 columns["ship_line1"],
@@ -173,9 +157,10 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
                 columns["ship_postal_code"],
                 columns["ship_region_code"],
             ),
+            prices_include_tax=bool(columns["prices_include_tax"]),
         ),
+        terms=_terms(columns),
         payment_method=columns["payment_method"],
-        reference=columns["reference"],
         state=State(columns["state"]),
         stage=Stage(columns["stage"]),
         version=columns["revision"],
@@ -190,6 +175,14 @@ def order_from_rows(row: Row[Any], items: Sequence[Row[Any]]) -> Order:
         tax_document=columns["tax_document"],
         traceparent=columns["traceparent"],
         refund_number=columns["refund_number"],
+        attempt=columns["attempt"],
+        cancelling=bool(columns["cancelling"]),
+        shipments=columns_json.shipments_from_json(columns["shipments"]),
+        refunds=columns_json.refunds_from_json(columns["refunds"], currency),
+        alerts=columns_json.alerts_from_json(columns["alerts"]),
+        note=columns["note"],
+        tax_difference=_maybe_money(columns["tax_difference"], currency),
+        refund_documents=columns_json.documents_from_json(columns["refund_documents"]),
         fence=columns["version"],
     )
 
@@ -218,37 +211,79 @@ def task_from_row(row: Row[Any]) -> Task:
         done=bool(row.done),
         result=row.result,
         last_error=row.last_error,
+        number=row.number,
     )
 
 
 def _item(row: Row[Any], currency: str) -> Item:
-    return Item(row.sku, row.description, row.quantity, Money(currency, row.unit_price), row.tax_code)
+    return Item(
+        row.sku,
+        row.description,
+        row.quantity,
+        Money(currency, row.unit_price),
+        row.tax_code,
+        ItemKind(row.kind),
+        columns_json.names_from_json(row.applies_to),
+    )
+
+
+def _customer_columns(customer: Customer) -> dict[str, object]:
+    return {
+        "customer_id": customer.customer_id,
+        "customer_email": customer.email,
+        "customer_name": customer.name,
+        "customer_locale": customer.locale,
+        "exemption_number": customer.exemption_number,
+        "entity_use_code": customer.entity_use_code,
+        "business_id": customer.business_id,
+        "provider_customer_id": customer.provider_customer_id,
+    }
+
+
+def _customer(columns: RowMapping) -> Customer:
+    return Customer(
+        columns["customer_id"],
+        columns["customer_email"],
+        columns["customer_name"],
+        columns["customer_locale"],
+        columns["exemption_number"],
+        columns["entity_use_code"],
+        columns["business_id"],
+        columns["provider_customer_id"],
+    )
+
+
+def _terms_columns(terms: Terms) -> dict[str, object]:
+    return {
+        "capture_mode": terms.capture.value,
+        "off_session": terms.off_session,
+        "save_payment_method": terms.save_payment_method,
+        "keep_after_decline": terms.keep_after_decline,
+        "reference": terms.reference,
+        "metadata": columns_json.metadata_to_json(terms.metadata),
+    }
+
+
+def _terms(columns: RowMapping) -> Terms:
+    return Terms(
+        CaptureMode(columns["capture_mode"]),
+        bool(columns["off_session"]),
+        bool(columns["save_payment_method"]),
+        bool(columns["keep_after_decline"]),
+        columns["reference"],
+        columns_json.metadata_from_json(columns["metadata"]),
+    )
+
+
+def _maybe_money(minor_units: int | None, currency: str) -> Money | None:
+    return None if minor_units is None else Money(currency, minor_units)
 
 
 def _tax(columns: RowMapping, currency: str) -> Tax | None:
     if columns["tax"] is None:
         return None
-    lines = tuple(
-        TaxLine(
-            line_id,
-            Money(currency, tax),
-            tuple(Jurisdiction(name, kind, rate, Money(currency, share)) for name, kind, rate, share in jurisdictions),
-        )
-        for line_id, tax, jurisdictions in orjson.loads(columns["tax_lines"])
-    )
+    lines = columns_json.tax_lines_from_json(columns["tax_lines"], currency)
     return Tax(Money(currency, columns["tax"]), TaxSource(columns["tax_source"]), lines)
-
-
-def _tax_lines_to_json(tax: Tax) -> str:
-    lines = [
-        [
-            line.line_id,
-            line.tax.minor_units,
-            [[each.name, each.kind, each.rate, each.tax.minor_units] for each in line.jurisdictions],
-        ]
-        for line in tax.lines
-    ]
-    return orjson.dumps(lines).decode()
 
 
 def _payment(columns: RowMapping, currency: str) -> Payment | None:
@@ -265,6 +300,8 @@ def _payment(columns: RowMapping, currency: str) -> Payment | None:
         decline_code=columns["decline_code"],
         decline_message=columns["decline_message"],
         version=columns["payment_version"] or 0,
+        hold_expires_at=maybe_from_ms(columns["hold_expires_at"]),
+        disputes=columns_json.disputes_from_json(columns["disputes"], currency),
     )
 
 

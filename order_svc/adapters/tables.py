@@ -1,6 +1,6 @@
 """The tables of the order service. Times are milliseconds since 1970, money is minor units of the order's currency."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
 
 from chassis.storage.request_keys import request_keys_table
 
@@ -30,6 +30,19 @@ ORDERS = Table(
     Column("ship_region_code", String(2), nullable=False),
     Column("payment_method", String(100), nullable=False),
     Column("reference", String(100), nullable=False),
+    Column("customer_locale", String(35), nullable=False, server_default=""),
+    Column("exemption_number", String(25), nullable=False, server_default=""),
+    Column("entity_use_code", String(25), nullable=False, server_default=""),
+    Column("business_id", String(25), nullable=False, server_default=""),
+    Column("provider_customer_id", String(100), nullable=False, server_default=""),
+    Column("prices_include_tax", Boolean, nullable=False, server_default=false()),
+    Column("capture_mode", String(20), nullable=False, server_default="AT_PLACEMENT"),
+    Column("off_session", Boolean, nullable=False, server_default=false()),
+    Column("save_payment_method", Boolean, nullable=False, server_default=false()),
+    Column("keep_after_decline", Boolean, nullable=False, server_default=false()),
+    # JSON, as all columns that hold any number of things: columns_json.py says how.
+    Column("metadata", Text),
+    Column("note", Text, nullable=False, server_default=""),
     Column("currency_code", String(3), nullable=False),
     Column("subtotal", BigInteger, nullable=False),
     # Null until the tax was worked out; never changed afterwards.
@@ -51,6 +64,19 @@ ORDERS = Table(
     Column("payment_version", BigInteger),
     # Which refund is to be made next, or was made last; each has an idempotency key of its own.
     Column("refund_number", Integer, nullable=False, server_default="1"),
+    # Which attempt to charge it is; each has an idempotency key of its own.
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    # The shop has asked for it to be cancelled, and whether the money was taken is being found out.
+    Column("cancelling", Boolean, nullable=False, server_default=false()),
+    Column("hold_expires_at", BigInteger),
+    Column("disputes", Text),
+    Column("shipments", Text),
+    Column("refunds", Text),
+    # By the number of the refund; written by tasks alone, beside whatever else happens to the order.
+    Column("refund_documents", Text),
+    Column("alerts", Text),
+    # Recorded tax less charged tax; null until the sale was recorded.
+    Column("tax_difference", BigInteger),
     Column("client_secret", String(255)),
     Column("decline_code", String(100)),
     Column("decline_message", Text),
@@ -81,6 +107,25 @@ Index(
 # Lists are newest first, and order ids sort by time.
 Index("orders_by_customer", ORDERS.c.customer_id, ORDERS.c.order_id)
 Index("orders_by_state", ORDERS.c.state, ORDERS.c.order_id)
+Index(
+    "orders_by_reference",
+    ORDERS.c.reference,
+    ORDERS.c.order_id,
+    sqlite_where=ORDERS.c.reference != "",
+    postgresql_where=ORDERS.c.reference != "",
+)
+Index(
+    "orders_differing",
+    ORDERS.c.order_id,
+    sqlite_where=ORDERS.c.tax_difference != 0,
+    postgresql_where=ORDERS.c.tax_difference != 0,
+)
+Index(
+    "orders_alerted",
+    ORDERS.c.order_id,
+    sqlite_where=ORDERS.c.alerts.is_not(None),
+    postgresql_where=ORDERS.c.alerts.is_not(None),
+)
 Index("orders_in_review", ORDERS.c.order_id, sqlite_where=ORDERS.c.needs_review, postgresql_where=ORDERS.c.needs_review)
 
 ORDER_ITEMS = Table(
@@ -93,6 +138,8 @@ ORDER_ITEMS = Table(
     Column("quantity", Integer, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
     Column("tax_code", String(25), nullable=False),
+    Column("kind", String(10), nullable=False, server_default="ARTICLE"),
+    Column("applies_to", Text),
 )
 
 # Append-only.
@@ -112,10 +159,12 @@ ORDER_EVENTS = Table(
 ORDER_TASKS = Table(
     "order_tasks",
     METADATA,
-    # The order id, a colon, the kind.
+    # The order id, a colon, the kind; and a colon and the number, where the order has several of the kind.
     Column("task_id", String(80), primary_key=True),
     Column("order_id", String(36), ForeignKey("orders.order_id"), nullable=False, index=True),
     Column("kind", String(30), nullable=False),
+    # Which refund or shipment it is about; 0 when it is about the whole order.
+    Column("number", Integer, nullable=False, server_default="0"),
     Column("version", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("lease_owner", String(200)),

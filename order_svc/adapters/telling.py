@@ -10,7 +10,7 @@ from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
-from order_svc.domain.saga import Step
+from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
 
 _COMPENSATIONS = frozenset({Step.CANCEL_PAYMENT, Step.REFUND})

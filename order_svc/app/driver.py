@@ -10,11 +10,16 @@ from datetime import datetime, timedelta
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
+from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.changes import Changes
 from order_svc.app.ports import Charge, InDoubt, Moved, Orders, Payments, Taxes
 from order_svc.app.telling import Telling
+from order_svc.domain.hold import after_capture, after_hold, capture_amount, waiting_shipment
 from order_svc.domain.order import Order
-from order_svc.domain.saga import Step, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.payment import Payment
+from order_svc.domain.refunding import after_give_back, next_refund
+from order_svc.domain.saga import after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
 
 _logger = logging.getLogger(__name__)
@@ -30,7 +35,7 @@ class Driver:
         clock: The time.
         changes: Is told of every move.
         telling: Traces and measures.
-        settled: Is called with an order that left tasks behind, right after the commit.
+        settled: Is called with a move that left tasks behind, right after its commit.
         random: Returns numbers from 0 to 1, to spread retries.
         lease_seconds: How long a claim to an order lasts after each commit.
         action_seconds: How long a customer may take for 3-D Secure.
@@ -44,7 +49,7 @@ class Driver:
         clock: Clock,
         changes: Changes,
         telling: Telling,
-        settled: Callable[[Order], None],
+        settled: Callable[[Transition], None],
         random: Callable[[], float],
         *,
         lease_seconds: float,
@@ -84,7 +89,7 @@ class Driver:
                 _logger.warning("order.left", extra={"order_id": order.order_id, "stage": order.stage.value})
                 return order
             order, leased_at = transition.order, moving_at
-            self._tell(transition)
+            self.tell(transition)
             if transition.rests:
                 break
         return order
@@ -110,13 +115,13 @@ class Driver:
                 raise Moved from None
         return True
 
-    def _tell(self, transition: Transition) -> None:
+    def tell(self, transition: Transition) -> None:
         """Tell everybody of a move that was committed."""
         order = transition.order
         if transition.kind:
             self._changes.publish(order)
         if transition.tasks:
-            self._settled(order)
+            self._settled(transition)
         if transition.ends:
             self._telling.ended(order)
 
@@ -143,28 +148,77 @@ class Driver:
                     read = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
                     told.outcome(read)
                     return after_charge(order, read, self._clock.now(), self._action_seconds, luck)
+                case Step.READ_HOLD:
+                    found = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
+                    told.outcome(found)
+                    return after_hold(order, found, self._clock.now(), luck)
+                case Step.CAPTURE:
+                    captured = await self._payments.capture(
+                        _payment_id(order), _capture_key(order), capture_amount(order)
+                    )
+                    told.outcome(captured)
+                    return after_capture(order, captured, self._clock.now(), luck)
                 case Step.CANCEL_PAYMENT:
-                    cancelled = await self._payments.cancel(_payment_id(order), f"{order.order_id}:cancel")
+                    cancelled = await self._cancelled(order)
                     told.outcome(cancelled)
                     return after_cancel(order, cancelled, self._clock.now(), luck)
+                case Step.GIVE_BACK:
+                    asked = next_refund(order)
+                    given = await self._payments.refund(_payment_id(order), _give_back_key(order), asked.amount)
+                    told.outcome(given)
+                    return after_give_back(order, given, self._clock.now(), luck)
                 case Step.REFUND:
                     refunded = await self._payments.refund(_payment_id(order), _refund_key(order))
                     told.outcome(refunded)
                     return after_refund(order, refunded, self._clock.now(), luck)
+
+    async def _cancelled(self, order: Order) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Give the order's payment up; one that nobody has told us of may be under way, or still to come."""
+        if order.payment is not None:
+            return await self._payments.cancel(_payment_id(order), f"{order.order_id}:cancel")
+        assert order.total is not None, "without a total no payment can be under way"
+        return await self._payments.forestall(order.order_id, order.total, f"{order.order_id}:cancel")
 
     def _charge(self, order: Order, leased_at: datetime) -> Charge:
         assert order.total is not None, "CHARGING is entered with the tax fixed"
         # A second less than the lease: nobody else may hold the order when money starts to move, however long this
         # process was paused.
         not_after = leased_at + timedelta(seconds=self._lease_seconds - 1.0)
-        return Charge(f"{order.order_id}:charge", order.order_id, order.total, order.payment_method, not_after)
+        return Charge(
+            _charge_key(order),
+            order.order_id,
+            order.total,
+            order.payment_method,
+            not_after,
+            order.terms,
+            order.draft.customer.provider_customer_id,
+        )
 
 
 def _what_is_told(order: Order) -> tuple[object, ...]:
     """Return what tells one move of an order from another."""
     known = order.payment and (order.payment, order.payment.version)
-    stands = order.fence, order.version, order.stage, order.state, order.tries, order.refund_number
-    return *stands, order.tax, known, order.failure, order.needs_review
+    stands = order.fence, order.version, order.stage, order.state, order.tries, order.refund_number, order.attempt
+    beside = order.shipments, order.refunds, order.alerts, order.cancelling, order.note
+    return *stands, *beside, order.tax, known, order.failure, order.needs_review
+
+
+def _charge_key(order: Order) -> str:
+    """Return the key of the order's present attempt. Its number was committed before, so a repetition has it too."""
+    return f"{order.order_id}:charge" if order.attempt == 1 else f"{order.order_id}:charge:{order.attempt}"
+
+
+def _capture_key(order: Order) -> str:
+    waiting = waiting_shipment(order)
+    assert waiting is not None, "CAPTURING is entered with a shipment that waits"
+    return f"{order.order_id}:capture:{waiting.number}"
+
+
+def _give_back_key(order: Order) -> str:
+    """Return the key of the refund that is to be made, as often as it is repeated; sent anew, it is a new refund."""
+    asked = next_refund(order)
+    first = f"{order.order_id}:refund:{asked.number}"
+    return first if asked.send == 1 else f"{first}:{asked.send}"
 
 
 def _refund_key(order: Order) -> str:

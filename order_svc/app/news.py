@@ -122,6 +122,6 @@ class NewsWatcher:
             return False
         if event is not None:
             self._changes.publish(transition.order)
-        if transition.wake_at is not None:
+        if transition.wake_at is not None or transition.tasks:
             self._wake()
         return True

@@ -1,20 +1,14 @@
 """Placing an order: store it once per key, see it through, answer what became of it."""
 
-import asyncio
-
 from kernel.clock import Clock
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.ids import Ids
 from kernel.request import Request
-from order_svc.app.changes import Changes, Watch
-from order_svc.app.driver import Driver
+from order_svc.app.attendance import Attendance
 from order_svc.app.ports import InDoubt, Orders
 from order_svc.app.telling import Telling
-from order_svc.app.work import Work
-from order_svc.domain.order import Draft, Failure, Order, Stage, State
-
-# How long a waiter relies on being told before it looks for itself: another replica may have moved the order.
-_LOOK_AGAIN_SECONDS = 0.5
+from order_svc.domain.draft import Draft, Terms, check_terms
+from order_svc.domain.order import Failure, Order, Stage, State
 
 # How often it is tried to store an order whose commit is in doubt.
 _TRIES = 2
@@ -25,9 +19,7 @@ class PlaceOrder:
 
     Args:
         orders: Where orders are kept.
-        driver: Sees them through.
-        work: Runs what must go on when the caller is gone.
-        changes: Tells waiters of moves.
+        attendance: Sees them through.
         telling: Traces and measures.
         clock: The time.
         ids: Makes order ids.
@@ -37,9 +29,7 @@ class PlaceOrder:
     def __init__(
         self,
         orders: Orders,
-        driver: Driver,
-        work: Work,
-        changes: Changes,
+        attendance: Attendance,
         telling: Telling,
         clock: Clock,
         ids: Ids,
@@ -47,49 +37,44 @@ class PlaceOrder:
         lease_seconds: float,
     ) -> None:
         self._orders = orders
-        self._driver = driver
-        self._work = work
-        self._changes = changes
+        self._attendance = attendance
         self._telling = telling
         self._clock = clock
         self._ids = ids
         self._lease_seconds = lease_seconds
 
     async def __call__(
-        self, draft: Draft, payment_method: str, reference: str, request: Request, seconds: float
+        self, draft: Draft, payment_method: str, terms: Terms, note: str, request: Request, seconds: float
     ) -> Order:
         """Return the order as it stands when it is settled, or when the time is up.
 
         Args:
             draft: What is ordered.
             payment_method: Stripe's id.
-            reference: The shop's own; may be empty.
+            terms: How it is paid, and what the shop keeps with it.
+            note: The shop's own; may be empty.
             request: The idempotency key and the fingerprint of the request.
             seconds: How long the caller waits; the order goes on beyond it.
 
         Raises:
             Refusal: The key stood for another request; or the order has failed, for the reason given.
         """
+        check_terms(terms, draft.customer)
         until = self._clock.monotonic() + seconds
-        new = self._new(draft, payment_method, reference, request)
+        new = self._new(draft, payment_method, terms, note, request)
         order = await self._stored_once(new, request)
-        with self._changes.watching(order.order_id) as watch:
-            if order.order_id == new.order_id:
-                order = await self._driven(order, watch, until)
-            while order.open and order.state is State.PENDING and (left := until - self._clock.monotonic()) > 0:
-                order = await watch.next(min(left, _LOOK_AGAIN_SECONDS)) or await self._newest(order)
-        if order.failure is not None and order.state is State.FAILED:
-            raise refusal_of(order.order_id, order.failure)
-        return order
+        ours = new.created_at if order.order_id == new.order_id else None
+        return answer(await self._attendance(order, ours, _being_placed, until))
 
-    def _new(self, draft: Draft, payment_method: str, reference: str, request: Request) -> Order:
+    def _new(self, draft: Draft, payment_method: str, terms: Terms, note: str, request: Request) -> Order:
         now = self._clock.now()
         return Order(
             order_id=self._ids.new(),
             caller=request.caller,
             draft=draft,
             payment_method=payment_method,
-            reference=reference,
+            terms=terms,
+            note=note,
             state=State.PENDING,
             stage=Stage.QUOTING,
             version=1,
@@ -119,20 +104,20 @@ class PlaceOrder:
             retry_after=1.0,
         )
 
-    async def _driven(self, order: Order, watch: Watch, until: float) -> Order:
-        """Drive the new order, in a task of its own because it goes on when the caller is gone."""
-        task = self._work.start(self._driver.drive(order, "request", order.created_at), f"drive {order.order_id}")
-        done, _ = await asyncio.wait({task}, timeout=max(0.0, until - self._clock.monotonic()))
-        if done and not task.cancelled() and task.exception() is None:
-            return task.result()
-        # Too slow for this caller, or a defect, which is logged where the task ends: the order is stored and goes on.
-        return watch.latest or order
 
-    async def _newest(self, order: Order) -> Order:
-        try:
-            return await self._orders.get(order.order_id) or order
-        except Refusal:
-            return order  # The order is stored; that the database is away just now does not change the answer.
+def answer(order: Order) -> Order:
+    """Return the order, unless it has failed.
+
+    Raises:
+        Refusal: Why it failed.
+    """
+    if order.failure is not None and order.state is State.FAILED:
+        raise refusal_of(order.order_id, order.failure)
+    return order
+
+
+def _being_placed(order: Order) -> bool:
+    return order.open and order.state is State.PENDING
 
 
 def same_order(fingerprint: str, order: Order, request: Request) -> Order:

@@ -3,16 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from kernel.errors import Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from kernel.request import Request
-from order_svc.domain.order import Draft, Event, Order, Payment, State, Task, Tax
+from order_svc.domain.commands import Command
+from order_svc.domain.draft import AT_ONCE, Draft, Terms
+from order_svc.domain.order import Event, Order, State
+from order_svc.domain.payment import Payment
+from order_svc.domain.refund import Refund
 from order_svc.domain.retry import Standing
-from order_svc.domain.saga import Refunded
+from order_svc.domain.step import Refunded
+from order_svc.domain.task import Task
+from order_svc.domain.tax import Recorded, Tax
 from order_svc.domain.transition import Transition
 
 
@@ -23,8 +28,12 @@ class Taxes(Protocol):
         """Work out the tax; refusals name the fields of the draft."""
         ...
 
-    async def commit(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
-        """Record the sale and return the code of its document."""
+    async def commit(self, order: Order) -> Done[Recorded] | NotDone[Refusal] | Unknown:
+        """Record the sale."""
+        ...
+
+    async def refund(self, order: Order, refund: Refund) -> Done[Recorded] | NotDone[Refusal] | Unknown:
+        """Record what was given back, or let go, of a recorded sale."""
         ...
 
 
@@ -38,6 +47,8 @@ class Charge:
         amount: Its total.
         payment_method: Stripe's id.
         not_after: When our claim to the order ends; the charge must not begin later.
+        terms: How it is to be paid.
+        provider_customer_id: Stripe's id of the saved customer; may be empty.
     """
 
     request_id: str
@@ -45,6 +56,8 @@ class Charge:
     amount: Money
     payment_method: str
     not_after: datetime
+    terms: Terms = AT_ONCE
+    provider_customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +84,26 @@ class Payments(Protocol):
         """Read the payment as the provider has it now."""
         ...
 
+    async def capture(
+        self, payment_id: str, request_id: str, amount: Money
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Take so much of held money, and let the rest go; what was taken, or has lapsed, is answered as it is."""
+        ...
+
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the payment up if its money has not moved."""
         ...
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
-        """Give back all that is left of it, once per request id."""
+    async def forestall(
+        self, order_id: str, amount: Money, request_id: str
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        """Give up the payment of an order whose charge was never answered, whether or not there is one yet."""
+        ...
+
+    async def refund(
+        self, payment_id: str, request_id: str, amount: Money | None = None
+    ) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        """Give back an amount, or all that is left, once per request id."""
         ...
 
     async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
@@ -88,11 +115,40 @@ class Payments(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MailNews:
+    """A mail that turned out not to reach its reader.
+
+    Attributes:
+        order_id: The order that it told of.
+        notification_id: notify_svc's id.
+        version: Of the notification, for the acknowledgement.
+        kind: What it told: "order_confirmation".
+        state: What became of it: "bounced".
+        cause: What the mail server said, without personal data; may be empty.
+    """
+
+    order_id: str
+    notification_id: str
+    version: int
+    kind: str
+    state: str
+    cause: str
+
+
 class Mails(Protocol):
     """notify_svc."""
 
-    async def confirm(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
-        """Have the confirmation sent and return the notification's id."""
+    async def send(self, order: Order, task: Task) -> Done[str] | NotDone[Refusal] | Unknown:
+        """Have the mail of a task sent and return the notification's id."""
+        ...
+
+    async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
+        """List mails that did not reach their readers, the longest unheard first: a page of them."""
+        ...
+
+    async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
+        """Say that the news of a mail was taken in, up to its version."""
         ...
 
 
@@ -104,18 +160,21 @@ class OrderFilter:
         customer_id: Of this customer.
         state: In this state.
         needs_review: True for only those that a person has to look at.
+        created_from: Accepted then or later.
+        created_before: Accepted before then.
+        reference_prefix: Whose reference begins so.
+        tax_differs: True for only those of which another tax was recorded than charged.
+        alerted: True for only those with alerts.
     """
 
     customer_id: str = ""
     state: State | None = None
     needs_review: bool = False
-
-
-class Command(StrEnum):
-    """What keeps an idempotency key, by the name of its RPC."""
-
-    PLACE = "PlaceOrder"
-    RETRY = "RetryOrder"
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    reference_prefix: str = ""
+    tax_differs: bool = False
+    alerted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +251,17 @@ class Orders(Protocol):
         """
         ...
 
-    async def take_up(self, transition: Transition, event: Event, tasks: Sequence[Task], request: Request) -> bool:
-        """Commit a retry: the order moved, its tasks as they are then, and the key of the retry.
+    async def obey(
+        self,
+        command: Command,
+        request: Request,
+        transition: Transition,
+        event: Event,
+        *,
+        tasks: Sequence[Task] = (),
+        lease_seconds: float = 0.0,
+    ) -> bool:
+        """Commit what a command makes of an order, with the command's key, and some of its tasks as they are then.
 
         Returns:
             False when the request's key was used before; nothing was written.
@@ -231,8 +299,14 @@ class Orders(Protocol):
         """Lease tasks whose time has come to this replica, and return them with their orders."""
         ...
 
-    async def finish_task(self, task: Task, event: Event | None) -> None:
-        """Store what became of a task; nothing happens when another replica has taken it over."""
+    async def finish_task(self, task: Task, event: Event | None, recorded: Recorded | None = None) -> None:
+        """Store what became of a task; nothing happens when another replica has taken it over.
+
+        Args:
+            task: As it is now.
+            event: For the journal; None when nobody has to know.
+            recorded: What the tax authority's service has recorded, where the task was about that.
+        """
         ...
 
     async def refuse_task(self, task: Task, event: Event) -> None:

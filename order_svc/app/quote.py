@@ -3,7 +3,8 @@
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Taxes
-from order_svc.domain.order import Draft, Tax
+from order_svc.domain.draft import Draft
+from order_svc.domain.tax import Tax
 
 
 class QuoteOrder:

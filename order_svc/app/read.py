@@ -56,8 +56,13 @@ class ReadOrders:
             raise order_not_found(order_id)
         return story
 
-    async def watch(self, order_id: str, after_version: int) -> AsyncIterator[Order]:
+    async def watch(self, order_id: str, after_version: int, *, until_final: bool = False) -> AsyncIterator[Order]:
         """Yield the order as it is, unless the caller has seen that version, and after each move until it is settled.
+
+        Args:
+            order_id: The order.
+            after_version: What the caller has seen; 0 for nothing.
+            until_final: Go on until the order has come to its end, and not only until it waits for the shop.
 
         Raises:
             Refusal: There is none of that id.
@@ -68,6 +73,6 @@ class ReadOrders:
                 if order.version > after_version:
                     yield order
                     after_version = order.version
-                if not order.open:
+                if order.final if until_final else not order.open:
                     return
                 order = await watch.next(_LOOK_AGAIN_SECONDS) or await self.get(order_id)

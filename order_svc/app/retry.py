@@ -7,9 +7,10 @@ from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from order_svc.app.changes import Changes
 from order_svc.app.place import same_order
-from order_svc.app.ports import Command, InDoubt, Moved, Orders
+from order_svc.app.ports import InDoubt, Moved, Orders
 from order_svc.app.read import order_not_found
 from order_svc.app.telling import Telling
+from order_svc.domain.commands import Command
 from order_svc.domain.order import Order
 from order_svc.domain.retry import after_retry
 
@@ -56,7 +57,7 @@ class RetryOrder:
             transition, tasks = taken_up
             event = self._telling.event(transition, "request")
             try:
-                if await self._orders.take_up(transition, event, tasks, request):
+                if await self._orders.obey(Command.RETRY, request, transition, event, tasks=tasks):
                     self._changes.publish(transition.order)
                     self._wake()
                     return transition.order

@@ -13,7 +13,9 @@ from order_svc.app.outbox import Outbox
 from order_svc.app.ports import InDoubt, Orders
 from order_svc.app.telling import Telling
 from order_svc.app.work import Work
-from order_svc.domain.order import Order, Task, TaskKind
+from order_svc.domain.order import Order
+from order_svc.domain.task import Task
+from order_svc.domain.transition import Transition
 
 _logger = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ class Sweeper:
             self._begin(self._resume(order, now), f"resume {order.order_id}")
         tasks = await self._orders.claim_tasks(room, self._lease_seconds) if due.tasks else ()
         for task, order in tasks:
-            self._begin(self._outbox.do(task, order), f"task {task.kind}")
+            self._begin(self._outbox.do(task, order), f"task {task.name}")
         await self._tell()
         return len(orders) == room or len(tasks) == room
 
@@ -129,8 +131,10 @@ class FirstTry:
         self._outbox = outbox
         self._work = work
 
-    def __call__(self, order: Order) -> None:
-        """Begin both tasks of an order that was just paid."""
-        for kind in TaskKind:
-            task = Task(order.order_id, kind)
-            self._work.start(self._outbox.do(task, order), f"task {kind}")
+    def __call__(self, transition: Transition) -> None:
+        """Begin the tasks that a move has just left behind, but for those that are to wait."""
+        order = transition.order
+        for new in transition.tasks:
+            if not new.delay:
+                task = Task(order.order_id, new.kind, number=new.number)
+                self._work.start(self._outbox.do(task, order), f"task {task.name}")

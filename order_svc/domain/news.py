@@ -4,11 +4,19 @@ The order may be under way still, or over for months. Nothing here moves money: 
 (saga.py) goes on from there.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from order_svc.domain.order import Order, Payment, PaymentState, Stage
+from order_svc.domain.order import Alert, Order, Stage
+from order_svc.domain.payment import Dispute, Payment, PaymentState
+from order_svc.domain.refunding import FAILED, follow_ups, newly_failed, refunded_state, with_payment
 from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed
+
+DISPUTED = "payment.disputed"
+
+# Somebody has to answer the bank, and there is a date by which.
+_TO_BE_ANSWERED = frozenset({"INQUIRY", "NEEDS_RESPONSE"})
 
 
 def after_news(order: Order, payment: Payment, now: datetime) -> Transition | None:
@@ -34,7 +42,7 @@ def after_news(order: Order, payment: Payment, now: datetime) -> Transition | No
 
 def _of_one_under_way(order: Order, now: datetime) -> Transition | None:
     """Take the next step at once: it reads the payment for itself."""
-    if order.needs_review:
+    if order.needs_review and order.stage not in {Stage.HOLDING, Stage.REFUNDING}:
         return None  # It waits for a person, whose word makes the step read the payment anew.
     return Transition(moved(order, now, told=False), "", {}, wake_at=now)
 
@@ -64,12 +72,60 @@ def _of_one_given_up(order: Order, payment: Payment, now: datetime) -> Transitio
 
 
 def _of_one_paid(order: Order, payment: Payment, now: datetime) -> Transition | None:
-    """Tell a person when the customer's money is not what the order says; what was meant, the rules cannot know."""
+    """Take in refunds that were made by hand or have failed, and disputes.
+
+    Where the customer's money is still not what the order says, a person is told: what was meant, the rules cannot
+    know.
+    """
     known = order.payment
-    if known is None or payment.kept == known.kept:
+    if known is None:
         return None
-    told = moved(order, now, payment=replace(known, version=payment.version), needs_review=True)
-    return Transition(told, "payment.differs", _facts(payment))
+    told = _with_disputes(with_payment(order, payment, now), known.disputes, now)
+    if payment.kept != _kept(told):
+        differs = moved(order, now, payment=replace(known, version=payment.version), needs_review=True)
+        return Transition(differs, "payment.differs", _facts(payment))
+    if (told.payment, told.refunds, told.alerts) == (known, order.refunds, order.alerts):
+        return None
+    told, tasks = follow_ups(told)
+    failed = newly_failed(order.refunds, told.refunds)
+    state = refunded_state(told)
+    review = order.needs_review or bool(failed) or _calls_for_an_answer(payment.disputes, known.disputes)
+    after = moved(told, now, state=state, needs_review=review)
+    disputed = payment.disputes != known.disputes
+    kind = FAILED if failed else DISPUTED if disputed else "refund.taken_in"
+    return Transition(after, kind, _facts(payment), tasks, ends=state is not order.state)
+
+
+def _kept(order: Order) -> object:
+    """Return what of the customer's money should be here: what was taken, less what the order's refunds took of it."""
+    kept = order.captured
+    for refund in order.refunds:
+        if refund.counts and refund.refund_id:
+            kept -= refund.amount
+    return kept
+
+
+def _with_disputes(order: Order, known: Sequence[Dispute], now: datetime) -> Order:
+    """Return the order with an alert for each dispute that is new or has changed, in place of the one before."""
+    assert order.payment is not None, "it was taken in before"
+    alerts = list(order.alerts)
+    for dispute in order.payment.disputes:
+        if dispute in known:
+            continue
+        alerts = [each for each in alerts if (each.kind, each.subject) != (DISPUTED, dispute.provider_dispute_id)]
+        alerts.append(Alert(DISPUTED, dispute.provider_dispute_id, _told_of(dispute), now))
+    return replace(order, alerts=tuple(alerts))
+
+
+def _told_of(dispute: Dispute) -> str:
+    due = dispute.evidence_due_at
+    until = f"; evidence can be handed in at Stripe until {due:%Y-%m-%d %H:%M} UTC" if due else ""
+    stands = dispute.state.lower().replace("_", " ")
+    return f"The customer's bank disputes {dispute.amount} ({dispute.reason}): {stands}{until}."
+
+
+def _calls_for_an_answer(disputes: Sequence[Dispute], known: Sequence[Dispute]) -> bool:
+    return any(each.state in _TO_BE_ANSWERED and each not in known for each in disputes)
 
 
 def _facts(payment: Payment) -> dict[str, str]:

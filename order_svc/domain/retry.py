@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from order_svc.domain.order import Order, Stage, Task
+from order_svc.domain.order import Order, Stage
+from order_svc.domain.refunding import sent_again
+from order_svc.domain.task import Task
 from order_svc.domain.transition import Transition, moved
 
 
@@ -30,15 +32,20 @@ def after_retry(standing: Standing, now: datetime) -> tuple[Transition, Sequence
     if standing.held:
         return None  # Whoever holds it is at it this moment.
     order = standing.order
+    resent = sent_again(order) if order.needs_review and order.stage is Stage.SETTLED else None
     tasks = [
         replace(task, version=task.version + 1, due_at=now)
         for task in standing.tasks
         if task.due_at is None or task.due_at > now
     ]
     under_way = order.stage is not Stage.SETTLED
-    waits = under_way and (standing.wake_at is None or standing.wake_at > now)
+    # Money that is held waits for the shop, and not for another try.
+    waits = under_way and order.stage is not Stage.HOLDING and (standing.wake_at is None or standing.wake_at > now)
     if not (order.needs_review or waits or tasks):
         return None
+    facts = {"tasks": " ".join(task.name for task in tasks)} if tasks else {}
+    if resent is not None:
+        sending = moved(resent, now, stage=Stage.REFUNDING)
+        return Transition(sending, "order.retried", facts, wake_at=now), tasks
     again = moved(order, now, needs_review=False, tries=0)
-    facts = {"tasks": " ".join(task.kind for task in tasks)} if tasks else {}
     return Transition(again, "order.retried", facts, wake_at=now if under_way else None), tasks

@@ -4,19 +4,25 @@ Deciding is pure and happens here; doing belongs to the ports; the loop that joi
 the same loop entered again with the order as it was last committed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import assert_never
 
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, State, TaskKind, Tax
+from order_svc.domain.hold import held
+from order_svc.domain.order import Failure, Order, Stage, State
+from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.step import FINAL_REASONS, OUTDATED, Refunded, Step, hindered, outdated
+from order_svc.domain.task import NewTask, TaskKind
+from order_svc.domain.tax import Tax
 from order_svc.domain.transition import (
     Transition,
     declined_at_once,
     failed,
+    held_in_full,
     moved,
+    paid,
+    paid_in_full,
     parked,
     payment_facts,
     quietly,
@@ -25,82 +31,32 @@ from order_svc.domain.transition import (
     undone,
 )
 
-
-class Step(StrEnum):
-    """What the saga does next, with the outside world."""
-
-    QUOTE_TAX = "quote_tax"
-    CHARGE = "charge"
-    READ_PAYMENT = "read_payment"
-    CANCEL_PAYMENT = "cancel_payment"
-    REFUND = "refund"
-
-
 # How often a payment that waits for its customer is looked at: webhooks may be lost, and the customer looks at a
 # spinner.
 _FIRST_POLL_SECONDS = 1.0
 _LONGEST_POLL_SECONDS = 30.0
 
-
-# What payment_svc and tax_svc refuse because of what the customer asked for: before any money moved it fails the order.
-_FINAL_REASONS = frozenset(
-    {
-        Reason.VALIDATION_FAILED,
-        Reason.ADDRESS_INVALID,
-        Reason.AMOUNT_OUT_OF_RANGE,
-        Reason.PAYMENT_DECLINED,
-        Reason.PAYMENT_METHOD_INVALID,
-        Reason.PROVIDER_REFUSED,
-    }
-)
-
-# What is about one call: too late, too busy, not allowed before somebody mends the set-up. It says nothing about an
-# earlier try, and the same call may succeed later. What is neither this nor final should not be: a person has to look.
-_PASSING_REASONS = frozenset(
-    {
-        Reason.VERSION_MISMATCH,
-        Reason.UNAVAILABLE,
-        Reason.DEADLINE_EXCEEDED,
-        Reason.OVERLOADED,
-        Reason.INTERNAL,
-        Reason.NOT_IMPLEMENTED,
-        Reason.UNAUTHENTICATED,
-        Reason.PERMISSION_DENIED,
-    }
-)
+# When a customer who has not acted is written to: whoever still sits before the shop's page needs no mail.
+_REMINDER = timedelta(minutes=5)
 
 
-_OUTDATED = Unknown("an answer older than what is known")
-
-
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    """What came of asking for a refund.
-
-    Attributes:
-        payment: The payment afterwards.
-        failed: The provider or the bank will not carry out this refund; its money is still here.
-    """
-
-    payment: Payment
-    failed: bool
+_STEPS = {
+    Stage.QUOTING: Step.QUOTE_TAX,
+    Stage.CHARGING: Step.CHARGE,
+    Stage.AWAITING_CUSTOMER: Step.READ_PAYMENT,
+    Stage.HOLDING: Step.READ_HOLD,
+    Stage.CAPTURING: Step.CAPTURE,
+    Stage.REFUNDING: Step.GIVE_BACK,
+    Stage.UNDOING: Step.CANCEL_PAYMENT,
+    Stage.SETTLED: None,
+}
 
 
 def next_step(order: Order) -> Step | None:
     """Return what has to be done next, or None when the saga is over."""
-    match order.stage:
-        case Stage.QUOTING:
-            return Step.QUOTE_TAX
-        case Stage.CHARGING:
-            return Step.CHARGE
-        case Stage.AWAITING_CUSTOMER:
-            return Step.READ_PAYMENT
-        case Stage.UNDOING:
-            return Step.REFUND if _money_taken(order.payment) else Step.CANCEL_PAYMENT
-        case Stage.SETTLED:
-            return None
-        case _:
-            assert_never(order.stage)
+    # Of an order that is being cancelled whatever was taken was taken in time: it stays.
+    undone_by_refund = order.stage is Stage.UNDOING and not order.cancelling and _money_taken(order.payment)
+    return Step.REFUND if undone_by_refund else _STEPS[order.stage]
 
 
 def after_quote(
@@ -123,10 +79,10 @@ def after_quote(
                 "tax.quoted",
                 {"source": tax.source.value, "tax": str(tax.amount)},
             )
-        case NotDone(refusal) if refusal.reason in _FINAL_REASONS:
+        case NotDone(refusal) if refusal.reason in FINAL_REASONS:
             return failed(order, now, failure_of(refusal))
         case NotDone(refusal):
-            return _hindered(order, now, refusal, Step.QUOTE_TAX, luck)
+            return hindered(order, now, refusal, Step.QUOTE_TAX, luck)
         case Unknown():
             return retried(order, now, outcome, Step.QUOTE_TAX, luck)
 
@@ -145,14 +101,17 @@ def after_charge(
     """
     step = Step.READ_PAYMENT if order.stage is Stage.AWAITING_CUSTOMER else Step.CHARGE
     match outcome:
-        case Done(payment) if _outdated(order, payment):
-            return retried(order, now, _OUTDATED, step, luck)
+        case Done(payment) if outdated(order, payment):
+            return retried(order, now, OUTDATED, step, luck)
         case Done(payment) if payment.state is PaymentState.PENDING:
             return _retried_with(order, payment, now, "the payment is still under way", step, luck)
         case Done(payment):
             return _with_payment(order, payment, now, action_seconds, step)
-        case NotDone(refusal) if refusal.reason not in _FINAL_REASONS:
-            return _hindered(order, now, refusal, step, luck)
+        case NotDone(refusal) if refusal.reason not in FINAL_REASONS:
+            return hindered(order, now, refusal, step, luck)
+        case NotDone(refusal) if _method_refused(order, refusal):
+            refused = replace(_known(order), decline_code=refusal.reason.value.lower(), decline_message=refusal.message)
+            return _await_customer(order, replace(refused, state=PaymentState.DECLINED), now, action_seconds)
         case NotDone(refusal) if order.payment is not None:
             # An earlier answer told of a payment. It must not stay behind alive when the order fails.
             return undone(order, order.payment, now, failure_of(refusal), f"{step}.refused", {})
@@ -165,7 +124,9 @@ def after_charge(
 def after_cancel(
     order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime, luck: float
 ) -> Transition:
-    """End an order whose payment was given up, or find that its money had moved after all and go on to refund it.
+    """End an order whose payment was given up, or find that its money had moved after all.
+
+    An order that failed goes on to refund it; one that was to be cancelled came too late, and is paid.
 
     Args:
         order: UNDOING.
@@ -174,8 +135,13 @@ def after_cancel(
         luck: 0 to 1, to spread retries.
     """
     match outcome:
-        case Done(payment) if _outdated(order, payment):
-            return retried(order, now, _OUTDATED, Step.CANCEL_PAYMENT, luck)
+        case Done(payment) if outdated(order, payment):
+            return retried(order, now, OUTDATED, Step.CANCEL_PAYMENT, luck)
+        case Done(payment) if order.cancelling and paid_in_full(order, payment):
+            return paid(order, payment, now)
+        case Done(payment) if _money_taken(payment) and order.cancelling:
+            wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
+            return undone(replace(order, cancelling=False), payment, now, wrong, "payment.mismatched", {})
         case Done(payment) if _money_taken(payment):
             late = moved(order, now, payment=payment)
             return Transition(late, "payment.late", {**payment_facts(payment), "captured": str(payment.captured)})
@@ -185,7 +151,7 @@ def after_cancel(
         case Done(payment):
             return _retried_with(order, payment, now, "not cancelled yet", Step.CANCEL_PAYMENT, luck)
         case NotDone(refusal):
-            return _hindered(order, now, refusal, Step.CANCEL_PAYMENT, luck)
+            return hindered(order, now, refusal, Step.CANCEL_PAYMENT, luck)
         case Unknown():
             return retried(order, now, outcome, Step.CANCEL_PAYMENT, luck)
 
@@ -202,8 +168,8 @@ def after_refund(
         luck: 0 to 1, to spread retries.
     """
     match outcome:
-        case Done(refunded) if _outdated(order, refunded.payment):
-            return retried(order, now, _OUTDATED, Step.REFUND, luck)
+        case Done(refunded) if outdated(order, refunded.payment):
+            return retried(order, now, OUTDATED, Step.REFUND, luck)
         case Done(refunded) if not _money_taken(refunded.payment):
             return _given_up(order, refunded.payment, now)
         case Done(refunded) if refunded.failed:
@@ -219,9 +185,18 @@ def after_refund(
             facts = {**payment_facts(gone), "refunded": str(gone.refunded)}
             return Transition(moved(order, now, payment=gone), "payment.changed", facts)
         case NotDone(refusal):
-            return _hindered(order, now, refusal, Step.REFUND, luck)
+            return hindered(order, now, refusal, Step.REFUND, luck)
         case Unknown():
             return retried(order, now, outcome, Step.REFUND, luck)
+
+
+def cancelled(order: Order, now: datetime, payment: Payment | None) -> Transition:
+    """End an order that the shop has cancelled, and of which nothing was taken."""
+    over = moved(
+        order, now, stage=Stage.SETTLED, state=State.CANCELLED, payment=payment, cancelling=False, expires_at=None
+    )
+    facts = {} if payment is None else payment_facts(payment)
+    return Transition(over, "order.cancelled", facts, (NewTask(TaskKind.SEND_CANCELLED),), ends=True)
 
 
 def failure_of(refusal: Refusal) -> Failure:
@@ -230,30 +205,25 @@ def failure_of(refusal: Refusal) -> Failure:
     return Failure(refusal.reason, refusal.message, refusal.metadata.get("declineCode", ""), named)
 
 
-def passes(refusal: Refusal) -> bool:
-    """Say whether a refusal is about the call alone, so that the same call may succeed later."""
-    return refusal.reason in _PASSING_REASONS
-
-
 def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds: float, step: Step) -> Transition:
     """Take in a payment that is not under way any more, or that waits for the customer."""
     match payment.state:
-        case PaymentState.SUCCEEDED if payment.captured == order.total and not payment.refunded.minor_units:
-            paid = moved(order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None)
-            tasks = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
-            return Transition(paid, "payment.charged", payment_facts(payment), tasks, ends=True)
+        case PaymentState.SUCCEEDED if paid_in_full(order, payment):
+            return paid(order, payment, now)
+        case PaymentState.AUTHORIZED if held_in_full(order, payment):
+            return held(order, payment, now)
         case PaymentState.SUCCEEDED | PaymentState.AUTHORIZED:
             # Money moved, and not as this order says: it goes back. Written down before it is done.
             wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
             facts = {"captured": str(payment.captured), "total": str(order.total)}
             return undone(order, payment, now, wrong, "payment.mismatched", facts)
+        case PaymentState.DECLINED if order.terms.keep_after_decline:
+            return _await_customer(order, payment, now, action_seconds)
+        case PaymentState.DECLINED if step is Step.READ_PAYMENT:
+            # The customer's browser could still pay with another card: the payment is given up before the order is.
+            return undone(order, payment, now, _declined(payment), "payment.declined", {})
         case PaymentState.DECLINED:
-            message = payment.decline_message or "The card was declined."
-            declined = Failure(Reason.PAYMENT_DECLINED, message, payment.decline_code)
-            if step is Step.READ_PAYMENT:
-                # The customer's browser could still pay with another card: the payment is given up before the order is.
-                return undone(order, payment, now, declined, "payment.declined", {})
-            return declined_at_once(order, payment, now, declined)
+            return declined_at_once(order, payment, now, _declined(payment))
         case PaymentState.CANCELLED:
             given_up = Failure(Reason.PAYMENT_DECLINED, "The payment was given up before it was made.")
             return failed(replace(order, payment=payment), now, given_up)
@@ -262,10 +232,11 @@ def _with_payment(order: Order, payment: Payment, now: datetime, action_seconds:
 
 
 def _await_customer(order: Order, payment: Payment, now: datetime, action_seconds: float) -> Transition:
+    declined = payment.state is PaymentState.DECLINED
     expires_at = order.expires_at or now + timedelta(seconds=action_seconds)
     if now >= expires_at:
         late = Failure(Reason.PAYMENT_DECLINED, "The payment was not confirmed in time.", "authentication_expired")
-        return undone(order, payment, now, late, "payment.expired", {})
+        return undone(order, payment, now, _declined(payment) if declined else late, "payment.expired", {})
     polled = order.stage is Stage.AWAITING_CUSTOMER
     tries = order.tries + 1 if polled else 0
     waiting = moved(
@@ -279,9 +250,33 @@ def _await_customer(order: Order, payment: Payment, now: datetime, action_second
         tries=tries,
     )
     poll = min(_LONGEST_POLL_SECONDS, _FIRST_POLL_SECONDS * 2.0 ** min(tries, 10))
-    kind = "payment.polled" if polled else "payment.action_required"
     wake_at = min(now + timedelta(seconds=poll), expires_at)
-    return quietly(order, waiting, kind, payment_facts(payment), wake_at)
+    kind = "payment.declined" if declined else "payment.polled" if polled else "payment.action_required"
+    facts = {**payment_facts(payment), **({"decline_code": payment.decline_code} if declined else {})}
+    rests = quietly(order, waiting, kind, facts, wake_at)
+    return rests if polled else replace(rests, tasks=(_reminder(order, declined=declined),))
+
+
+def _reminder(order: Order, *, declined: bool) -> NewTask:
+    """Return the mail that asks the customer to act, one per attempt; who is not there is written to at once."""
+    kind = TaskKind.SEND_PAYMENT_FAILED if declined else TaskKind.SEND_ACTION_REQUIRED
+    return NewTask(kind, order.attempt, timedelta() if order.terms.off_session else _REMINDER)
+
+
+def _declined(payment: Payment) -> Failure:
+    message = payment.decline_message or "The card was declined."
+    return Failure(Reason.PAYMENT_DECLINED, message, payment.decline_code)
+
+
+def _method_refused(order: Order, refusal: Refusal) -> bool:
+    """Say whether another payment method cannot be used, where the order is to outlive that."""
+    methods = {Reason.PAYMENT_METHOD_INVALID, Reason.PAYMENT_DECLINED}
+    return refusal.reason in methods and order.terms.keep_after_decline and order.payment is not None
+
+
+def _known(order: Order) -> Payment:
+    assert order.payment is not None, "an attempt before this one was answered"
+    return order.payment
 
 
 def _given_up(order: Order, payment: Payment, now: datetime) -> Transition:
@@ -289,24 +284,13 @@ def _given_up(order: Order, payment: Payment, now: datetime) -> Transition:
     if order.given_up:
         over = moved(order, now, stage=Stage.SETTLED, payment=payment)
         return Transition(over, "payment.undone", {**payment_facts(payment), "refunded": str(payment.refunded)})
+    if order.cancelling:
+        return cancelled(order, now, payment)
     return failed(replace(order, payment=payment), now, _known_failure(order))
-
-
-def _hindered(order: Order, now: datetime, refusal: Refusal, step: Step, luck: float) -> Transition:
-    """Try again what was refused for a reason that passes; leave everything else to a person."""
-    if passes(refusal):
-        about_the_call = Unknown(f"refused: {refusal.reason.value}", refusal.retry_after)
-        return retried(order, now, about_the_call, step, luck)
-    return parked(order, now, refusal.reason, step)
 
 
 def _retried_with(order: Order, payment: Payment, now: datetime, cause: str, step: Step, luck: float) -> Transition:
     return retried(order, now, Unknown(cause), step, luck, payment=payment)
-
-
-def _outdated(order: Order, payment: Payment) -> bool:
-    """Say whether an answer took so long that the order has heard of something newer meanwhile; 0 tells no version."""
-    return order.payment is not None and 0 < payment.version < order.payment.version
 
 
 def _money_taken(payment: Payment | None) -> bool:

@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 
 from kernel.errors import Reason
 from kernel.outcome import Unknown
-from order_svc.domain.order import Failure, Order, Payment, Stage, State, TaskKind
+from order_svc.domain.draft import CaptureMode
+from order_svc.domain.order import Failure, Order, Stage, State
+from order_svc.domain.payment import Payment
+from order_svc.domain.task import NewTask, TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Transition:
     order: Order
     kind: str
     facts: dict[str, str]
-    tasks: tuple[TaskKind, ...] = ()
+    tasks: tuple[NewTask, ...] = ()
     wake_at: datetime | None = None
     parked: bool = False
     ends: bool = False
@@ -95,7 +98,7 @@ def parked(order: Order, now: datetime, reason: Reason, step: str, **facts: str)
 def failed(order: Order, now: datetime, failure: Failure) -> Transition:
     """End an order of which nothing was charged, or nothing is any more."""
     ended = moved(order, now, stage=Stage.SETTLED, state=State.FAILED, failure=failure, expires_at=None)
-    return Transition(ended, "order.failed", _why(failure), ends=True)
+    return Transition(ended, "order.failed", _why(failure), _told_by_mail(order), ends=True)
 
 
 def declined_at_once(order: Order, payment: Payment, now: datetime, failure: Failure) -> Transition:
@@ -104,16 +107,16 @@ def declined_at_once(order: Order, payment: Payment, now: datetime, failure: Fai
     As long as Stripe would still take another card for it, money could come that nobody waits for any more.
     """
     undoing = moved(order, now, stage=Stage.UNDOING, state=State.FAILED, payment=payment, failure=failure)
-    return Transition(undoing, "order.failed", _why(failure), wake_at=now, ends=True)
+    return Transition(undoing, "order.failed", _why(failure), _told_by_mail(order), wake_at=now, ends=True)
 
 
 def undone(
     order: Order, payment: Payment, now: datetime, failure: Failure, kind: str, facts: dict[str, str]
 ) -> Transition:
     """Write down that the order fails, before what its payment left behind is taken back."""
-    undoing = moved(
-        order, now, stage=Stage.UNDOING, state=State.PENDING, payment=payment, failure=failure, expires_at=None
-    )
+    # Of an order that was further already it is not said that it waits for its payment again.
+    state = State.PENDING if order.state is State.PAYMENT_ACTION_REQUIRED else order.state
+    undoing = moved(order, now, stage=Stage.UNDOING, state=state, payment=payment, failure=failure, expires_at=None)
     return Transition(undoing, kind, {**payment_facts(payment), "reason": failure.reason.value, **facts})
 
 
@@ -134,12 +137,38 @@ def refund_failed(order: Order, payment: Payment, now: datetime) -> Transition:
         tries=0,
     )
     facts = {**payment_facts(payment), "kept": str(payment.kept), "refund": str(order.refund_number)}
-    return Transition(undoing, "refund.failed", facts, wake_at=now + _REFUND_AGAIN, ends=not order.given_up)
+    tasks = () if order.given_up else _told_by_mail(order)
+    return Transition(undoing, "refund.failed", facts, tasks, now + _REFUND_AGAIN, ends=not order.given_up)
 
 
 def payment_facts(payment: Payment) -> dict[str, str]:
     """Return what the journal keeps of every payment."""
     return {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
+
+
+def paid(order: Order, payment: Payment, now: datetime) -> Transition:
+    """Take in that all of the money was taken, at once."""
+    settled = moved(
+        order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None, cancelling=False
+    )
+    tasks = (NewTask(TaskKind.COMMIT_TAX), NewTask(TaskKind.SEND_CONFIRMATION))
+    return Transition(settled, "payment.charged", payment_facts(payment), tasks, ends=True)
+
+
+def paid_in_full(order: Order, payment: Payment) -> bool:
+    """Say whether a payment is what the order asks for, taken and all of it here."""
+    return payment.captured == order.total and not payment.refunded.minor_units
+
+
+def held_in_full(order: Order, payment: Payment) -> bool:
+    """Say whether a payment is what the order asks for, held until the goods are shipped."""
+    return order.terms.capture is CaptureMode.ON_SHIPMENT and payment.amount == order.total
+
+
+def _told_by_mail(order: Order) -> tuple[NewTask, ...]:
+    """Return the mail for a customer who does not sit before the answer; the others read it there."""
+    answered = order.stage in {Stage.QUOTING, Stage.CHARGING}
+    return () if answered and not order.terms.off_session else (NewTask(TaskKind.SEND_PAYMENT_FAILED),)
 
 
 def _why(failure: Failure) -> dict[str, str]:

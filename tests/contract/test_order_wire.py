@@ -19,7 +19,10 @@ from chassis.wire import money_to_wire, time_to_wire
 from kernel.errors import Reason, Refusal
 from order_svc import wire
 from order_svc.app.ports import OrderFilter, Story
-from order_svc.domain.order import Failure, PaymentState, Stage, State, Task, TaskKind, TaxSource
+from order_svc.domain.order import Failure, Stage, State
+from order_svc.domain.payment import PaymentState
+from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import TaxSource
 from tests.fakes.order_samples import NOW, a_draft, a_payment, a_tax, an_event, an_order, euros
 
 LATER = NOW + timedelta(microseconds=1)

@@ -7,12 +7,8 @@ from datetime import timedelta
 import pytest
 
 from order_svc.app.ports import Backlog, Moved, Orders
-from order_svc.domain.order import (
-    Stage,
-    State,
-    Task,
-    TaskKind,
-)
+from order_svc.domain.order import Stage, State
+from order_svc.domain.task import Task, TaskKind
 from tests.fakes.order_moves import CLOCK, MINUTE, OVER, Replicas, fresh, move, moved, pay, store, told
 from tests.fakes.order_samples import an_event
 

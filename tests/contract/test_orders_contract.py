@@ -8,16 +8,11 @@ import pytest
 
 from kernel.errors import Reason
 from order_svc.app.ports import Moved, OrderFilter, Orders
-from order_svc.domain.order import (
-    Customer,
-    Failure,
-    Item,
-    PaymentState,
-    Stage,
-    State,
-    TaskKind,
-    TaxSource,
-)
+from order_svc.domain.draft import Customer, Item
+from order_svc.domain.order import Failure, Stage, State
+from order_svc.domain.payment import PaymentState
+from order_svc.domain.task import TaskKind
+from order_svc.domain.tax import TaxSource
 from tests.fakes.order_moves import CLOCK, IDS, MINUTE, fresh, move, moved, store, told
 from tests.fakes.order_samples import NOW, a_draft, a_payment, a_request, a_tax, an_event, euros
 

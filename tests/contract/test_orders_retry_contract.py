@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from order_svc.app.ports import Backlog, Command, Due, Moved, Orders
-from order_svc.domain.order import Order, Stage, State, Task, TaskKind
+from order_svc.app.ports import Backlog, Due, Moved, Orders
+from order_svc.domain.commands import Command
+from order_svc.domain.order import Order, Stage, State
+from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.transition import Transition
 from tests.fakes.order_moves import CLOCK, IDS, MINUTE, OVER, Replicas, fresh, move, moved, pay, store, told
 from tests.fakes.order_samples import a_request, an_event
@@ -25,7 +27,8 @@ def again(order: Order) -> Transition:
 
 
 async def take_up(orders: Orders, transition: Transition, tasks: list[Task], key: str = "again") -> bool:
-    return await orders.take_up(transition, an_event(transition.order, "order.retried"), tasks, a_request(key))
+    event = an_event(transition.order, "order.retried")
+    return await orders.obey(Command.RETRY, a_request(key), transition, event, tasks=tasks)
 
 
 async def test_an_order_is_held_until_its_lease_is_over(orders: Orders) -> None:

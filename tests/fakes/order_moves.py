@@ -6,7 +6,8 @@ from dataclasses import replace
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from order_svc.app.ports import Orders, Story
-from order_svc.domain.order import Order, Stage, State, TaskKind
+from order_svc.domain.order import Order, Stage, State
+from order_svc.domain.task import TaskKind
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import a_request, an_event, an_order
 

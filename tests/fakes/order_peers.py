@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 from ordermesh.type.v1 import money_pb2
@@ -26,9 +26,15 @@ from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Charge
-from order_svc.domain.order import Draft, Item, Payment, State, Tax, TaxSource
+from order_svc.domain.draft import CaptureMode, Draft, Item, Terms
+from order_svc.domain.order import State
+from order_svc.domain.payment import Dispute, Payment, PaymentRefund
+from order_svc.domain.refund import Refund, RefundKind
+from order_svc.domain.shares import Share
+from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import Tax, TaxSource
 from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
-from tests.fakes.order_samples import a_draft, a_payment, a_tax, an_order
+from tests.fakes.order_samples import NOW, a_draft, a_payment, a_tax, an_order
 
 Context = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
@@ -64,9 +70,9 @@ class Peers:
     def faults_of(self, call: str) -> Faults:
         """Return the plan of faults of the service that answers the call of a port."""
         match call:
-            case "quote" | "commit":
+            case "quote" | "commit" | "refund_tax":
                 return self.taxes.faults
-            case "confirm":
+            case "send" | "mail_news" | "acknowledge_mail":
                 return self.mails.faults
             case _:
                 return self.payments.faults
@@ -147,10 +153,27 @@ class _Tax(_TaxBase):  # type: ignore[misc]  # see above
         assert request.request_id == f"{request.order_id}:commit"
         draft = _draft(request.basis)
         order = an_order(order_id=request.order_id, draft=draft, tax=a_tax(draft), state=State.PAID)
-        code = await _value(context, await self._peers.taxes.commit(order))
+        recorded = await _value(context, await self._peers.taxes.commit(order))
         return tax_service_pb2.CommitTaxResponse(
-            document=tax_pb2.TaxDocument(code=code, state=tax_pb2.TAX_DOCUMENT_STATE_COMMITTED)
+            document=tax_pb2.TaxDocument(
+                code=recorded.code,
+                state=tax_pb2.TAX_DOCUMENT_STATE_COMMITTED,
+                difference=_money(recorded.difference),
+            )
         )
+
+    async def RefundTax(
+        self, request: tax_service_pb2.RefundTaxRequest, context: Context
+    ) -> tax_service_pb2.RefundTaxResponse:
+        self._peers.note(request, context)
+        order_id, _, number = request.request_id.partition(":refund:")
+        draft = _draft(request.basis)
+        parts = tuple(Share(each.line_id, _amount(each.amount), _amount(each.tax)) for each in request.lines)
+        amount = Money.total((part.gross for part in parts), draft.currency_code)
+        refund = Refund(int(number), RefundKind.ASKED, parts, amount, NOW)
+        order = an_order(order_id=order_id, draft=draft, tax=a_tax(draft), state=State.PAID)
+        recorded = await _value(context, await self._peers.taxes.refund(order, refund))
+        return tax_service_pb2.RefundTaxResponse(document=tax_pb2.TaxDocument(code=recorded.code))
 
 
 class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
@@ -162,8 +185,21 @@ class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
     ) -> payment_service_pb2.ChargePaymentResponse:
         self._peers.note(request, context)
         not_after = request.not_after.ToDatetime(tzinfo=UTC)
-        money = Money(request.amount.currency_code, request.amount.minor_units)
-        charge = Charge(request.request_id, request.order_id, money, request.payment_method, not_after)
+        held = request.capture_mode == payment_pb2.CAPTURE_MODE_ON_SHIPMENT
+        terms = Terms(
+            CaptureMode.ON_SHIPMENT if held else CaptureMode.AT_PLACEMENT,
+            request.off_session,
+            request.save_payment_method,
+        )
+        charge = Charge(
+            request.request_id,
+            request.order_id,
+            _amount(request.amount),
+            request.payment_method,
+            not_after,
+            terms,
+            request.provider_customer_id,
+        )
         payment = await _value(context, await self._peers.payments.charge(charge))
         response = payment_service_pb2.ChargePaymentResponse(payment=_payment(payment))
         answer: payment_service_pb2.ChargePaymentResponse = self._peers.answers.get("ChargePayment", response)
@@ -180,18 +216,29 @@ class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
         self, request: payment_service_pb2.CancelPaymentRequest, context: Context
     ) -> payment_service_pb2.CancelPaymentResponse:
         self._peers.note(request, context)
-        payment = await _value(context, await self._peers.payments.cancel(request.payment_id, request.request_id))
-        return payment_service_pb2.CancelPaymentResponse(payment=_payment(payment))
+        payments = self._peers.payments
+        if request.payment_id:
+            outcome = await payments.cancel(request.payment_id, request.request_id)
+        else:
+            outcome = await payments.forestall(request.order_id, _amount(request.amount), request.request_id)
+        return payment_service_pb2.CancelPaymentResponse(payment=_payment(await _value(context, outcome)))
+
+    async def CapturePayment(
+        self, request: payment_service_pb2.CapturePaymentRequest, context: Context
+    ) -> payment_service_pb2.CapturePaymentResponse:
+        self._peers.note(request, context)
+        outcome = await self._peers.payments.capture(request.payment_id, request.request_id, _amount(request.amount))
+        return payment_service_pb2.CapturePaymentResponse(payment=_payment(await _value(context, outcome)))
 
     async def RefundPayment(
         self, request: payment_service_pb2.RefundPaymentRequest, context: Context
     ) -> payment_service_pb2.RefundPaymentResponse:
         self._peers.note(request, context)
-        assert not request.HasField("amount"), "no amount means all of it"
-        refunded = await _value(context, await self._peers.payments.refund(request.payment_id, request.request_id))
-        state = payment_pb2.REFUND_STATE_FAILED if refunded.failed else payment_pb2.REFUND_STATE_SUCCEEDED
+        amount = _amount(request.amount) if request.HasField("amount") else None
+        outcome = await self._peers.payments.refund(request.payment_id, request.request_id, amount)
+        refunded = await _value(context, outcome)
         return payment_service_pb2.RefundPaymentResponse(
-            refund=payment_pb2.Refund(state=state), payment=_payment(refunded.payment)
+            refund=_refund(refunded.refund), payment=_payment(refunded.payment)
         )
 
     async def ListPaymentNews(
@@ -221,12 +268,39 @@ class _Notify(_NotifyBase):  # type: ignore[misc]  # see above
         self, request: notify_service_pb2.SendNotificationRequest, context: Context
     ) -> notify_service_pb2.SendNotificationResponse:
         self._peers.note(request, context)
-        assert request.request_id == f"{request.order.order_id}:confirmation"
-        order = an_order(order_id=request.order.order_id, state=State.PAID)
-        notification_id = await _value(context, await self._peers.mails.confirm(order))
+        order_id, _, name = request.request_id.partition(":")
+        assert order_id == request.order.order_id
+        kind, _, number = name.replace("confirmation", TaskKind.SEND_CONFIRMATION.value, 1).partition(":")
+        task = Task(order_id, TaskKind(kind), number=int(number or 0))
+        order = an_order(order_id=order_id, state=State.PAID)
+        notification_id = await _value(context, await self._peers.mails.send(order, task))
         response = notify_service_pb2.SendNotificationResponse()
         response.notification.notification_id = notification_id
         return response
+
+    async def ListNotificationNews(
+        self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
+    ) -> notify_service_pb2.ListNotificationNewsResponse:
+        answer = notify_service_pb2.ListNotificationNewsResponse()
+        for each in await _value(context, await self._peers.mails.news()):
+            answer.notifications.add(
+                order_id=each.order_id,
+                notification_id=each.notification_id,
+                version=each.version,
+                kind=notification_pb2.NotificationKind.Value(f"NOTIFICATION_KIND_{each.kind.upper()}"),
+                state=notification_pb2.NotificationState.Value(f"NOTIFICATION_STATE_{each.state.upper()}"),
+                last_error=each.cause,
+            )
+        return answer
+
+    async def AcknowledgeNotificationNews(
+        self, request: notify_service_pb2.AcknowledgeNotificationNewsRequest, context: Context
+    ) -> notify_service_pb2.AcknowledgeNotificationNewsResponse:
+        self._peers.note(request, context)
+        for news in list(self._peers.mails.unheard):
+            if (news.notification_id, news.version) == (request.notification_id, request.version):
+                await _value(context, await self._peers.mails.acknowledge(news))
+        return notify_service_pb2.AcknowledgeNotificationNewsResponse()
 
 
 def _draft(basis: tax_pb2.TaxBasis) -> Draft:
@@ -236,7 +310,7 @@ def _draft(basis: tax_pb2.TaxBasis) -> Draft:
         for line in basis.lines
     )
     address = Address(to.line1, to.line2, to.locality, to.administrative_area, to.postal_code, to.region_code)
-    return a_draft(items=items, ship_to=address)
+    return a_draft(items=items, ship_to=address, prices_include_tax=basis.prices_include_tax)
 
 
 def _quote(tax: Tax) -> tax_pb2.TaxQuote:
@@ -262,12 +336,45 @@ def _payment(payment: Payment, order_id: str = "") -> payment_pb2.Payment:
         refunded=_money(payment.refunded),
         provider_payment_id=payment.provider_payment_id,
         client_secret=payment.client_secret,
+        refunds=[_refund(each) for each in payment.refunds],
     )
+    if payment.hold_expires_at is not None:
+        message.hold_expire_time.FromDatetime(payment.hold_expires_at)
+    for each in payment.disputes:
+        message.disputes.append(_dispute(each))
     if payment.decline_code:
         message.decline.code = "card_declined"
         message.decline.decline_code = payment.decline_code
         message.decline.message = payment.decline_message
     return message
+
+
+def _refund(refund: PaymentRefund) -> payment_pb2.Refund:
+    return payment_pb2.Refund(
+        refund_id=refund.refund_id,
+        provider_refund_id=refund.provider_refund_id,
+        state=payment_pb2.RefundState.Value(f"REFUND_STATE_{refund.state.value}"),
+        amount=_money(refund.amount),
+        request_id="" if refund.by_hand else "asked",
+        failure_reason=refund.failure_reason,
+    )
+
+
+def _dispute(dispute: Dispute) -> payment_pb2.Dispute:
+    message = payment_pb2.Dispute(
+        provider_dispute_id=dispute.provider_dispute_id,
+        state=payment_pb2.DisputeState.Value(f"DISPUTE_STATE_{dispute.state}"),
+        amount=_money(dispute.amount),
+        reason=dispute.reason,
+    )
+    message.create_time.FromDatetime(dispute.opened_at)
+    if dispute.evidence_due_at is not None:
+        message.evidence_due_time.FromDatetime(dispute.evidence_due_at)
+    return message
+
+
+def _amount(message: money_pb2.Money) -> Money:
+    return Money(message.currency_code, message.minor_units)
 
 
 def _money(money: Money) -> money_pb2.Money:

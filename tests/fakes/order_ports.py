@@ -5,6 +5,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -12,9 +13,15 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.app.ports import Charge, News
-from order_svc.domain.order import Draft, Order, Payment, PaymentState, State, Tax
-from order_svc.domain.saga import Refunded
+from order_svc.app.ports import Charge, MailNews, News
+from order_svc.domain.draft import CaptureMode, Draft
+from order_svc.domain.order import Order, State
+from order_svc.domain.payment import Dispute, Payment, PaymentRefund, PaymentState, RefundState
+from order_svc.domain.refund import Refund
+from order_svc.domain.shares import total_tax
+from order_svc.domain.step import Refunded
+from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import Recorded, Tax
 from tests.fakes.order_samples import VISA, a_payment, a_tax
 
 T = TypeVar("T")
@@ -23,6 +30,11 @@ DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
 PAID_WITH_ANOTHER = "pm_card_chargeDeclined"  # declined, and paid with another card at that moment
 NEEDS_ACTION = "pm_card_authenticationRequired"
 UNKNOWN_METHOD = "pm_gone"
+
+# How long a hold lasts here, as Stripe's do.
+HOLD = timedelta(days=7)
+
+UNPAID = frozenset({State.PENDING, State.PAYMENT_ACTION_REQUIRED, State.FAILED, State.CANCELLED})
 
 # AvaTax cannot place it, so neither can the fake.
 NOWHERE = "00000"
@@ -118,26 +130,44 @@ class FakeTaxes:
         self.quotes += 1
         return await self.faults.around("quote", lambda: self._quote(draft))
 
-    async def commit(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
+    async def commit(self, order: Order) -> Done[Recorded] | NotDone[Refusal] | Unknown:
         return await self.faults.around("commit", lambda: self._commit(order))
+
+    async def refund(self, order: Order, refund: Refund) -> Done[Recorded] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("refund_tax", lambda: self._refund(order, refund))
 
     def _quote(self, draft: Draft) -> Done[Tax] | NotDone[Refusal]:
         if draft.ship_to.postal_code == NOWHERE:
             return NotDone(Refusal.of_field("ship_to.postal_code", "is no such place", Reason.ADDRESS_INVALID))
         return Done(a_tax(draft))
 
-    def _commit(self, order: Order) -> Done[str]:
+    def _commit(self, order: Order) -> Done[Recorded]:
         assert order.tax is not None
         self.commits.append(f"{order.order_id}:commit")
         self.documents[order.order_id] = order.tax.amount
-        return Done(order.order_id)
+        return Done(Recorded(order.order_id, order.tax.amount - order.tax.amount))
+
+    def _refund(self, order: Order, refund: Refund) -> Done[Recorded] | NotDone[Refusal]:
+        nothing = Money.zero(order.draft.currency_code)
+        if order.order_id not in self.documents:
+            return NotDone(Refusal(Reason.UNAVAILABLE, "the sale is not recorded yet"))
+        code = f"{order.order_id}-r{refund.number}"
+        self.documents[code] = nothing - total_tax(refund.shares, nothing.currency_code)
+        return Done(Recorded(code, nothing))
 
 
 @dataclass
 class _Refund:
+    refund_id: str
     order_id: str
     amount: Money
     failed: bool
+    by_hand: bool = False
+
+    def told(self) -> PaymentRefund:
+        state = RefundState.FAILED if self.failed else RefundState.SUCCEEDED
+        why = "expired_or_canceled_card" if self.failed else ""
+        return PaymentRefund(self.refund_id, f"re_{self.refund_id[:8]}", state, self.amount, self.by_hand, why)
 
 
 class FakePayments:
@@ -170,6 +200,7 @@ class FakePayments:
         self.reads: list[str] = []
         self._clock = clock
         self._refunds: dict[str, _Refund] = {}
+        self._attempts: set[str] = set()
 
     def kept(self, order_id: str) -> Money:
         """Return what of the customer's money the shop has."""
@@ -203,10 +234,29 @@ class FakePayments:
         self.keep(order_id, replace(payment, refunded=payment.refunded + amount))
         self.tell(order_id)
 
+    def adopts(self, order_id: str, amount: Money) -> None:
+        """Have somebody give money back in the provider's dashboard, and payment_svc take it into its ledger."""
+        by_hand = _Refund(
+            str(uuid.uuid5(uuid.NAMESPACE_OID, f"{order_id}{amount}")), order_id, amount, failed=False, by_hand=True
+        )
+        self._refunds[by_hand.refund_id] = by_hand
+        self.refunded_by_hand(order_id, amount)
+
+    def hold_lapses(self, order_id: str) -> None:
+        """Let the hold on an order's money lapse."""
+        self.keep(order_id, replace(self.payments[order_id], state=PaymentState.CANCELLED))
+        self.tell(order_id)
+
+    def disputed(self, order_id: str, *disputes: Dispute) -> None:
+        """Have the customer's bank ask the money back."""
+        self.keep(order_id, replace(self.payments[order_id], disputes=disputes))
+        self.tell(order_id)
+
     def keep(self, order_id: str, payment: Payment) -> None:
         """Store a change of a payment."""
         known = self.payments.get(order_id)
-        self.payments[order_id] = replace(payment, version=known.version + 1 if known else 1)
+        refunds = tuple(each.told() for each in self._refunds.values() if each.order_id == order_id)
+        self.payments[order_id] = replace(payment, version=known.version + 1 if known else 1, refunds=refunds)
 
     def tell(self, order_id: str) -> None:
         """Count the payment's latest change as one that nobody asked for."""
@@ -221,11 +271,23 @@ class FakePayments:
         self.reads.append(request_id)
         return await self.faults.around("read", lambda: self._read(payment_id))
 
+    async def capture(
+        self, payment_id: str, request_id: str, amount: Money
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("capture", lambda: self._take_held(payment_id, amount))
+
+    async def forestall(
+        self, order_id: str, amount: Money, request_id: str
+    ) -> Done[Payment] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("forestall", lambda: self._forestall(order_id, amount))
+
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
         return await self.faults.around("cancel", lambda: self._cancel(payment_id))
 
-    async def refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("refund", lambda: self._refund(payment_id, request_id))
+    async def refund(
+        self, payment_id: str, request_id: str, amount: Money | None = None
+    ) -> Done[Refunded] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("refund", lambda: self._refund(payment_id, request_id, amount))
 
     async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
         return await self.faults.around("news", self._news)
@@ -244,7 +306,9 @@ class FakePayments:
 
     def _charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal]:
         known = self.payments.get(charge.order_id)
-        if known is not None:
+        again = known is not None and known.state is PaymentState.DECLINED and charge.request_id not in self._attempts
+        self._attempts.add(charge.request_id)
+        if known is not None and not again:
             assert known.amount == charge.amount, "the amount of an order never changes between attempts"
             return Done(known)
         if self._clock.now() > charge.not_after:
@@ -256,9 +320,11 @@ class FakePayments:
             PAID_WITH_ANOTHER: PaymentState.DECLINED,
             NEEDS_ACTION: PaymentState.ACTION_REQUIRED,
         }
-        state = states.get(charge.payment_method, PaymentState.PENDING)
-        self.keep(charge.order_id, a_payment(charge.amount, state, charge.order_id))
-        if charge.payment_method == VISA:
+        held = charge.terms.capture is CaptureMode.ON_SHIPMENT and charge.payment_method == VISA
+        state = PaymentState.AUTHORIZED if held else states.get(charge.payment_method, PaymentState.PENDING)
+        ends = self._clock.now() + HOLD if held else None
+        self.keep(charge.order_id, a_payment(charge.amount, state, charge.order_id, hold_expires_at=ends))
+        if charge.payment_method == VISA and not held:
             self._capture(charge.order_id)
         answer = self.payments[charge.order_id]
         if charge.payment_method == PAID_WITH_ANOTHER:
@@ -281,6 +347,20 @@ class FakePayments:
     def _order_of(self, payment_id: str) -> str:
         return next(order_id for order_id, each in self.payments.items() if each.payment_id == payment_id)
 
+    def _take_held(self, payment_id: str, amount: Money) -> Done[Payment] | NotDone[Refusal]:
+        order_id = self._order_of(payment_id)
+        payment = self.payments[order_id]
+        if payment.state is PaymentState.AUTHORIZED:
+            self.captures.append((order_id, amount))
+            taken = replace(payment, state=PaymentState.SUCCEEDED, captured=amount, hold_expires_at=None)
+            self.keep(order_id, taken)
+        return Done(self.payments[order_id])
+
+    def _forestall(self, order_id: str, amount: Money) -> Done[Payment] | NotDone[Refusal]:
+        if order_id not in self.payments:
+            self.keep(order_id, a_payment(amount, PaymentState.CANCELLED, order_id))
+        return self._cancel(self.payments[order_id].payment_id)
+
     def _cancel(self, payment_id: str) -> Done[Payment] | NotDone[Refusal]:
         order_id = self._order_of(payment_id)
         payment = self.payments[order_id]
@@ -288,42 +368,57 @@ class FakePayments:
             self.keep(order_id, replace(payment, state=PaymentState.CANCELLED, client_secret=""))
         return Done(self.payments[order_id])
 
-    def _refund(self, payment_id: str, request_id: str) -> Done[Refunded] | NotDone[Refusal]:
+    def _refund(self, payment_id: str, request_id: str, amount: Money | None) -> Done[Refunded] | NotDone[Refusal]:
         order_id = self._order_of(payment_id)
         payment = self.payments[order_id]
         if request_id not in self._refunds:
             if payment.state is not PaymentState.SUCCEEDED:
                 return NotDone(Refusal(Reason.ILLEGAL_STATE, "nothing was captured"))
-            if not payment.kept.minor_units:
+            wanted = payment.kept if amount is None else amount
+            if not payment.kept.minor_units or wanted.minor_units > payment.kept.minor_units:
                 return NotDone(Refusal(Reason.REFUND_EXCEEDS_PAYMENT, "nothing is left"))
             self.refund_keys.append(request_id)
-            refund = _Refund(order_id, payment.kept, failed=order_id in self.closed)
+            refund_id = str(uuid.uuid5(uuid.NAMESPACE_OID, request_id))
+            refund = _Refund(refund_id, order_id, wanted, failed=order_id in self.closed)
             self._refunds[request_id] = refund
             if not refund.failed:
                 self.refunds.append((order_id, refund.amount))
-                self.keep(order_id, replace(payment, refunded=payment.captured))
-        return Done(Refunded(self.payments[order_id], self._refunds[request_id].failed))
+                self.keep(order_id, replace(payment, refunded=payment.refunded + wanted))
+        return Done(Refunded(self.payments[order_id], self._refunds[request_id].told()))
 
 
 class FakeMails:
     """notify_svc: one notification per request id.
 
     Attributes:
-        asked: The request id of every confirmation that was asked for, repetitions included.
+        asked: The request id of every mail that was asked for, repetitions included.
         notifications: The id of each notification, by request id.
+        unheard: Mails that did not reach their readers.
     """
 
     def __init__(self) -> None:
         self.faults = Faults()
         self.asked: list[str] = []
         self.notifications: dict[str, str] = {}
+        self.unheard: list[MailNews] = []
 
-    async def confirm(self, order: Order) -> Done[str] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("confirm", lambda: self._confirm(order))
+    async def send(self, order: Order, task: Task) -> Done[str] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("send", lambda: self._send(order, task))
 
-    def _confirm(self, order: Order) -> Done[str] | NotDone[Refusal]:
-        assert order.state is State.PAID, "no confirmation for an order that is not paid"
-        request_id = f"{order.order_id}:confirmation"
+    async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("mail_news", lambda: Done[Sequence[MailNews]](list(self.unheard)))
+
+    async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("acknowledge_mail", lambda: self._acknowledge(news))
+
+    def _acknowledge(self, news: MailNews) -> Done[None]:
+        self.unheard = [each for each in self.unheard if each != news]
+        return Done(None)
+
+    def _send(self, order: Order, task: Task) -> Done[str] | NotDone[Refusal]:
+        confirms = task.kind is TaskKind.SEND_CONFIRMATION
+        assert not confirms or order.state not in UNPAID, "no confirmation for an order that is not paid"
+        request_id = f"{order.order_id}:confirmation" if confirms else f"{order.order_id}:{task.name}"
         self.asked.append(request_id)
         self.notifications.setdefault(request_id, str(uuid.uuid5(uuid.NAMESPACE_OID, request_id)))
         return Done(self.notifications[request_id])

@@ -8,21 +8,11 @@ from typing import Any
 from kernel.address import Address
 from kernel.money import Money
 from kernel.request import Request
-from order_svc.domain.order import (
-    Customer,
-    Draft,
-    Event,
-    Item,
-    Jurisdiction,
-    Order,
-    Payment,
-    PaymentState,
-    Stage,
-    State,
-    Tax,
-    TaxLine,
-    TaxSource,
-)
+from order_svc.domain.draft import Customer, Draft, Item, Terms
+from order_svc.domain.order import Event, Order, Stage, State
+from order_svc.domain.payment import Payment, PaymentRefund, PaymentState, RefundState
+from order_svc.domain.step import Refunded
+from order_svc.domain.tax import Jurisdiction, Tax, TaxLine, TaxSource
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 ORDER_ID = "01980000-0000-7000-8000-000000000001"
@@ -77,6 +67,12 @@ def a_payment(
     return replace(payment, **changes)
 
 
+def refunded(payment: Payment, *, failed: bool = False) -> Refunded:
+    """Return what came of a refund, and what the payment then is."""
+    state = RefundState.FAILED if failed else RefundState.SUCCEEDED
+    return Refunded(payment, PaymentRefund("r-1", "re_1", state, payment.refunded))
+
+
 def an_order(stage: Stage = Stage.QUOTING, **changes: Any) -> Order:  # noqa: ANN401  (fields of Order)
     """Return an order as it is when it has come to the stage."""
     draft = changes.pop("draft", None) or a_draft()
@@ -85,7 +81,7 @@ def an_order(stage: Stage = Stage.QUOTING, **changes: Any) -> Order:  # noqa: AN
         caller="local",
         draft=draft,
         payment_method=VISA,
-        reference="shop-1",
+        terms=Terms(reference="shop-1"),
         state=State.PENDING,
         stage=stage,
         version=1,

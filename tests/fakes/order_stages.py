@@ -5,10 +5,16 @@ from datetime import timedelta
 
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, Tax
-from order_svc.domain.saga import Refunded, Step, after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.hold import after_capture, after_hold
+from order_svc.domain.order import Failure, Order, Stage
+from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.refunding import after_give_back
+from order_svc.domain.saga import after_cancel, after_charge, after_quote, after_refund, next_step
+from order_svc.domain.step import Refunded, Step
+from order_svc.domain.tax import Tax
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import NOW, a_payment, an_order, euros
+from tests.fakes.order_samples import refunded as made
 
 LATER = NOW + timedelta(minutes=1)
 ACTION_SECONDS = 1800.0
@@ -54,7 +60,7 @@ def paid(state: PaymentState = PaymentState.SUCCEEDED, captured: int | None = No
 
 def back(captured: int | None = None, refunded: int = 0, *, failed: bool = False) -> Done[Refunded]:
     """Return what came of a refund, and what the payment then is."""
-    return Done(Refunded(paid(captured=captured, refunded=refunded).value, failed))
+    return Done(made(paid(captured=captured, refunded=refunded).value, failed=failed))
 
 
 def undoing(captured: int) -> Order:
@@ -70,6 +76,12 @@ def take(order: Order, outcome: Outcome) -> Transition:
             return after_quote(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # the rows fit their stage
         case Step.CHARGE | Step.READ_PAYMENT:
             return after_charge(order, outcome, LATER, ACTION_SECONDS, 1.0)  # type: ignore[arg-type]  # as above
+        case Step.READ_HOLD:
+            return after_hold(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
+        case Step.CAPTURE:
+            return after_capture(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
+        case Step.GIVE_BACK:
+            return after_give_back(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case Step.CANCEL_PAYMENT:
             return after_cancel(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case Step.REFUND:

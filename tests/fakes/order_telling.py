@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
-from order_svc.domain.saga import Step
+from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
 
 

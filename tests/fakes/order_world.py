@@ -9,16 +9,16 @@ from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.ids import Uuid7Ids
 from kernel.request import Request
+from order_svc.app.cases import cases
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
+from order_svc.app.mail_news import MailNewsWatcher
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
-from order_svc.app.place import PlaceOrder
 from order_svc.app.ports import Orders
-from order_svc.app.read import ReadOrders
-from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
-from order_svc.domain.order import Draft, Order
+from order_svc.domain.draft import Draft, Terms
+from order_svc.domain.order import Order
 from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
 from tests.fakes.order_samples import VISA, a_draft, a_request
 from tests.fakes.order_telling import FakeTelling
@@ -154,14 +154,16 @@ class Life:
             lease_seconds=LEASE_SECONDS,
             action_seconds=ACTION_SECONDS,
         )
-        self.place_order = PlaceOrder(
+        self.cases = cases(
             self.orders,
+            taxes,
             driver,
             self.work,
             self.changes,
             self.telling,
             world.clock,
             world.ids,
+            self.bell.ring,
             lease_seconds=LEASE_SECONDS,
         )
         self.sweeper = Sweeper(
@@ -170,8 +172,8 @@ class Life:
         self.news = NewsWatcher(
             self.orders, payments, self.changes, self.telling, world.clock, world.luck, self.bell.ring
         )
-        self.retry_order = RetryOrder(self.orders, self.changes, self.telling, world.clock, self.bell.ring)
-        self.read = ReadOrders(self.orders, self.changes)
+        self.mail_news = MailNewsWatcher(self.orders, mails, self.changes, self.telling, world.clock, world.luck)
+        self.read = self.cases.read
 
     async def place(
         self,
@@ -179,15 +181,17 @@ class Life:
         request: Request | None = None,
         draft: Draft | None = None,
         seconds: float = 10.0,
+        **terms: Any,  # noqa: ANN401  (fields of Terms)
     ) -> Order:
         """Place an order, by default the usual one under the usual key."""
-        return await self.place_order(
-            draft or a_draft(), payment_method, "shop-1", request or a_request(), seconds=seconds
+        agreed = Terms(reference="shop-1", **terms)
+        return await self.cases.place(
+            draft or a_draft(), payment_method, agreed, "", request or a_request(), seconds=seconds
         )
 
     async def retry(self, order_id: str, request_id: str = "again") -> Order:
         """Take an order up again."""
-        return await self.retry_order(order_id, a_request(request_id, order_id))
+        return await self.cases.retry(order_id, a_request(request_id, order_id))
 
     async def sweep(self) -> None:
         """Do one sweep and everything that it takes up."""

@@ -11,10 +11,13 @@ from typing import TypeVar
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
-from order_svc.app.ports import Backlog, Command, Due, InDoubt, Moved, OrderFilter, Story
-from order_svc.domain.order import Event, Order, State, Task, TaskKind
+from order_svc.app.ports import Backlog, Due, InDoubt, Moved, OrderFilter, Story
+from order_svc.domain.commands import Command
+from order_svc.domain.order import Event, Order, State
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
+from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import Recorded
 from order_svc.domain.transition import Transition
 
 K = TypeVar("K")
@@ -51,9 +54,9 @@ class Database:
     order_rows: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
     keys: dict[tuple[Command, str, str], tuple[str, str]] = field(default_factory=dict)
     events: defaultdict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
-    tasks: dict[tuple[str, TaskKind], Task] = field(default_factory=dict)
-    task_rows: defaultdict[tuple[str, TaskKind], Row] = field(default_factory=lambda: defaultdict(Row))
-    born: dict[tuple[str, TaskKind], datetime] = field(default_factory=dict)
+    tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
+    task_rows: defaultdict[tuple[str, str], Row] = field(default_factory=lambda: defaultdict(Row))
+    born: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
 
 class FakeOrders:
@@ -97,36 +100,38 @@ class FakeOrders:
         cut = await self._begin("move")
         if database.orders[order.order_id].fence != order.fence - 1:
             raise Moved
-        document = database.orders[order.order_id].tax_document
-        database.orders[order.order_id] = replace(order, tax_document=document)
-        database.order_rows[order.order_id] = self._row(transition, lease_seconds)
+        self._put(transition, lease_seconds)
         if event is not None:
             database.events[order.order_id].append(event)
-        for kind in transition.tasks:
-            database.tasks[order.order_id, kind] = Task(order.order_id, kind)
-            database.task_rows[order.order_id, kind] = Row(self._owner, self._in(lease_seconds))
-            database.born[order.order_id, kind] = self._clock.now()
         if self._paused:
             await self._clock.sleep(60)
         if cut:
             raise InDoubt
 
-    async def take_up(self, transition: Transition, event: Event, tasks: Sequence[Task], request: Request) -> bool:
+    async def obey(
+        self,
+        command: Command,
+        request: Request,
+        transition: Transition,
+        event: Event,
+        *,
+        tasks: Sequence[Task] = (),
+        lease_seconds: float = 0.0,
+    ) -> bool:
         order, database = transition.order, self._database
-        cut = await self._begin("take_up")
-        key = (Command.RETRY, request.caller, request.request_id)
+        cut = await self._begin("obey")
+        key = (command, request.caller, request.request_id)
         if key in database.keys:
             return False
-        earlier = [database.tasks[task.order_id, task.kind].version == task.version - 1 for task in tasks]
+        earlier = [database.tasks[task.order_id, task.name].version == task.version - 1 for task in tasks]
         if database.orders[order.order_id].fence != order.fence - 1 or not all(earlier):
             raise Moved
         database.keys[key] = (request.fingerprint, order.order_id)
-        database.orders[order.order_id] = replace(order, tax_document=database.orders[order.order_id].tax_document)
-        database.order_rows[order.order_id] = self._row(transition, 0.0)
+        self._put(transition, lease_seconds)
         database.events[order.order_id].append(event)
         for task in tasks:
-            database.tasks[task.order_id, task.kind] = task
-            database.task_rows[task.order_id, task.kind] = Row(due=task.due_at)
+            database.tasks[task.order_id, task.name] = task
+            database.task_rows[task.order_id, task.name] = Row(due=task.due_at)
         if cut:
             raise InDoubt
         return True
@@ -148,6 +153,11 @@ class FakeOrders:
             and wanted.customer_id in {"", order.draft.customer.customer_id}
             and wanted.state in {None, order.state}
             and (order.needs_review or not wanted.needs_review)
+            and (wanted.created_from is None or order.created_at >= wanted.created_from)
+            and (wanted.created_before is None or order.created_at < wanted.created_before)
+            and order.terms.reference.startswith(wanted.reference_prefix)
+            and (not wanted.tax_differs or bool(order.tax_difference and order.tax_difference.minor_units))
+            and (not wanted.alerted or bool(order.alerts))
         ]
         return sorted(found, key=lambda order: order.order_id, reverse=True)[:limit]
 
@@ -192,16 +202,20 @@ class FakeOrders:
             raise InDoubt
         return claimed
 
-    async def finish_task(self, task: Task, event: Event | None) -> None:
+    async def finish_task(self, task: Task, event: Event | None, recorded: Recorded | None = None) -> None:
         cut = await self._begin("finish_task")
-        key = (task.order_id, task.kind)
+        key = (task.order_id, task.name)
         if self._database.tasks[key].version != task.version - 1:
             return
         self._database.tasks[key] = task
         self._database.task_rows[key] = Row(due=task.due_at)
-        if task.done and task.kind is TaskKind.COMMIT_TAX:
-            order = self._database.orders[task.order_id]
-            self._database.orders[task.order_id] = replace(order, tax_document=task.result)
+        order = self._database.orders[task.order_id]
+        if task.done and task.kind is TaskKind.REFUND_TAX:
+            documents = {**order.refund_documents, task.number: task.result}
+            self._database.orders[task.order_id] = replace(order, refund_documents=documents)
+        elif recorded is not None:
+            recorded_of = replace(order, tax_document=recorded.code, tax_difference=recorded.difference)
+            self._database.orders[task.order_id] = recorded_of
         if event is not None:
             self._database.events[task.order_id].append(event)
         if cut:
@@ -209,7 +223,7 @@ class FakeOrders:
 
     async def refuse_task(self, task: Task, event: Event) -> None:
         cut = await self._begin("refuse_task")
-        key = (task.order_id, task.kind)
+        key = (task.order_id, task.name)
         if self._database.tasks[key].version != task.version - 1:
             return
         self._database.tasks[key] = task
@@ -238,6 +252,24 @@ class FakeOrders:
             sum(order.needs_review for order in orders),
             self._age([order.created_at for order in orders if order.state in unsettled]),
         )
+
+    def _put(self, transition: Transition, lease_seconds: float) -> None:
+        """Store the order, beside what only tasks write of it, and the tasks that the move leaves behind."""
+        order, database = transition.order, self._database
+        kept = database.orders[order.order_id]
+        database.orders[order.order_id] = replace(
+            order,
+            tax_document=kept.tax_document,
+            tax_difference=kept.tax_difference,
+            refund_documents=kept.refund_documents,
+        )
+        database.order_rows[order.order_id] = self._row(transition, lease_seconds)
+        for new in transition.tasks:
+            task = Task(order.order_id, new.kind, number=new.number)
+            row = Row(due=order.updated_at + new.delay) if new.delay else Row(self._owner, self._in(lease_seconds))
+            database.tasks[order.order_id, task.name] = task
+            database.task_rows[order.order_id, task.name] = row
+            database.born[order.order_id, task.name] = self._clock.now()
 
     def _age(self, times: Sequence[datetime]) -> float:
         return (self._clock.now() - min(times)).total_seconds() if times else 0.0

@@ -14,7 +14,8 @@ from kernel.errors import Refusal
 from order_svc.__main__ import MIGRATIONS
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.tables import METADATA
-from order_svc.domain.order import Customer, State
+from order_svc.domain.draft import Customer
+from order_svc.domain.order import State
 from tests.fakes.order_ports import DECLINED
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import VISA, a_draft, a_request

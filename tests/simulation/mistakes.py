@@ -17,8 +17,9 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.domain import sending
 from order_svc.app.ports import InDoubt
-from order_svc.domain.order import Payment, PaymentState, TaskKind
-from order_svc.domain.saga import Refunded
+from order_svc.domain.payment import Payment, PaymentState, RefundState
+from order_svc.domain.step import Refunded
+from order_svc.domain.task import TaskKind
 from payment_svc.app.ports import KeySpent
 from payment_svc.domain import payment as paying
 from payment_svc.domain.intent import Decline, DeclineKind
@@ -255,7 +256,8 @@ def asked_is_refunded(refund: Method) -> Method:
         if not isinstance(outcome, Done):
             return outcome
         payment = outcome.value.payment
-        return Done(Refunded(replace(payment, refunded=payment.captured), failed=False))
+        made = replace(outcome.value.refund, state=RefundState.SUCCEEDED)
+        return Done(Refunded(replace(payment, refunded=payment.captured), made))
 
     return worse
 

@@ -26,15 +26,12 @@ from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tax_grpc import GrpcTaxes
+from order_svc.app.cases import cases as order_cases
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
-from order_svc.app.place import PlaceOrder
 from order_svc.app.ports import Backlog
-from order_svc.app.quote import QuoteOrder
-from order_svc.app.read import ReadOrders
-from order_svc.app.retry import RetryOrder
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.domain.order import Order
 from order_svc.servicer import OrderServicer
@@ -147,15 +144,15 @@ async def start_order(process: Process, around: Surroundings) -> None:
         lease_seconds=LEASE_SECONDS,
         action_seconds=world.action_seconds,
     )
-    place = PlaceOrder(orders, driver, work, changes, telling, clock, ids, lease_seconds=LEASE_SECONDS)
     looking = WorkerClock(world, process, Agenda(shelf(ORDER_TABLES), ORDERS_DUE))
     bell = Bell(looking)
     sweeper = Sweeper(orders, driver, outbox, work, bell, looking, telling, lease_seconds=LEASE_SECONDS)
     listening = WorkerClock(world, process, Agenda(shelf(PAYMENT_TABLES), NEWS_DUE))
     news = NewsWatcher(orders, payments, changes, telling, listening, world.luck.random, bell.ring)
-    retry = RetryOrder(orders, changes, telling, clock, bell.ring)
-    read = ReadOrders(orders, changes)
-    process.servicer = OrderServicer(QuoteOrder(taxes), place, read, retry, patience_seconds=_PATIENCE_SECONDS)
+    asked = order_cases(
+        orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=LEASE_SECONDS
+    )
+    process.servicer = OrderServicer(asked, patience_seconds=_PATIENCE_SECONDS)
     await orders.release_own()
     work.start(sweeper.run(), "sweeper")
     work.start(news.run(), "news watcher")

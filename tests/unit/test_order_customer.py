@@ -4,7 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from kernel.errors import Reason, Refusal
-from order_svc.domain.order import Order, PaymentState, State
+from order_svc.domain.order import Order, State
+from order_svc.domain.payment import PaymentState
 from tests.fakes.order_ports import NEEDS_ACTION, Lost
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_world import ACTION_SECONDS, Life, World, in_a_world

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
-from order_svc.domain.order import MAXIMUM_MINOR_UNITS, Item, PaymentState, Stage, State
+from order_svc.domain.draft import MAXIMUM_MINOR_UNITS, Item
+from order_svc.domain.order import Stage, State
+from order_svc.domain.payment import PaymentState
 from tests.fakes.order_samples import a_draft, a_payment, an_order, euros
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from kernel.errors import Reason
 from order_svc.domain.news import after_news
-from order_svc.domain.order import Failure, Order, Payment, PaymentState, Stage, State
-from order_svc.domain.saga import Step, next_step
+from order_svc.domain.order import Failure, Order, Stage, State
+from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.saga import next_step
+from order_svc.domain.step import Step
 from tests.fakes.order_samples import a_payment, an_order, euros
 from tests.fakes.order_stages import AWAITING, CHARGING, FULL, LATER, QUOTING, undoing
 

@@ -8,7 +8,8 @@ import pytest
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Unknown
 from order_svc.app.ports import Due, InDoubt
-from order_svc.domain.order import Event, State, TaskKind
+from order_svc.domain.order import Event, State
+from order_svc.domain.task import TaskKind
 from order_svc.domain.transition import Transition, retried
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_telling import FakeTelling

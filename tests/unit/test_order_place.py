@@ -6,8 +6,9 @@ from collections.abc import Awaitable
 import pytest
 
 from kernel.errors import Reason, Refusal
-from order_svc.domain.order import Order, PaymentState, State
-from order_svc.domain.saga import Step
+from order_svc.domain.order import Order, State
+from order_svc.domain.payment import PaymentState
+from order_svc.domain.step import Step
 from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, NOWHERE, UNKNOWN_METHOD, Late, Lost, Slow
 from tests.fakes.order_samples import a_draft, a_request, euros
 from tests.fakes.order_world import World, in_a_world

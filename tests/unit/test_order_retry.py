@@ -8,8 +8,11 @@ import pytest
 
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done
-from order_svc.domain.order import Draft, Order, Stage, State, Task, TaskKind, Tax
+from order_svc.domain.draft import Draft
+from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.retry import Standing, after_retry
+from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import Tax
 from tests.fakes.order_ports import NEEDS_ACTION, Lost
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import ORDER_ID, a_draft, a_request, a_tax, an_order, euros
@@ -225,7 +228,7 @@ async def test_an_unknown_order_and_a_key_of_another_request_are_refused(world: 
     order = await life.place()
     await life.retry(order.order_id)
     with pytest.raises(Refusal) as reused:
-        await life.retry_order(order.order_id, a_request("again", "other"))
+        await life.cases.retry(order.order_id, a_request("again", "other"))
 
     assert unknown.value.reason is Reason.ORDER_NOT_FOUND
     assert reused.value.reason is Reason.REQUEST_ID_REUSED

@@ -8,10 +8,13 @@ import pytest
 from kernel.errors import Reason
 from kernel.outcome import Done, Unknown
 from order_svc.app.driver import _what_is_told
-from order_svc.domain.order import Failure, Order, PaymentState, Stage, State, TaxSource
-from order_svc.domain.saga import Refunded, Step, after_charge, next_step
+from order_svc.domain.order import Failure, Order, Stage, State
+from order_svc.domain.payment import PaymentState
+from order_svc.domain.saga import after_charge, next_step
+from order_svc.domain.step import Step
+from order_svc.domain.tax import TaxSource
 from order_svc.domain.transition import retry_seconds
-from tests.fakes.order_samples import a_draft, a_tax, an_order
+from tests.fakes.order_samples import a_draft, a_tax, an_order, refunded
 from tests.fakes.order_stages import (
     ACTION_SECONDS,
     AWAITING,
@@ -169,7 +172,7 @@ def test_an_answer_that_is_older_than_what_was_heard_meanwhile_is_asked_for_agai
     known = replace(order, payment=replace(order.payment, version=3))
     old = replace(paid(refunded=FULL).value, version=2)
 
-    later = take(known, Done(Refunded(old, failed=False)) if order is REFUNDING else Done(old))
+    later = take(known, Done(refunded(old)) if order is REFUNDING else Done(old))
 
     assert (later.order.stage, later.order.payment, later.facts["cause"]) == (
         known.stage,

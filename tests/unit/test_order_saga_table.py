@@ -7,8 +7,10 @@ import pytest
 from kernel.errors import Reason
 from kernel.money import Money
 from kernel.outcome import Done, Unknown
-from order_svc.domain.order import Order, PaymentState, Stage, State, TaskKind
+from order_svc.domain.order import Order, Stage, State
+from order_svc.domain.payment import PaymentState
 from order_svc.domain.saga import next_step
+from order_svc.domain.task import NewTask, TaskKind
 from tests.fakes.order_samples import a_draft, a_payment, a_tax, euros
 from tests.fakes.order_stages import (
     AWAITING,
@@ -29,7 +31,7 @@ from tests.fakes.order_stages import (
     take,
 )
 
-AFTER_PAID = (TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION)
+AFTER_PAID = (NewTask(TaskKind.COMMIT_TAX), NewTask(TaskKind.SEND_CONFIRMATION))
 P = PaymentState
 OVER = {State.PAID, State.FAILED, State.CANCELLED}
 
@@ -44,7 +46,7 @@ class Row:
     state: State
     kind: str
     waits: bool = False
-    tasks: tuple[TaskKind, ...] = ()
+    tasks: tuple[NewTask, ...] = ()
     review: bool = False
 
 

@@ -15,7 +15,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.telling import TelemetryTelling
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import State
-from order_svc.domain.saga import Step
+from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import ORDER_ID, an_order
 from tests.fakes.telemetry_sink import RecordingSink, recording_tracer
