@@ -95,7 +95,7 @@ async def test_a_retry_of_no_order_and_one_without_need_change_nothing(shop: Sho
 
 
 async def test_a_refused_mail_marks_the_order_and_a_retry_sends_it(shop: Shop) -> None:
-    shop.peers.mails.faults.plan("confirm", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
+    shop.peers.mails.faults.plan("send", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
     async with shop.open() as orders:
         placed = (await orders.PlaceOrder(place_request())).order
         refused = (await until(orders, placed.order_id, "mail.refused")).order

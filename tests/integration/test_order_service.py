@@ -173,7 +173,7 @@ async def test_a_watcher_sees_an_order_from_pending_to_paid(shop: Shop) -> None:
 
 
 async def test_an_order_explains_itself(shop: Shop) -> None:
-    shop.peers.mails.faults.plan("confirm", Lost.REQUEST, Lost.REQUEST, Lost.REQUEST)
+    shop.peers.mails.faults.plan("send", Lost.REQUEST, Lost.REQUEST, Lost.REQUEST)
     trace_id = f"{77:032x}"
     async with shop.open() as orders:
         trace = (("traceparent", f"00-{trace_id}-{5:016x}-01"),)

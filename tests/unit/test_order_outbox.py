@@ -22,7 +22,7 @@ async def swept(life: Life, world: World, seconds: int) -> None:
 @in_a_world
 async def test_an_order_is_paid_however_long_the_mail_service_is_away_and_one_mail_follows(world: World) -> None:
     life = world.life()
-    world.mails.faults.plan("confirm", *[Lost.REQUEST] * 12)
+    world.mails.faults.plan("send", *[Lost.REQUEST] * 12)
 
     order = await life.place()
     assert order.state is State.PAID
@@ -53,7 +53,7 @@ async def test_a_task_that_fails_says_why_and_when_it_is_tried_again(world: Worl
 @in_a_world
 async def test_a_task_that_is_refused_for_good_is_not_tried_again_and_the_order_stays_paid(world: World) -> None:
     life = world.life()
-    world.mails.faults.plan("confirm", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
+    world.mails.faults.plan("send", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
 
     order = await life.place()
     await swept(life, world, 120)

@@ -44,7 +44,7 @@ async def test_an_order_is_taxed_charged_and_paid_and_its_mail_and_document_foll
 @in_a_world
 async def test_the_answer_waits_neither_for_the_mail_nor_for_the_tax_document(world: World) -> None:
     life = world.life()
-    world.mails.faults.plan("confirm", Slow(300))
+    world.mails.faults.plan("send", Slow(300))
     world.taxes.faults.plan("commit", Slow(300))
 
     order = await life.place()

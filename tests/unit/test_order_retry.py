@@ -152,7 +152,7 @@ async def test_a_refund_that_failed_is_sent_again_as_soon_as_a_person_says_so(wo
 @in_a_world
 async def test_a_task_that_is_refused_is_shown_and_done_when_a_person_says_so(world: World) -> None:
     life = world.life()
-    world.mails.faults.plan("confirm", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
+    world.mails.faults.plan("send", Refusal(Reason.VALIDATION_FAILED, "no such recipient"))
     order = await life.place()
     await life.work.idle()
     story = await life.read.explain(order.order_id)
@@ -169,7 +169,7 @@ async def test_a_task_that_is_refused_is_shown_and_done_when_a_person_says_so(wo
 @in_a_world
 async def test_a_busy_receiver_is_no_reason_to_ask_a_person(world: World) -> None:
     life = world.life()
-    world.mails.faults.plan("confirm", Refusal(Reason.OVERLOADED, "busy", retry_after=3.0))
+    world.mails.faults.plan("send", Refusal(Reason.OVERLOADED, "busy", retry_after=3.0))
     await life.place()
     await life.work.idle()
 
