@@ -11,7 +11,8 @@ from chassis.storage.store import Store, database_now
 from kernel.clock import Clock
 from kernel.ids import Ids
 from kernel.request import Request
-from order_svc.adapters import rows, webhook_keys, webhook_rows, webhook_statements
+from order_svc.adapters import webhook_keys, webhook_rows, webhook_statements
+from order_svc.adapters.columns_json import to_ms
 from order_svc.adapters.refusing import refusing
 from order_svc.adapters.webhook_tables import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from order_svc.app.webhook_ports import (
@@ -53,7 +54,7 @@ class DeliveriesStore:
     async def pending(self) -> Pending:
         """Say what there is to do: the one cheap read of an idle service."""
         found, now = await self._read(webhook_statements.pending)
-        self._offset_ms = now - rows.to_ms(self._clock.now())
+        self._offset_ms = now - to_ms(self._clock.now())
         return found
 
     async def share_out(self, limit: int) -> int:
@@ -151,7 +152,7 @@ class DeliveriesStore:
             return None
 
     def _columns(self, delivery: Delivery) -> dict[str, object]:
-        due_at = None if delivery.due_at is None else rows.to_ms(delivery.due_at) + self._offset_ms
+        due_at = None if delivery.due_at is None else to_ms(delivery.due_at) + self._offset_ms
         return webhook_rows.delivery_columns(delivery, due_at)
 
     async def _read(self, body: Callable[[Connection], T]) -> T:

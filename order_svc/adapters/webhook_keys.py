@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from chassis.storage.request_keys import RequestKey, find_request
 from kernel.clock import Clock
 from kernel.request import Request
-from order_svc.adapters.rows import to_ms
+from order_svc.adapters.columns_json import to_ms
 from order_svc.adapters.tables import REQUEST_KEYS
 from order_svc.app.webhook_ports import HookCommand, KeyTaken, Used
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row
 
-from order_svc.adapters.rows import from_ms, to_ms
+from order_svc.adapters.columns_json import from_ms, to_ms
 from order_svc.domain.webhook import Message
 from order_svc.domain.webhook_delivery import Delivery, DeliveryState
 from order_svc.domain.webhook_endpoint import Endpoint, SigningSecret

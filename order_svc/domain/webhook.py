@@ -18,9 +18,14 @@ _TOLD_AS = {
     "order.delivered": "order.delivered",
     "order.failed": "order.failed",
     "order.cancelled": "order.cancelled",
+    "payment.declined": "order.payment_action_required",
     "refund.succeeded": "order.refunded",
+    "refund.taken_in": "order.refunded",
     "refund.failed": "order.alerted",
     "mail.bounced": "order.alerted",
+    "mail.dropped": "order.alerted",
+    "mail.spam_reported": "order.alerted",
+    "mail.undeliverable": "order.alerted",
     "payment.disputed": "order.alerted",
     "hold.expiring": "order.alerted",
 }
@@ -28,7 +33,9 @@ _TOLD_AS = {
 _NEEDS_REVIEW = "order.needs_review"
 
 # Entries that leave an order to a person. Others may follow while it waits for him, and are no news of that kind.
-_PARKING = frozenset({"refund.failed", "payment.differs", "payment.disputed", "mail.bounced"})
+_PARKING = frozenset(
+    {"refund.failed", "payment.differs", "payment.disputed", "hold.expiring", "mail.bounced", "mail.dropped"}
+)
 _REFUSED = ".refused"
 
 EVENT_TYPES = (*dict.fromkeys(_TOLD_AS.values()), _NEEDS_REVIEW)
@@ -76,7 +83,13 @@ def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
     # The first refund of an order's undoing that fails ends the order, without an entry of its own.
     if event.kind == "refund.failed" and order.state is State.FAILED and order.refund_number == _AFTER_THE_FIRST:
         types.insert(0, "order.failed")
-    if order.needs_review and (event.kind in _PARKING or event.kind.endswith(_REFUSED)):
+    if event.kind == "order.shipped" and "captured" in event.facts:
+        types.insert(0, "order.paid")  # Held money is taken with the first shipment, in one entry.
+    if event.kind == "payment.declined" and order.state is not State.PAYMENT_ACTION_REQUIRED:
+        types.clear()  # The order is about to fail, and has an entry of its own for that.
+    # What a task was about follows the word: "mail.refused:send_shipped:1".
+    refused = event.kind.partition(":")[0].endswith(_REFUSED)
+    if order.needs_review and (event.kind in _PARKING or refused):
         types.append(_NEEDS_REVIEW)
     return tuple(types)
 
@@ -92,7 +105,7 @@ def _message(order: Order, event: Event, event_type: str) -> Message:
         "order_id": order.order_id,
         "version": event.version,
         "state": event.state.value,
-        "reference": order.reference,
+        "reference": order.terms.reference,
         "total": None if total is None else total.minor_units,
         "currency_code": order.draft.currency_code,
         "refunded": order.refunded.minor_units,

@@ -30,7 +30,8 @@ from order_svc.app.webhook_ports import (
     KeyTaken,
     Used,
 )
-from order_svc.domain.order import Stage, State, Task, TaskKind
+from order_svc.domain.order import Stage, State
+from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.webhook import Message
 from order_svc.domain.webhook_delivery import Answer, Delivery, DeliveryState, after_attempt, replayed
 from order_svc.domain.webhook_endpoint import Endpoint

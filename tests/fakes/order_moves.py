@@ -7,7 +7,7 @@ from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from order_svc.app.ports import Orders, Story
 from order_svc.domain.order import Order, Stage, State
-from order_svc.domain.task import TaskKind
+from order_svc.domain.task import NewTask, TaskKind
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import a_request, an_event, an_order
 
@@ -39,7 +39,7 @@ async def told(orders: Orders, order: Order) -> Story:
 
 def moved(order: Order, stage: Stage = Stage.CHARGING, **changes: object) -> Transition:
     """Return a move of the order that is told."""
-    tasks = changes.pop("tasks", ())
+    tasks = tuple(NewTask(kind) for kind in changes.pop("tasks", ()))  # type: ignore[attr-defined]
     wake_at = changes.pop("wake_at", None)
     parked = changes.pop("parked", False)
     after = replace(order, stage=stage, version=order.version + 1, fence=order.fence + 1, **changes)  # type: ignore[arg-type]
