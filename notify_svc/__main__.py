@@ -125,7 +125,7 @@ def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: C
     )
     if config.mail_transport == "smtp":
         return smtp.Smtp(config.smtp, config.mail_from, letters, breaker, clock)
-    return sendgrid.SendGrid(client, config.mail_from, letters, breaker, clock)
+    return sendgrid.SendGrid(client, config.mail_from, letters, breaker, clock, config.sendgrid_templates)
 
 
 def main() -> None:

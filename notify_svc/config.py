@@ -15,6 +15,7 @@ from kernel.clock import SystemClock
 from notify_svc.adapters.letters import BrokenTemplate, Letters
 from notify_svc.adapters.sendgrid_events import BadKey, public_key
 from notify_svc.adapters.smtp import SmtpServer
+from notify_svc.domain.notification import Kind
 
 # What the sandbox signs its events with; its private half is published in sandbox/sendgrid/signing.py.
 _SANDBOX_PUBLIC_KEY = (
@@ -25,6 +26,8 @@ _SANDBOX_PUBLIC_KEY = (
 _SANDBOX_KEY = "SG.sandbox"
 # The shape of the keys that SendGrid hands out.
 _LIVE_KEY = re.compile(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
+_TEMPLATE_ID = re.compile(r"d-[0-9a-f]{32}")
+_KINDS = [kind.value.lower() for kind in Kind]
 # By SMTP_TLS: where each is spoken as a rule.
 _SMTP_PORTS = {"starttls": 587, "tls": 465, "off": 25}
 _HIGHEST_PORT = 65_535
@@ -58,6 +61,9 @@ class NotifyConfig:
 
     mail_from: str
     """MAIL_FROM: "Name <address>", a sender that the mail provider has verified."""
+
+    sendgrid_templates: Mapping[str, str]
+    """MAIL_SENDGRID_TEMPLATES: the shop's own at SendGrid, "order_shipped=d-…,order_shipped.de=d-…"; empty without."""
 
     mail_transport: str
     """MAIL_TRANSPORT: "sendgrid", or "smtp" for any mail server."""
@@ -93,6 +99,7 @@ class NotifyConfig:
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
             sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),
             mail_from=environment.text("MAIL_FROM", "Ordermesh <orders@shop.example>"),
+            sendgrid_templates=_templates(environment),
             mail_transport=environment.text("MAIL_TRANSPORT", "sendgrid"),
             smtp=_smtp(environment),
             mail_locale=environment.text("MAIL_LOCALE", "en_US"),
@@ -149,6 +156,24 @@ class NotifyConfig:
             environment.complain("MAIL_TEMPLATES_DIR", str(error))
         except (OSError, UnicodeDecodeError) as error:
             environment.complain("MAIL_TEMPLATES_DIR", f"cannot be read: {error}")
+
+
+def _templates(environment: Environment) -> Mapping[str, str]:
+    """Return SendGrid's ids of the shop's templates by kind, and language where one is named."""
+    found: dict[str, str] = {}
+    for entry in environment.text("MAIL_SENDGRID_TEMPLATES", "").split(","):
+        name, _, template_id = (part.strip() for part in entry.partition("="))
+        if not entry.strip():
+            continue
+        if name.partition(".")[0] not in _KINDS:
+            environment.complain(
+                "MAIL_SENDGRID_TEMPLATES", f"{name!r} is no kind of mail; those are {', '.join(_KINDS)}"
+            )
+        elif not _TEMPLATE_ID.fullmatch(template_id):
+            environment.complain("MAIL_SENDGRID_TEMPLATES", f"{name}: not like d- and 32 hexadecimal digits")
+        else:
+            found[name] = template_id
+    return found
 
 
 def _smtp(environment: Environment) -> SmtpServer:

@@ -7,7 +7,9 @@ any length costs a mail no more than the one attempt that noticed it.
 
 import logging
 import re
+from collections.abc import Mapping
 from email.utils import parseaddr
+from types import MappingProxyType
 
 import httpx
 import orjson
@@ -19,7 +21,6 @@ from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.letters import Letters
 from notify_svc.app.ports import Postponed, Refused
-from notify_svc.domain.content import Letter
 from notify_svc.domain.notification import Notification
 
 _logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ BREAKER_LONGEST_SECONDS = 5.0
 
 # While SendGrid refuses our key or our sender a person has to act; and the longest wait it is granted when it asks.
 _LONG_PAUSE_SECONDS = 60.0
+
+NO_TEMPLATES: Mapping[str, str] = MappingProxyType({})
 
 _ACCEPTED = 202
 _OK = 200
@@ -58,6 +61,8 @@ class SendGrid:
         letters: Writes the mails.
         breaker: Keeps mails back while SendGrid is away.
         clock: For SendGrid's own waits, which are moments.
+        templates: SendGrid's dynamic templates by kind, "order_shipped", or by kind and language, "order_shipped.de".
+            What is not named is written by us.
     """
 
     def __init__(
@@ -67,8 +72,10 @@ class SendGrid:
         letters: Letters,
         breaker: Breaker,
         clock: Clock,
+        templates: Mapping[str, str] = NO_TEMPLATES,
     ) -> None:
         name, address = parseaddr(sender)
+        self._templates = templates
         self._client = client
         self._sender = {"email": address, "name": name} if name else {"email": address}
         self._letters = letters
@@ -109,7 +116,7 @@ class SendGrid:
         """Send the mail and return SendGrid's id of it."""
         if not self._breaker.is_closed:
             return NotDone(Postponed("SendGrid was away a moment ago"))
-        body = self._mail(notification, self._letters.write(notification))
+        body = self._mail(notification)
         try:
             answer = await self._post(body, "send_mail")
         except NotSent as error:
@@ -123,33 +130,50 @@ class SendGrid:
     async def _post(self, body: dict[str, object], operation: str) -> httpx.Response:
         return await self._client.post("/v3/mail/send", content=orjson.dumps(body), extensions={"operation": operation})
 
-    def _mail(self, notification: Notification, letter: Letter) -> dict[str, object]:
-        recipient = {"email": notification.recipient_email}
-        if letter.recipient_name:
-            recipient["name"] = letter.recipient_name
+    def _mail(self, notification: Notification) -> dict[str, object]:
+        person: dict[str, object] = {
+            # Echoed in every event. No personal data: SendGrid does not treat these as such.
+            "custom_args": {
+                "notification_id": notification.notification_id,
+                "order_id": notification.summary.order_id,
+            },
+        }
+        what = self._by_template(notification, person) or self._written(notification, person)
         return {
-            "personalizations": [
-                {
-                    "to": [recipient],
-                    # Echoed in every event. No personal data: SendGrid does not treat these as such.
-                    "custom_args": {
-                        "notification_id": notification.notification_id,
-                        "order_id": notification.summary.order_id,
-                    },
-                }
-            ],
+            "personalizations": [person],
             "from": self._sender,
-            "subject": letter.subject,
-            "content": [
-                {"type": "text/plain", "value": letter.text},
-                {"type": "text/html", "value": letter.html},
-            ],
+            **what,
             "categories": [notification.kind.value.lower().replace("_", "-")],
             # A receipt is nobody's occasion to follow a customer's clicks.
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},
             },
+        }
+
+    def _by_template(self, notification: Notification, person: dict[str, object]) -> dict[str, object] | None:
+        """Return what names the shop's own template at SendGrid, which has the subject too; None when there is none."""
+        kind = notification.kind.value.lower()
+        if not self._templates:
+            return None
+        facts = self._letters.facts(notification)
+        template_id = self._templates.get(f"{kind}.{facts['language']}") or self._templates.get(kind)
+        if template_id is None:
+            return None
+        person["to"] = [_recipient(notification, str(facts["name"]))]
+        person["dynamic_template_data"] = facts
+        return {"template_id": template_id}
+
+    def _written(self, notification: Notification, person: dict[str, object]) -> dict[str, object]:
+        """Return the mail as we write it."""
+        letter = self._letters.write(notification)
+        person["to"] = [_recipient(notification, letter.recipient_name)]
+        return {
+            "subject": letter.subject,
+            "content": [
+                {"type": "text/plain", "value": letter.text},
+                {"type": "text/html", "value": letter.html},
+            ],
         }
 
     def _judge(self, answer: httpx.Response) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
@@ -172,6 +196,11 @@ class SendGrid:
     def _pause(self, answer: httpx.Response) -> float | None:
         """Return how long SendGrid wants to be left alone."""
         return _LONG_PAUSE_SECONDS if answer.status_code in _SETTING_FAULTS else asked_wait(answer, self._clock)
+
+
+def _recipient(notification: Notification, name: str) -> dict[str, str]:
+    recipient = {"email": notification.recipient_email}
+    return {**recipient, "name": name} if name else recipient
 
 
 def asked_wait(answer: httpx.Response, clock: Clock) -> float | None:

@@ -1,7 +1,7 @@
 """SendGrid's adapter against any HTTP server, and SMTP's against any mail server."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from chassis.breaker import Breaker
@@ -22,7 +22,12 @@ SENDER = "The shop <orders@shop.example>"
 
 @asynccontextmanager
 async def sendgrid_at(
-    url: str, clock: Clock | None = None, *, sender: str = SENDER, timeout_seconds: float = 10.0
+    url: str,
+    clock: Clock | None = None,
+    *,
+    sender: str = SENDER,
+    timeout_seconds: float = 10.0,
+    templates: Mapping[str, str] = sendgrid.NO_TEMPLATES,
 ) -> AsyncIterator[sendgrid.SendGrid]:
     """Yield the adapter, with the breaker that the service has, for a server at `url`."""
     clock = clock or ManualClock()
@@ -34,7 +39,7 @@ async def sendgrid_at(
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
     )
     try:
-        yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock)
+        yield sendgrid.SendGrid(client, sender, Letters(sender), breaker, clock, templates)
     finally:
         await client.aclose()
 

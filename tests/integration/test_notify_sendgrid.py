@@ -2,33 +2,71 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.app.ports import Postponed, Refused
+from notify_svc.domain.notification import Kind
+from notify_svc.domain.sample import sample, samples
 from sandbox.schema import SchemaBook
 from tests.fakes.http_peer import HttpPeer, saying, silent, unused_port
 from tests.fakes.manual_clock import ManualClock
-from tests.fakes.notify_samples import EMAIL, notification
+from tests.fakes.notify_samples import EMAIL, NOW, notification
 from tests.fakes.notify_world import API_KEY, sendgrid_at
 from tests.fakes.sandbox_world import sandbox_world
 
+TEMPLATE, GERMAN = "d-" + "0" * 32, "d-" + "1" * 32
 
-async def test_every_kind_of_request_passes_sendgrids_own_description() -> None:
+
+def bodies(peer: HttpPeer) -> list[Any]:
+    return [orjson.loads(request.partition(b"\r\n\r\n")[2]) for request in peer.requests]
+
+
+@pytest.mark.parametrize("by_template", [False, True])
+async def test_every_kind_of_request_passes_sendgrids_own_description(*, by_template: bool) -> None:
     book = SchemaBook("sendgrid")
     clock = ManualClock()
-    async with saying(202) as peer, sendgrid_at(peer.url, clock) as sendgrid:
-        await sendgrid.send(notification())
-        await sendgrid.send(notification(recipient_name=""))
+    templates = {kind.value.lower(): TEMPLATE for kind in Kind} if by_template else {}
+    sent = [each for locale in ("en-US", "de-AT", "fr") for each in samples(locale, NOW)]
+    async with saying(202) as peer, sendgrid_at(peer.url, clock, templates=templates) as sendgrid:
+        for each in sent:
+            assert isinstance(await sendgrid.send(each), Done)
         sendgrid._breaker.failed()
         clock.advance(1.0)
         await sendgrid.probe()
 
-    bodies = [orjson.loads(request.partition(b"\r\n\r\n")[2]) for request in peer.requests]
-    assert len(bodies) == 3
-    assert [list(book.violations("mail.send", body)) for body in bodies] == [[], [], []]
+    found = bodies(peer)
+    assert len(found) == len(sent) + 1
+    assert [violation for body in found for violation in book.violations("mail.send", body)] == []
+    assert [("template_id" in body, "content" in body) for body in found[:-1]] == [
+        (by_template, not by_template)
+    ] * len(sent)
+
+
+async def test_a_template_of_the_shops_at_sendgrid_is_filled_in_with_what_ours_would_be() -> None:
+    templates = {"order_refunded": TEMPLATE, "order_refunded.de": GERMAN}
+    async with saying(202) as peer, sendgrid_at(peer.url, templates=templates) as sendgrid:
+        for kind, locale in (
+            (Kind.ORDER_REFUNDED, "en-US"),
+            (Kind.ORDER_REFUNDED, "de-AT"),
+            (Kind.ORDER_SHIPPED, "de-AT"),
+        ):
+            await sendgrid.send(sample(kind, locale, NOW))
+
+    english, german, ours = bodies(peer)
+    (person,) = german["personalizations"]
+    data = person["dynamic_template_data"]
+    assert (english["template_id"], german["template_id"]) == (TEMPLATE, GERMAN)
+    assert "template_id" not in ours
+    assert not {"subject", "content"}.intersection(german)
+    assert person["to"] == [{"email": EMAIL, "name": "Ada Lovelace"}]
+    assert (data["kind"], data["locale"], data["name"]) == ("order_refunded", "de-AT", "Ada Lovelace")
+    assert data["refund"]["amount"] == "€\N{NO-BREAK SPACE}25,98"
+    assert data["lines"][3] == {"description": "SUMMER26", "quantity": 1, "amount": "-€\N{NO-BREAK SPACE}5,00"}
+    assert API_KEY not in str(german)
 
 
 async def test_a_mail_carries_ids_and_no_personal_data_where_it_is_echoed() -> None:

@@ -121,3 +121,15 @@ def test_mail_goes_in_the_clear_within_this_machine_alone(host: str) -> None:
 )
 def test_a_mail_server_that_cannot_be_used_is_told_by_name(values: dict[str, str], name: str) -> None:
     assert name in complaint(**values)
+
+
+def test_sendgrids_own_templates_are_named_by_kind_and_language() -> None:
+    one, other = "d-" + "a" * 32, "d-" + "b" * 32
+    config = NotifyConfig.from_env({"MAIL_SENDGRID_TEMPLATES": f"order_shipped={one}, order_shipped.de = {other},"})
+
+    assert config.sendgrid_templates == {"order_shipped": one, "order_shipped.de": other}
+
+
+@pytest.mark.parametrize("text", ["birthday=d-" + "a" * 32, "order_shipped=abc", "order_shipped", "=d-" + "a" * 32])
+def test_a_template_that_cannot_be_is_named(text: str) -> None:
+    assert "MAIL_SENDGRID_TEMPLATES" in complaint(MAIL_SENDGRID_TEMPLATES=text)
