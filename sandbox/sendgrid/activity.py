@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 _MAX_LIMIT = 1000
 _DEFAULT_LIMIT = 10
-_STATUSES = {"delivered": "delivered", "bounced": "not_delivered"}
+_STATUSES = {"delivered": "delivered", "bounced": "not_delivered", "dropped": "not_delivered"}
 
 _TIME = r"""TIMESTAMP\s+(?:"([^"]*)"|'([^']*)')"""
 _BETWEEN = re.compile(rf"\s*last_event_time\s+BETWEEN\s+{_TIME}\s+AND\s+{_TIME}\s*", re.IGNORECASE)

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.sendgrid.fates import EVENTS
 from sandbox.sendgrid.signing import EventKey
 from sandbox.storage import Storage
 from sandbox.tokens import Tokens
@@ -15,26 +16,18 @@ KIND = "mail_event"
 _EVENT_ID_LENGTH = 22
 
 
-def events_of(copy: Json, timestamp: int, tokens: Tokens) -> list[Json]:
-    """Return the events of one recipient's copy: processed, then delivered or bounced."""
-
-    def event(name: str, **more: object) -> Json:
-        return {
-            **copy["custom_args"],
-            "email": copy["recipient"],
-            "timestamp": timestamp,
-            "smtp-id": f"<{copy['message_id']}@ordermesh.sandbox>",
-            "event": name,
-            "category": copy["categories"],
-            "sg_event_id": tokens.text(_EVENT_ID_LENGTH),
-            "sg_message_id": message_id_of(copy),
-            **more,
-        }
-
-    if copy["status"] == "bounced":
-        reason = "550 5.1.1 The email account that you tried to reach does not exist."
-        return [event("processed"), event("bounce", type="bounce", status="5.1.1", reason=reason)]
-    return [event("processed"), event("delivered", response="250 OK")]
+def event_of(name: str, copy: Json, timestamp: int, tokens: Tokens) -> Json:
+    """Return an event of one recipient's copy; `name` is one of `EVENTS`."""
+    return {
+        **copy["custom_args"],
+        "email": copy["recipient"],
+        "timestamp": timestamp,
+        "smtp-id": f"<{copy['message_id']}@ordermesh.sandbox>",
+        "category": copy["categories"],
+        "sg_event_id": tokens.text(_EVENT_ID_LENGTH),
+        "sg_message_id": message_id_of(copy),
+        **EVENTS[name],
+    }
 
 
 def message_id_of(copy: Json) -> str:

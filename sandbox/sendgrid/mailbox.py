@@ -41,6 +41,11 @@ class Mailbox:
             :limit
         ]
 
+    def find(self, custom_args: Mapping[str, str]) -> Sequence[Json]:
+        """Return every copy with these custom arguments, whatever became of it, newest first."""
+        found = self._storage.select("kind = ? ORDER BY seq DESC", [KIND])
+        return [mail for mail in found if custom_args.items() <= mail["custom_args"].items()]
+
 
 def copies(mail: Json, message_id: str, received: datetime) -> list[Json]:
     """Return a copy of an accepted mail for each recipient, as it would look in the mailbox."""
@@ -63,6 +68,7 @@ def copies(mail: Json, message_id: str, received: datetime) -> list[Json]:
                     "html": _swapped(contents.get("text/html", ""), swaps),
                     "template_id": mail.get("template_id"),
                     "dynamic_template_data": person.get("dynamic_template_data"),
+                    "headers": {**mail.get("headers", {}), **person.get("headers", {})},
                     "attachments": [part["filename"] for part in mail.get("attachments", [])],
                     "custom_args": {**mail.get("custom_args", {}), **person.get("custom_args", {})},
                     "categories": mail.get("categories", []),

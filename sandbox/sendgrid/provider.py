@@ -1,7 +1,7 @@
 """SendGrid's front desk: keys, mail/send, the activity feed, and a window into the mailbox."""
 
-import html
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,8 +10,10 @@ from sandbox.exchange import Answer, Call, Operation, Request, json_answer, pars
 from sandbox.schema import SchemaBook
 from sandbox.sendgrid.activity import Activity
 from sandbox.sendgrid.errors import SendgridError, injected, refusal
-from sandbox.sendgrid.events import KIND, events_of
+from sandbox.sendgrid.events import KIND, event_of
+from sandbox.sendgrid.fates import EVENTS, STATUS_AFTER, fate_of
 from sandbox.sendgrid.mailbox import Mailbox, copies
+from sandbox.sendgrid.page import page
 from sandbox.sendgrid.rules import check
 from sandbox.sendgrid.signing import EventKey
 from sandbox.storage import Storage
@@ -20,8 +22,6 @@ from sandbox.webhooks import Courier
 
 Json = dict[str, Any]
 
-BOUNCING_DOMAIN = "bounce.example"
-"""Mail to this domain is accepted and then bounces."""
 _MESSAGE_ID_LENGTH = 22
 _SHOWN_MAILS = 100
 
@@ -46,6 +46,7 @@ class SendgridProvider:
             Operation("messages.list", "GET", "/v3/messages", lists=True),
             Operation("sandbox.mailbox", "GET", "/_sandbox/mailbox", lists=True, lever=True),
             Operation("sandbox.mailbox_page", "GET", "/_sandbox/mailbox.html", lists=True, lever=True),
+            Operation("sandbox.tell", "POST", "/_sandbox/events", lists=True, lever=True),
             Operation("sandbox.public_key", "GET", "/_sandbox/public_key", lever=True),
         )
 
@@ -55,8 +56,10 @@ class SendgridProvider:
             case "sandbox.mailbox":
                 return json_answer(200, {"mails": self._found(request)})
             case "sandbox.mailbox_page":
-                page = _page(self._found(request))
-                return Answer(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
+                shown = page(self._found(request))
+                return Answer(200, shown.encode(), {"content-type": "text/html; charset=utf-8"})
+            case "sandbox.tell":
+                return self._tell(request)
             case "sandbox.public_key":
                 return json_answer(200, {"public_key": self._key.public})
             case _:
@@ -90,18 +93,39 @@ class SendgridProvider:
         message_id = self._tokens.text(_MESSAGE_ID_LENGTH)
         timestamp = int(request.received.timestamp())
         for copy in copies(mail, message_id, request.received):
-            if copy["recipient"].lower().endswith("@" + BOUNCING_DOMAIN):
-                copy["status"] = "bounced"
+            fate = fate_of(copy["recipient"])
+            copy["status"] = fate.status
             self._mailbox.put(copy, request.received)
-            if self._courier.enabled:
-                self._announce(copy, timestamp)
+            for name in fate.events if self._courier.enabled else ():
+                self._announce(name, copy, timestamp)
         return Answer(202, b"", {"x-message-id": message_id})
 
-    def _announce(self, copy: Json, timestamp: int) -> None:
-        for event in events_of(copy, timestamp, self._tokens):
-            id_ = event["sg_event_id"]
-            self._storage.put(KIND, id_, event, created=timestamp, parent=copy["message_id"], pending=True)
-            self._courier.post(id_)
+    def _announce(self, name: str, copy: Json, timestamp: int) -> Json:
+        event = event_of(name, copy, timestamp, self._tokens)
+        id_ = event["sg_event_id"]
+        self._storage.put(KIND, id_, event, created=timestamp, parent=copy["message_id"], pending=True)
+        self._courier.post(id_)
+        return event
+
+    def _tell(self, request: Request) -> Answer:
+        """Have something happen to mails that were sent already: {"custom_args": {…}, "events": ["spamreport"]}."""
+        try:
+            wanted = parse_json(request.body)
+        except ValueError:
+            return json_answer(400, {"error": "the body is not JSON"})
+        names = wanted.get("events") if isinstance(wanted, dict) else None
+        if not isinstance(names, list) or not names or any(name not in EVENTS for name in names):
+            return json_answer(400, {"error": f"events is a list of {', '.join(EVENTS)}"})
+        custom_args = wanted.get("custom_args")
+        if not isinstance(custom_args, dict) or not custom_args:
+            return json_answer(400, {"error": 'custom_args names the mails, {"notification_id": "…"} for instance'})
+        told = []
+        for copy in self._mailbox.find(custom_args):
+            for name in names:
+                copy["status"] = STATUS_AFTER.get(name, copy["status"])
+                told.append(self._announce(name, copy, int(request.received.timestamp())))
+            self._mailbox.put(copy, datetime.fromisoformat(copy["received"]))
+        return json_answer(200, {"events": told}) if told else json_answer(404, {"error": "there is no such mail"})
 
     def _found(self, request: Request) -> list[Json]:
         recipient, custom_args, limit = None, {}, _SHOWN_MAILS
@@ -149,17 +173,3 @@ def _document(request: Request) -> object:
         return parse_json(request.body)
     except ValueError:
         raise refusal(400, "Bad Request") from None
-
-
-def _page(mails: list[Json]) -> str:
-    articles = (
-        f"<article><h2>{html.escape(mail['subject'])}</h2>"
-        f"<p>to {html.escape(mail['recipient'])}, {mail['received']}</p>"
-        f"<pre>{html.escape(mail['text'])}</pre></article>"
-        for mail in mails
-    )
-    return (
-        "<!doctype html><meta charset=utf-8><title>Sandbox mailbox</title>"
-        "<style>body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto}pre{white-space:pre-wrap}</style>"
-        f"<h1>Sandbox mailbox</h1>{''.join(articles) or '<p>No mail yet.</p>'}"
-    )

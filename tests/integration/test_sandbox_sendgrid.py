@@ -1,11 +1,14 @@
 """SendGrid as an HTTP client sees it, and the mailbox behind it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.fakes.sandbox_world import SENDGRID_KEY, World, mail, sandbox_world
+from tests.fakes.webhook_sink import WebhookSink, webhook_sink
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +232,93 @@ async def test_a_feed_query_that_cannot_be_understood_is_refused(world: World, q
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["message"]
+
+
+async def test_the_mailbox_page_shows_markup_in_a_frame_that_may_do_nothing_and_the_headers(world: World) -> None:
+    content = [{"type": "text/html", "value": '<b>bold</b>"><script>alert(1)</script>'}]
+    await world.send_mail(mail(content=content, headers={"X-Shop": "<north>"}, categories=["confirmation"]))
+
+    page = (await world.http.get("/sendgrid/_sandbox/mailbox.html")).text
+
+    assert '<iframe sandbox srcdoc="&lt;b&gt;bold&lt;/b&gt;&quot;&gt;&lt;script&gt;' in page
+    assert "<script>" not in page
+    assert "X-Shop: &lt;north&gt;" in page
+    assert "custom_args.order_id: order-1" in page
+    assert "From: The shop &lt;orders@shop.example&gt;" in page
+
+
+async def test_a_dynamic_template_is_taken_and_its_data_shown(world: World) -> None:
+    without = {name: part for name, part in mail().items() if name not in {"subject", "content"}}
+    people = [person("buyer@shop.example", dynamic_template_data={"total": "€10.99", "lines": [{"quantity": 2}]})]
+    answer = await world.send_mail({**without, "personalizations": people, "template_id": "d-1"})
+
+    [received] = await world.mails()
+    page = (await world.http.get("/sendgrid/_sandbox/mailbox.html")).text
+    assert answer.status_code == 202
+    assert (received["template_id"], received["dynamic_template_data"]["total"]) == ("d-1", "€10.99")
+    assert "(template d-1)" in page
+    assert "€10.99" in page
+
+
+@pytest.mark.parametrize(
+    ("domain", "events", "status"),
+    [
+        ("shop.example", ["processed", "delivered"], "delivered"),
+        ("bounce.example", ["processed", "bounce"], "bounced"),
+        ("blocked.example", ["processed", "bounce"], "bounced"),
+        ("dropped.example", ["dropped"], "dropped"),
+        ("deferred.example", ["processed", "deferred", "deferred", "delivered"], "delivered"),
+        ("spam.example", ["processed", "delivered", "spamreport"], "delivered"),
+        ("reader.example", ["processed", "delivered", "open", "click"], "delivered"),
+    ],
+)
+async def test_what_becomes_of_a_mail_follows_from_its_domain(
+    tmp_path: Path, domain: str, events: list[str], status: str
+) -> None:
+    async with webhook_sink() as (sink, url), sandbox_world(tmp_path, sendgrid_webhook_url=url) as world:
+        await world.send_mail(mail(f"Buyer@{domain.upper()}"))
+        told = await told_by(sink, len(events))
+
+        [entry] = (await world.ledger("order-1"))["mails"]
+        assert sorted(event["event"] for event in told) == sorted(events)
+        assert entry["status"] == status
+        if domain in {"bounce.example", "blocked.example"}:
+            assert [event["type"] for event in told if "type" in event] == [domain.partition(".")[0]]
+
+
+async def test_anything_can_happen_to_a_mail_afterwards(tmp_path: Path) -> None:
+    async with webhook_sink() as (sink, url), sandbox_world(tmp_path, sendgrid_webhook_url=url) as world:
+        sent = (await world.send_mail(mail())).headers["x-message-id"]
+        await told_by(sink, 2)
+        wanted = {"custom_args": {"message_id": "m-1"}, "events": ["unsubscribe", "bounce"]}
+        answer = await world.http.post("/sendgrid/_sandbox/events", json=wanted)
+        told = await told_by(sink, 2)
+
+        assert answer.status_code == 200
+        assert {event["event"] for event in told} == {"unsubscribe", "bounce"}
+        assert {event["sg_message_id"].partition(".")[0] for event in told} == {sent}
+        assert await world.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"custom_args": {"order_id": "none"}, "events": ["open"]}, 404),
+        ({"custom_args": {}, "events": ["open"]}, 400),
+        ({"custom_args": {"order_id": "order-1"}, "events": ["eaten"]}, 400),
+        ({"custom_args": {"order_id": "order-1"}}, 400),
+        ([], 400),
+    ],
+)
+async def test_what_cannot_happen_is_said(refusing: World, body: object, status: int) -> None:
+    answer = await refusing.http.post("/sendgrid/_sandbox/events", json=body)
+
+    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+
+
+async def told_by(sink: WebhookSink, count: int) -> list[dict[str, Any]]:
+    """Return so many events."""
+    told: list[dict[str, Any]] = []
+    while len(told) < count:
+        told += orjson.loads((await sink.next()).body)
+    return told
