@@ -18,8 +18,8 @@ _version_option = click.option(
     "--if-version",
     "etag",
     default="",
-    metavar="ETAG",
-    help="Only if the order is still at the version with this etag, as `ordermesh order get` shows it.",
+    metavar="VERSION",
+    help="Only if the order is still at this version, as `ordermesh order get` shows it.",
 )
 _reason_option = click.option("--reason", default="", help="Why, for the journal.")
 

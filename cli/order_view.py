@@ -86,7 +86,8 @@ def order(document: Json) -> RenderableType:
 
 def _facts(order: Json) -> Iterator[tuple[str, RenderableType]]:
     payment = order.get("payment", {})
-    etag = f", etag {order['etag']}" if order.get("etag") else ""
+    # What `--if-version` takes: the version itself, unless the service names its versions otherwise.
+    etag = f", etag {order['etag']}" if order.get("etag", "") not in {"", str(order["version"])} else ""
     yield "order", Text(order["order_id"], style="bold")
     yield "state", state(order)
     yield "placed", moment(order["create_time"])

@@ -7,41 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.order_view import order, state
+from cli.sentences import SENTENCES
 from cli.value_view import Json, is_some, moment, money
-
-# The journal's words, in a sentence. A word that is missing here is shown as it is.
-_SENTENCES = {
-    "order.placed": "The order was accepted and stored.",
-    "tax.quoted": "The tax was worked out.",
-    "payment.charged": "The payment went through.",
-    "payment.action_required": "The customer has to confirm the payment (3-D Secure).",
-    "payment.polled": "The payment was looked at; it still waits for the customer.",
-    "payment.expired": "The customer took too long; the payment is given up.",
-    "payment.mismatched": "The payment did not match the order; it is given back.",
-    "payment.declined": "The customer's confirmation failed; the payment is given up.",
-    "payment.late": "Money had moved after all; it is given back.",
-    "payment.changed": "The payment changed at Stripe.",
-    "payment.differs": "The payment was changed outside of Ordermesh; a person has to look at it.",
-    "payment.undone": "What was left of the payment was taken back; nothing stays charged.",
-    "order.retried": "A person had the order taken up again.",
-    "order.failed": "The order was given up; nothing stays charged.",
-    "quote_tax.refused": "The tax that came back cannot be; a person has to look at it.",
-    "charge.refused": "The charge was refused; it is not tried again.",
-    "read_payment.refused": "Looking at the payment was refused; it is not tried again.",
-    "quote_tax.retried": "The tax could not be worked out; it is tried again.",
-    "charge.retried": "The charge got no clear answer; it is asked for again, under the same key.",
-    "read_payment.retried": "The payment could not be looked at; it is tried again.",
-    "cancel_payment.retried": "Giving up the payment got no clear answer; it is tried again.",
-    "cancel_payment.refused": "The payment could not be given up; a person has to look at it.",
-    "refund.retried": "Giving the money back got no clear answer; it is tried again.",
-    "refund.refused": "The money could not be given back; a person has to look at it.",
-    "refund.failed": "The bank did not take the money back; it is sent again once a day, and when a person says so.",
-    "mail.refused": "The confirmation was refused for good; a person has to look at it.",
-    "tax.refused": "The tax document was refused for good; a person has to look at it.",
-    "mail.accepted": "The confirmation was handed over for sending.",
-    "tax.committed": "The tax document was committed.",
-}
-
 
 # The last of these says why a person has to look at an order.
 _REASONS_FOR_REVIEW = (".refused", "refund.failed", "payment.differs")
@@ -93,7 +60,7 @@ def _what_is_wrong(event: Json | None) -> str:
     if event is None:
         return "A person has to look at it."
     reason = event["facts"].get("reason")
-    sentence = _SENTENCES.get(event["kind"]) or event["kind"]
+    sentence = SENTENCES.get(event["kind"]) or event["kind"]
     return f"{sentence} ({reason})" if reason else sentence
 
 
@@ -110,7 +77,7 @@ def _events(events: list[Json]) -> RenderableType:
     for event in events:
         since = datetime.fromisoformat(event["time"]) - first if first else None
         facts = "  ".join(f"{name}={value}" for name, value in event["facts"].items())
-        what = Text(_SENTENCES.get(event["kind"]) or event["kind"])
+        what = Text(SENTENCES.get(event["kind"]) or event["kind"])
         if facts:
             what.append(f"\n{facts}", style="dim")
         table.add_row(

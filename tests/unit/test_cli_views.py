@@ -140,6 +140,7 @@ def test_an_order_shows_its_version_its_etag_and_what_the_shop_wrote_on_it() -> 
     shown = text(order_view.order(an_order(**changes)))
 
     assert "(version 3, etag e3)" in shown
+    assert "(version 3)" in text(order_view.order(an_order(etag="3")))
     assert "a=1  b=2" in shown
     assert "Call first." in shown
     assert "2026-03-02 09:30:05Z, unless the customer acts" in shown
