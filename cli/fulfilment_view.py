@@ -27,8 +27,13 @@ def payment(document: Json) -> str:
 
 def sections(order: Json) -> Iterator[RenderableType]:
     """Yield a heading and a table for each kind of thing that there is."""
-    for name, table in (("Shipments", _shipments), ("Refunds", _refunds), ("Alerts", _alerts)):
-        found = order.get(name.lower(), [])
+    disputes = order.get("payment", {}).get("disputes", [])
+    for name, found, table in (
+        ("Shipments", order.get("shipments"), _shipments),
+        ("Refunds", order.get("refunds"), _refunds),
+        ("Disputes", disputes, _disputes),
+        ("Alerts", order.get("alerts"), _alerts),
+    ):
         if found:
             yield Text(f"\n{name}", style="bold")
             yield table(found)
@@ -63,6 +68,20 @@ def _refunds(refunds: list[Json]) -> Table:
             each["provider_refund_id"] or "-",
             moment(each["create_time"]) if "create_time" in each else "-",
             "; ".join(filter(None, why)) or "-",
+        )
+    return table
+
+
+def _disputes(disputes: list[Json]) -> Table:
+    table = _table("opened", "amount", "state", "why", "evidence until", "at Stripe")
+    for each in disputes:
+        table.add_row(
+            moment(each["create_time"]) if "create_time" in each else "-",
+            money(each.get("amount")),
+            Text(each["state"], style="" if each["state"] in {"WON", "LOST"} else "yellow"),
+            each["reason"] or "-",
+            moment(each["evidence_due_time"]) if "evidence_due_time" in each else "-",
+            each["provider_dispute_id"],
         )
     return table
 

@@ -111,6 +111,23 @@ def test_an_order_shows_every_refund_and_why_one_has_failed() -> None:
     assert "26.64 USD given back" in text(order_view.line(order))
 
 
+def test_an_order_shows_what_the_customers_bank_asks_back_and_until_when() -> None:
+    dispute = {
+        "provider_dispute_id": "du_1",
+        "state": "NEEDS_RESPONSE",
+        "amount": usd(2663),
+        "reason": "fraudulent",
+        "evidence_due_time": "2026-03-20T00:00:00Z",
+        "create_time": "2026-03-10T00:00:00Z",
+    }
+
+    shown = text(order_view.order(an_order(payment={"payment_method": "pm_1", "disputes": [dispute]})))
+
+    line = shown.splitlines()[-1]
+    for word in ("2026-03-10", "26.63 USD", "NEEDS_RESPONSE", "fraudulent", "2026-03-20 00:00:00Z", "du_1"):
+        assert word in line
+
+
 def test_an_order_shows_its_alerts_and_is_marked_by_them() -> None:
     order = an_order(alerts=[an_alert("mail.bounced", message="The confirmation came back.")])
 
