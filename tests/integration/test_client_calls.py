@@ -1,21 +1,16 @@
 """ordermesh.client over real sockets: keys, deadlines, retries, headers and errors, for threads and for asyncio."""
 
-import asyncio
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, assert_type
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.message import Message
-from opentelemetry import propagate, trace
 from ordermesh.client import (
     AmountOutOfRange,
-    AsyncClient,
-    Client,
     DeadlineExceeded,
     FieldViolation,
     IllegalState,
@@ -33,15 +28,13 @@ from ordermesh.webhook.v1 import webhook_service_pb2
 
 from kernel.errors import FieldViolation as RefusedField
 from kernel.errors import Reason, Refusal
-from tests.fakes.client_kinds import KINDS, InThreads, Kind
+from tests.fakes.client_kinds import KINDS, Kind
 from tests.fakes.client_peer import Peer, client_peer
 
 PLACED = order_service_pb2.PlaceOrderResponse(order=order_pb2.Order(order_id="o-1"))
 FOUND = order_service_pb2.GetOrderResponse(order=order_pb2.Order(order_id="o-1"))
 PLACE = order_service_pb2.PlaceOrderRequest(reference="r-1")
 GET = order_service_pb2.GetOrderRequest(order_id="o-1")
-WATCH = order_service_pb2.WatchOrderRequest(order_id="o-1")
-SEEN = order_service_pb2.WatchOrderResponse(order=order_pb2.Order(order_id="o-1"))
 AWAY = Refusal(Reason.UNAVAILABLE, "The provider is away.")
 
 FAST = Policy(first_pause=0.01, longest_pause=0.02)
@@ -271,95 +264,9 @@ def test_the_message_of_another_rpc_is_never_sent(make: Make, peer: Peer) -> Non
     assert not peer.seen
 
 
-def test_stubs_keep_their_other_ways_to_call(peer: Peer) -> None:
-    peer.script["GetOrder"] = [AWAY, FOUND]
-    with Client(order=peer.address, policy=FAST) as client:
-        answer, call = client.orders.GetOrder.with_call(GET)
-        future = client.orders.GetOrder.future(GET)
-
-    assert answer == future.result() == FOUND
-    assert call.code() is grpc.StatusCode.OK
-
-
-def test_a_stream_of_the_stub_can_be_asked_and_cancelled(peer: Peer) -> None:
-    waiting = threading.Event()
-
-    def wait() -> order_service_pb2.WatchOrderResponse:
-        waiting.wait(10)
-        return SEEN
-
-    peer.script["WatchOrder"] = [[SEEN, wait]]
-    with Client(order=peer.address) as client:
-        stream = client.orders.WatchOrder(WATCH, timeout=9)
-        assert next(stream) == SEEN
-        assert stream.is_active()
-        assert 5 < stream.time_remaining() <= 9
-        stream.cancel()
-        with pytest.raises(OrdermeshError) as failed:
-            next(stream)
-        waiting.set()
-
-        assert (stream.code(), stream.details()) == (grpc.StatusCode.CANCELLED, failed.value.message)
-    assert failed.value.code is grpc.StatusCode.CANCELLED
-
-
-async def test_mypy_knows_what_every_way_answers(peer: Peer) -> None:
-    """The assertions are the type checker's; at run time the calls have to work as well."""
-    peer.script |= {"GetOrder": [FOUND], "WatchOrder": [[SEEN]]}
-    with Client(order=peer.address) as client:
-        assert_type(client.orders.GetOrder(GET), order_service_pb2.GetOrderResponse)
-        assert_type(next(client.orders.WatchOrder(WATCH)), order_service_pb2.WatchOrderResponse)
-        assert_type(list(client.watch_order("o-1")), list[order_pb2.Order])
-    async with AsyncClient(order=peer.address) as loop_client:
-        assert_type(await loop_client.orders.GetOrder(GET), order_service_pb2.GetOrderResponse)
-        async for seen in loop_client.orders.WatchOrder(WATCH):
-            assert_type(seen, order_service_pb2.WatchOrderResponse)
-        async for order in loop_client.watch_order("o-1"):
-            assert_type(order, order_pb2.Order)
-    assert len(peer.seen) == 6
-
-
-async def test_a_task_that_is_cancelled_cancels_its_call_and_makes_no_other(peer: Peer) -> None:
-    freed = threading.Event()
-
-    def hold() -> order_service_pb2.PlaceOrderResponse:
-        freed.wait(10)
-        return PLACED
-
-    peer.script["PlaceOrder"] = [hold]
-    async with AsyncClient(order=peer.address, policy=FAST) as client:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.orders.PlaceOrder(PLACE), 0.5)
-        await asyncio.to_thread(peer.wait_until_all_ended)
-    freed.set()
-    assert len(peer.seen) == 1
-
-
-def test_opentelemetrys_own_propagation_fits(peer: Peer) -> None:
-    peer.script["GetOrder"] = [FOUND]
-    span = trace.NonRecordingSpan(trace.SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=trace.TraceFlags(1)))
-    with trace.use_span(span):
-        InThreads(order=peer.address, inject=propagate.inject).call("orders", "GetOrder", GET)
-
-    assert peer.seen[0].metadata["traceparent"] == f"00-{0xA1:032x}-{0xB2:016x}-01"
-
-
 def test_a_page_of_large_orders_comes_through(make: Make, peer: Peer) -> None:
     large = order_pb2.Order(order_id="o-1", note="x" * 40_000)
     page = order_service_pb2.ListOrdersResponse(orders=[large] * 200)
     peer.script["ListOrders"] = [page]
 
     assert make().call("orders", "ListOrders", order_service_pb2.ListOrdersRequest()) == page
-
-
-def test_a_service_that_comes_back_is_found_at_once(peer: Peer) -> None:
-    peer.script["GetOrder"] = [FOUND]
-    with Client(order=peer.address, policy=Policy(attempts=100, longest_pause=0.2)) as client:
-        client.orders.GetOrder(GET)
-        peer.stop()
-        back = threading.Timer(6.0, peer.start)  # at grpc's own pace it would be looked for after 5 s and after 9 s
-        back.start()
-        began = time.monotonic()
-        client.orders.GetOrder(GET, timeout=20)
-
-    assert time.monotonic() - began < 7.5
