@@ -18,6 +18,8 @@ _ADVICE = {
     Reason.PAYMENT_DECLINED: "Place a new order (a new key) with another payment method; nothing was charged.",
     Reason.PAYMENT_METHOD_INVALID: "Use another payment method; nothing was charged.",
     Reason.ORDER_NOT_FOUND: "`ordermesh order list` shows the orders that there are.",
+    Reason.WEBHOOK_ENDPOINT_NOT_FOUND: "`ordermesh webhook list` shows the endpoints that there are.",
+    Reason.WEBHOOK_DELIVERY_NOT_FOUND: "`ordermesh webhook log` shows the deliveries that there are.",
     Reason.ILLEGAL_STATE: "`ordermesh explain ID` tells how far the order has come.",
     Reason.REFUND_EXCEEDS_PAYMENT: "Give back at most what is left: `ordermesh order get ID` shows it.",
     Reason.TAX_UNAVAILABLE: "Place it again later, with a new key; nothing was charged.",
