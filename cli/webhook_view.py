@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.order_view import Json, moment
+from cli.value_view import Json, moment
 
 _COLOURS = {"DELIVERED": "green", "PENDING": "yellow", "FAILED": "red"}
 
@@ -48,14 +48,13 @@ def deliveries(documents: Sequence[Json]) -> RenderableType:
     """Return the delivery log as a table."""
     if not documents:
         return Text("No webhook deliveries.", style="dim")
-    table = _table("delivery", "state", "event", "order", "happened", "tries", "answer", "next try or error")
+    table = _table("delivery", "state", "event", "order", "tries", "answer", "next try or error")
     for each in documents:
         table.add_row(
             each["delivery_id"],
             Text(each["state"], style=_COLOURS.get(each["state"], "")),
             each["event_type"],
             each["order_id"],
-            moment(each["create_time"]),
             str(each["attempts"]),
             str(each["response_status"] or "-"),
             _what_next(each),
@@ -66,7 +65,7 @@ def deliveries(documents: Sequence[Json]) -> RenderableType:
 def _table(*headings: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in headings:
-        table.add_column(heading, no_wrap=heading in {"endpoint", "delivery"})
+        table.add_column(heading, no_wrap=heading in {"endpoint", "delivery", "order"})
     return table
 
 
