@@ -30,12 +30,12 @@ _TOLD_AS = {
     "hold.expiring": "order.alerted",
 }
 
+_ACTION, _PAID, _FAILED, _ALERTED = "order.payment_action_required", "order.paid", "order.failed", "order.alerted"
 _NEEDS_REVIEW = "order.needs_review"
 
-# Entries that leave an order to a person. Others may follow while it waits for him, and are no news of that kind.
-_PARKING = frozenset(
-    {"refund.failed", "payment.differs", "payment.disputed", "hold.expiring", "mail.bounced", "mail.dropped"}
-)
+# Entries that leave an order to a person, besides refusals and alerts. Others may follow while it waits, and are no
+# news of that kind.
+_PARKING = frozenset({"payment.differs"})
 _REFUSED = ".refused"
 
 EVENT_TYPES = (*dict.fromkeys(_TOLD_AS.values()), _NEEDS_REVIEW)
@@ -80,16 +80,16 @@ def messages_of(order: Order, event: Event) -> tuple[Message, ...]:
 def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
     """Return as what a journal entry is announced; nothing for most of them."""
     types = [_TOLD_AS[event.kind]] if event.kind in _TOLD_AS else []
+    # A card that was declined asks for another one only while the order still waits for its customer.
+    if _ACTION in types and event.state is not State.PAYMENT_ACTION_REQUIRED:
+        types = []
+    # The shipment that the money waited for is one entry with the money.
+    if event.kind == "order.shipped" and "captured" in event.facts:
+        types.insert(0, _PAID)
     # The first refund of an order's undoing that fails ends the order, without an entry of its own.
     if event.kind == "refund.failed" and order.state is State.FAILED and order.refund_number == _AFTER_THE_FIRST:
-        types.insert(0, "order.failed")
-    if event.kind == "order.shipped" and "captured" in event.facts:
-        types.insert(0, "order.paid")  # Held money is taken with the first shipment, in one entry.
-    if event.kind == "payment.declined" and order.state is not State.PAYMENT_ACTION_REQUIRED:
-        types.clear()  # The order is about to fail, and has an entry of its own for that.
-    # What a task was about follows the word: "mail.refused:send_shipped:1".
-    refused = event.kind.partition(":")[0].endswith(_REFUSED)
-    if order.needs_review and (event.kind in _PARKING or refused):
+        types.insert(0, _FAILED)
+    if order.needs_review and (_ALERTED in types or event.kind in _PARKING or event.kind.endswith(_REFUSED)):
         types.append(_NEEDS_REVIEW)
     return tuple(types)
 

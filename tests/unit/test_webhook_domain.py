@@ -44,6 +44,10 @@ TOLD = {
     "refund.succeeded": ("order.refunded",),
     "refund.failed": ("order.alerted",),
     "mail.bounced": ("order.alerted",),
+    "mail.dropped": ("order.alerted",),
+    "mail.spam_reported": ("order.alerted",),
+    "mail.undeliverable": ("order.alerted",),
+    "refund.taken_in": ("order.refunded",),
     "payment.disputed": ("order.alerted",),
     "hold.expiring": ("order.alerted",),
 }
@@ -51,7 +55,8 @@ TOLD = {
 
 @pytest.mark.parametrize(("kind", "types"), TOLD.items())
 def test_a_journal_entry_is_announced_as_what_it_means(kind: str, types: tuple[str, ...]) -> None:
-    order = an_order(Stage.SETTLED, state=State.PAID)
+    state = State.PAYMENT_ACTION_REQUIRED if "action" in types[0] else State.PAID
+    order = an_order(Stage.SETTLED, state=state)
 
     assert event_types_of(order, an_event(order, kind)) == types
 
@@ -77,6 +82,21 @@ def test_an_order_that_is_left_to_a_person_is_told_of_when_that_happens(kind: st
     order = an_order(needs_review=True)
 
     assert event_types_of(order, an_event(order, kind)) == types
+
+
+def test_a_declined_card_is_told_of_while_the_customer_may_use_another() -> None:
+    waiting = an_order(Stage.AWAITING_CUSTOMER)
+    undoing = an_order(Stage.UNDOING)
+
+    assert event_types_of(waiting, an_event(waiting, "payment.declined")) == ("order.payment_action_required",)
+    assert event_types_of(undoing, an_event(undoing, "payment.declined")) == ()
+
+
+def test_a_shipment_that_money_was_taken_for_tells_both() -> None:
+    order = an_order(Stage.SETTLED, state=State.SHIPPED)
+    taken = an_event(order, "order.shipped", facts={"captured": "58.97 EUR", "shipment": "1"})
+
+    assert event_types_of(order, taken) == ("order.paid", "order.shipped")
 
 
 def test_an_order_that_fails_with_its_refund_is_told_of_once() -> None:
