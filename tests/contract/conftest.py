@@ -1,7 +1,8 @@
-"""Stores that several contract suites run against."""
+"""What several contract suites run against."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,12 @@ from order_svc.__main__ import MIGRATIONS
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.tables import METADATA
 from order_svc.app.ports import Orders
+from tax_svc.app.ports import TaxAuthority
 from tests.fakes.order_moves import CLOCK, Replicas
 from tests.fakes.orders_in_memory import Database, FakeOrders
+from tests.fakes.sandbox_world import sandbox_world
+from tests.fakes.tax_authority import FakeTaxAuthority
+from tests.fakes.tax_world import avatax_at
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -34,3 +39,13 @@ async def replicas(request: pytest.FixtureRequest) -> AsyncIterator[Replicas]:
 @pytest.fixture
 def orders(replicas: Replicas) -> Orders:
     return replicas("here", "1")
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+async def authority(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TaxAuthority]:
+    """Return a tax authority that has recorded nothing: the fake, or AvaTax's adapter on the sandbox."""
+    if request.param == "fake":
+        yield FakeTaxAuthority()
+        return
+    async with sandbox_world(tmp_path) as world, avatax_at(f"{world.url}/avatax") as avatax:
+        yield avatax

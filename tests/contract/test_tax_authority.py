@@ -1,30 +1,16 @@
 """What every tax authority promises: the fake, and AvaTax's adapter on the sandbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone
 from tax_svc.app.ports import AddressRejected, RecordedPage, SaleRejected, TaxAuthority
-from tax_svc.domain.document import RecordedDocument
 from tax_svc.domain.quote import Source
-from tests.fakes.sandbox_world import sandbox_world
-from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.fakes.tax_samples import NOWHERE, basis, order_id
-from tests.fakes.tax_world import avatax_at
-
-
-@pytest.fixture(params=["fake", "sandbox"])
-async def authority(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TaxAuthority]:
-    if request.param == "fake":
-        yield FakeTaxAuthority()
-        return
-    async with sandbox_world(tmp_path) as world, avatax_at(f"{world.url}/avatax") as avatax:
-        yield avatax
+from tests.fakes.tax_world import listed
 
 
 async def test_a_quote_has_every_line_in_order_and_adds_up(authority: TaxAuthority) -> None:
@@ -99,18 +85,6 @@ async def test_a_sale_without_article_numbers_and_words_is_taxed_too(authority: 
     bare = replace(sold, lines=(replace(sold.lines[0], sku="", description=""),))
 
     assert isinstance(await authority.quote(bare), Done)
-
-
-async def listed(authority: TaxAuthority, size: int) -> list[RecordedDocument]:
-    """Return all that it recorded, read in pages."""
-    found: list[RecordedDocument] = []
-    while True:
-        outcome = await authority.list_recorded(len(found), size)
-        assert isinstance(outcome, Done)
-        assert len(outcome.value.documents) <= size
-        found += outcome.value.documents
-        if not outcome.value.has_more:
-            return found
 
 
 async def test_where_nothing_was_recorded_nothing_is_listed(authority: TaxAuthority) -> None:

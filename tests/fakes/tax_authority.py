@@ -5,9 +5,10 @@ from datetime import date
 from decimal import Decimal
 
 from kernel.address import Address
+from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from tax_svc.app.ports import AddressRejected, DocumentLocked, ListDenied, RecordedPage, Rejection, SaleRejected
-from tax_svc.domain.basis import Basis
+from tax_svc.domain.basis import Basis, BasisLine
 from tax_svc.domain.document import Recorded, RecordedDocument
 from tax_svc.domain.fallback import FallbackRates
 from tax_svc.domain.giveback import Giveback
@@ -135,5 +136,11 @@ class FakeTaxAuthority:
 
     def _quote(self, basis: Basis) -> Quote:
         exempt = basis.exemption_number or basis.entity_use_code
-        taxes = FallbackRates(Decimal(0) if exempt else self.rate).quote(basis)
-        return Quote(Source.AVATAX, taxes.lines, taxes.total_tax)
+        rates = FallbackRates(Decimal(0) if exempt else self.rate)
+        taxed = rates.quote(replace(basis, lines=tuple(_taxable(line) for line in basis.lines)))
+        return Quote(Source.AVATAX, taxed.lines, taxed.total_tax)
+
+
+def _taxable(line: BasisLine) -> BasisLine:
+    """Return the line as it counts for the tax: goods that bear none, by their code, for nothing."""
+    return replace(line, amount=Money.zero(line.amount.currency_code)) if line.tax_code == "NT" else line

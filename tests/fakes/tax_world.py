@@ -8,8 +8,11 @@ from chassis.config import Secret
 from chassis.http import create_client
 from chassis.telemetry.metrics import Metrics
 from kernel.clock import Clock
+from kernel.outcome import Done
 from tax_svc.adapters.avatax import AvaTax
 from tax_svc.adapters.avatax_calls import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS, Account
+from tax_svc.app.ports import TaxAuthority
+from tax_svc.domain.document import RecordedDocument
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.telemetry_sink import recording_tracer
 
@@ -43,3 +46,15 @@ async def avatax_at(
         yield AvaTax(client, account, breaker, clock, quote_seconds=quote_seconds)
     finally:
         await client.aclose()
+
+
+async def listed(authority: TaxAuthority, size: int) -> list[RecordedDocument]:
+    """Return all that it recorded, read in pages."""
+    found: list[RecordedDocument] = []
+    while True:
+        outcome = await authority.list_recorded(len(found), size)
+        assert isinstance(outcome, Done)
+        assert len(outcome.value.documents) <= size
+        found += outcome.value.documents
+        if not outcome.value.has_more:
+            return found
