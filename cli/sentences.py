@@ -11,7 +11,7 @@ SENTENCES: Mapping[str, str] = {
     "payment.polled": "The payment was looked at; it still waits for the customer.",
     "payment.expired": "The customer took too long; the payment is given up.",
     "payment.mismatched": "The payment did not match the order; it is given back.",
-    "payment.declined": "The customer's confirmation failed; the payment is given up.",
+    "payment.declined": "The payment was declined.",
     "payment.late": "Money had moved after all; it is given back.",
     "payment.changed": "The payment changed at Stripe.",
     "payment.differs": "The payment was changed outside of Ordermesh; a person has to look at it.",

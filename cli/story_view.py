@@ -11,7 +11,14 @@ from cli.sentences import SENTENCES
 from cli.value_view import Json, is_some, moment, money
 
 # The last of these says why a person has to look at an order.
-_REASONS_FOR_REVIEW = (".refused", "refund.failed", "payment.differs")
+_REASONS_FOR_REVIEW = (
+    ".refused",
+    "refund.failed",
+    "payment.differs",
+    "payment.disputed",
+    "hold.expiring",
+    "mail.bounced",
+)
 
 
 def reviews(documents: list[Json]) -> RenderableType:
