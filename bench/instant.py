@@ -22,7 +22,8 @@ from notify_svc.domain.notification import Notification
 from payment_svc.__main__ import running as payment
 from payment_svc.app.ports import Refused
 from payment_svc.config import PaymentConfig
-from payment_svc.domain.intent import Intent, IntentStatus, NewIntent, ProviderRefund
+from payment_svc.domain.dispute import Dispute
+from payment_svc.domain.intent import Intent, IntentStatus, Manner, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
 from tax_svc.__main__ import running as tax
 from tax_svc.app.ports import RecordedPage
@@ -77,7 +78,9 @@ class InstantPayments:
         self._intents[intent_id] = intent
         return Done(_intent(intent_id, intent, IntentStatus.UNCONFIRMED, Money.zero(intent.amount.currency_code)))
 
-    async def confirm_intent(self, intent_id: str, payment_method: str, key: str) -> Done[Intent]:
+    async def confirm_intent(
+        self, intent_id: str, payment_method: str, key: str, manner: Manner | None = None
+    ) -> Done[Intent]:
         """Take the money."""
         intent = self._intents.pop(intent_id)
         return Done(_intent(intent_id, intent, IntentStatus.SUCCEEDED, intent.amount))
@@ -94,9 +97,17 @@ class InstantPayments:
         """Refuse: nothing is ever refunded here."""
         return NotDone(Refused("resource_missing"))
 
-    async def find_refund(self, intent_id: str, refund_id: str) -> Done[ProviderRefund | None]:
+    async def capture_intent(self, intent_id: str, amount: Money, key: str) -> NotDone[Refused]:
+        """Refuse: nothing is ever held here."""
+        return NotDone(Refused("resource_missing"))
+
+    async def list_refunds(self, intent_id: str) -> Done[list[ProviderRefund]]:
         """Find none."""
-        return Done(None)
+        return Done([])
+
+    async def list_disputes(self, intent_id: str) -> Done[list[Dispute]]:
+        """Find none."""
+        return Done([])
 
 
 class InstantMails:

@@ -6,7 +6,6 @@ from chassis import caller
 from chassis.layers import Context
 from chassis.telemetry import spans
 from chassis.wire import fingerprint
-from kernel.errors import Reason, Refusal
 from payment_svc import wire
 from payment_svc.app.cases import Cases
 from payment_svc.app.ports import Request
@@ -35,13 +34,19 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     async def CapturePayment(
         self, request: payment_service_pb2.CapturePaymentRequest, context: Context
     ) -> payment_service_pb2.CapturePaymentResponse:
-        raise Refusal(Reason.NOT_IMPLEMENTED, "CapturePayment is in the contract and not built yet.")
+        key = _key("CapturePayment", request.request_id, fingerprint(request))
+        payment = await self._cases.capture(wire.capture_from_wire(request), key)
+        return payment_service_pb2.CapturePaymentResponse(payment=wire.payment_to_wire(payment))
 
     async def CancelPayment(
         self, request: payment_service_pb2.CancelPaymentRequest, context: Context
     ) -> payment_service_pb2.CancelPaymentResponse:
         key = _key("CancelPayment", request.request_id, fingerprint(request))
-        payment = await self._cases.cancel(request.payment_id.lower(), key)
+        amount = wire.cancel_amount_from_wire(request)
+        if request.payment_id:
+            payment = await self._cases.cancel(request.payment_id.lower(), key)
+        else:
+            payment = await self._cases.cancel.of_order(request.order_id.lower(), amount, key)
         return payment_service_pb2.CancelPaymentResponse(payment=wire.payment_to_wire(payment))
 
     async def RefundPayment(
@@ -64,7 +69,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> payment_service_pb2.ListPaymentsResponse:
         after = wire.page_token_from_wire(request.page_token)
         size = wire.page_size_from_wire(request.page_size)
-        payments, more = await self._cases.read.page(request.order_id.lower(), after, size)
+        payments, more = await self._cases.read.page(request.order_id.lower(), after, size, disputed=request.disputed)
         return payment_service_pb2.ListPaymentsResponse(
             payments=[wire.payment_to_wire(payment) for payment in payments],
             next_page_token=wire.page_token_to_wire(payments[-1]) if more else "",

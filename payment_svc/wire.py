@@ -9,10 +9,13 @@ from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
 
 from chassis.wire import fingerprint, money_from_wire, money_to_wire, time_from_wire, time_to_wire
 from kernel.errors import Refusal
+from kernel.money import Money
 from payment_svc.app.books import ListedPayment, ListedRefund
+from payment_svc.app.capture import Capture
 from payment_svc.app.charge import Charge
-from payment_svc.app.refund import RefundOrder
-from payment_svc.domain.intent import Decline, RefundState
+from payment_svc.app.give_back import RefundOrder
+from payment_svc.domain.dispute import Dispute, DisputeState
+from payment_svc.domain.intent import CaptureMode, Decline, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 from payment_svc.domain.refund import Refund
 
@@ -28,6 +31,18 @@ REFUND_STATES = {
     RefundState.PENDING: payment_pb2.REFUND_STATE_PENDING,
     RefundState.SUCCEEDED: payment_pb2.REFUND_STATE_SUCCEEDED,
     RefundState.FAILED: payment_pb2.REFUND_STATE_FAILED,
+}
+CAPTURE_MODES = {
+    CaptureMode.AT_PLACEMENT: payment_pb2.CAPTURE_MODE_AT_PLACEMENT,
+    CaptureMode.ON_SHIPMENT: payment_pb2.CAPTURE_MODE_ON_SHIPMENT,
+}
+DISPUTE_STATES = {
+    DisputeState.INQUIRY: payment_pb2.DISPUTE_STATE_INQUIRY,
+    DisputeState.NEEDS_RESPONSE: payment_pb2.DISPUTE_STATE_NEEDS_RESPONSE,
+    DisputeState.UNDER_REVIEW: payment_pb2.DISPUTE_STATE_UNDER_REVIEW,
+    DisputeState.WON: payment_pb2.DISPUTE_STATE_WON,
+    DisputeState.LOST: payment_pb2.DISPUTE_STATE_LOST,
+    DisputeState.CLOSED: payment_pb2.DISPUTE_STATE_CLOSED,
 }
 
 _DEFAULT_PAGE = 50
@@ -47,13 +62,22 @@ def charge_from_wire(message: payment_service_pb2.ChargePaymentRequest) -> Charg
     """Return the command.
 
     Raises:
-        Refusal: The currency does not exist, or not_after is no moment; the field is named.
+        Refusal: The currency does not exist, not_after is no moment, or something needs a saved customer; the field is
+            named.
     """
+    if not message.provider_customer_id and (message.off_session or message.save_payment_method):
+        what = "charging without the customer" if message.off_session else "keeping the payment method"
+        raise Refusal.of_field("provider_customer_id", f"is needed for {what}")
+    on_shipment = message.capture_mode == payment_pb2.CAPTURE_MODE_ON_SHIPMENT
     return Charge(
         order_id=message.order_id.lower(),
         amount=money_from_wire(message.amount, "amount"),
         payment_method=message.payment_method,
         not_after=_not_after(message),
+        capture_mode=CaptureMode.ON_SHIPMENT if on_shipment else CaptureMode.AT_PLACEMENT,
+        customer_id=message.provider_customer_id,
+        off_session=message.off_session,
+        saves_method=message.save_payment_method,
     )
 
 
@@ -62,7 +86,30 @@ def charge_fingerprint(message: payment_service_pb2.ChargePaymentRequest) -> str
     said = payment_service_pb2.ChargePaymentRequest()
     said.CopyFrom(message)
     said.ClearField("not_after")
+    if said.capture_mode == payment_pb2.CAPTURE_MODE_AT_PLACEMENT:
+        said.ClearField("capture_mode")  # which means the same
     return fingerprint(said)
+
+
+def capture_from_wire(message: payment_service_pb2.CapturePaymentRequest) -> Capture:
+    """Return the command.
+
+    Raises:
+        Refusal: The currency does not exist; the field is named.
+    """
+    amount = money_from_wire(message.amount, "amount") if message.HasField("amount") else None
+    return Capture(message.payment_id.lower(), amount)
+
+
+def cancel_amount_from_wire(message: payment_service_pb2.CancelPaymentRequest) -> Money | None:
+    """Return what was to be paid, where it is said.
+
+    Raises:
+        Refusal: The currency does not exist, or neither a payment nor an order is named; the field is named.
+    """
+    if not message.payment_id and not message.order_id:
+        raise Refusal.of_field("payment_id", "must be given, or order_id")
+    return money_from_wire(message.amount, "amount") if message.HasField("amount") else None
 
 
 def refund_from_wire(message: payment_service_pb2.RefundPaymentRequest) -> RefundOrder:
@@ -92,6 +139,10 @@ def payment_to_wire(payment: Payment) -> payment_pb2.Payment:
         create_time=time_to_wire(payment.created_at),
         update_time=time_to_wire(payment.updated_at),
         version=payment.version,
+        capture_mode=CAPTURE_MODES[payment.capture_mode],
+        hold_expire_time=None if payment.hold_expires_at is None else time_to_wire(payment.hold_expires_at),
+        disputes=[dispute_to_wire(dispute) for dispute in payment.disputes],
+        provider_customer_id=payment.customer_id,
     )
 
 
@@ -103,6 +154,21 @@ def refund_to_wire(refund: Refund) -> payment_pb2.Refund:
         state=REFUND_STATES[refund.state],
         amount=money_to_wire(refund.amount),
         create_time=time_to_wire(refund.created_at),
+        request_id=refund.request_id,
+        failure_reason=refund.failure_reason,
+    )
+
+
+def dispute_to_wire(dispute: Dispute) -> payment_pb2.Dispute:
+    """Return the dispute as a message."""
+    due_at = dispute.evidence_due_at
+    return payment_pb2.Dispute(
+        provider_dispute_id=dispute.dispute_id,
+        state=DISPUTE_STATES[dispute.state],
+        amount=money_to_wire(dispute.amount),
+        reason=dispute.reason,
+        evidence_due_time=None if due_at is None else time_to_wire(due_at),
+        create_time=time_to_wire(dispute.created_at),
     )
 
 

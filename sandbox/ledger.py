@@ -65,7 +65,8 @@ class Ledger:
                     )
                     for intent in intents
                 ],
-                "refunds": [_refund(refund) for refund in objects("refund")],
+                # Without balance_transaction nothing was given back: what was held and not taken was let go.
+                "refunds": [_refund(refund) for refund in objects("refund") if refund["balance_transaction"]],
                 "documents": [_document(document) for document in objects("document")],
                 "mails": [{name: mail[name] for name in _MAIL_FIELDS} for mail in objects("mail")],
             }
@@ -76,7 +77,7 @@ def _charge(intent: Json, charge: Json, method: Json) -> Json:
         "payment_intent": intent["id"],
         "charge": intent["latest_charge"],
         "amount": intent["amount_received"] or intent["amount"],
-        "amount_refunded": charge.get("amount_refunded", 0),
+        "amount_refunded": _given_back(charge),
         "currency": intent["currency"],
         "status": intent["status"],
         "metadata": intent["metadata"],
@@ -84,6 +85,12 @@ def _charge(intent: Json, charge: Json, method: Json) -> Json:
         "description": intent["description"],
         "created": intent["created"],
     }
+
+
+def _given_back(charge: Json) -> int:
+    """Return what was refunded of a charge, without what was held and not taken where the rest was."""
+    refunded: int = charge.get("amount_refunded", 0)
+    return refunded - (charge["amount"] - charge["amount_captured"]) if charge.get("amount_captured") else refunded
 
 
 def _refund(refund: Json) -> Json:

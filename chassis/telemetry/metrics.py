@@ -212,6 +212,9 @@ class Metrics:
                 (names.OUTCOME,),
             )
         )
+        self.open_disputes = Gauge(
+            Definition("ordermesh.disputes.open", "{dispute}", "Disputes that the customer's bank has not settled yet.")
+        )
         self.commits = Counter(Definition("ordermesh.commits", "{commit}", "Group commits.", (names.OUTCOME,)))
         self.commit_size = Histogram(
             Definition("ordermesh.commit.size", "{transition}", "Transitions per group commit."), BATCH_SIZES

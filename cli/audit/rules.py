@@ -28,12 +28,15 @@ PREPARATION = (
       order_id = (SELECT p.order_id FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
     WHERE EXISTS (SELECT 1 FROM payments p WHERE p.provider_payment_id = charges.provider_payment_id)
     """,
-    # What was given back of our payments by others, at Stripe's dashboard for instance: questioned by itself.
+    # What was given back of our payments by others, at Stripe's dashboard for instance, and our ledger has not taken in
+    # yet: questioned by itself.
     "ALTER TABLE charges ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
     """
     UPDATE charges SET elsewhere = strangers.amount
-    FROM (SELECT provider_payment_id, sum(amount) AS amount FROM charge_refunds
-          WHERE refund_id = '' AND state <> 'FAILED' GROUP BY provider_payment_id) AS strangers
+    FROM (SELECT provider_payment_id, sum(amount) AS amount FROM charge_refunds AS s
+          WHERE refund_id = '' AND state <> 'FAILED'
+            AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.provider_refund_id = s.provider_refund_id)
+          GROUP BY provider_payment_id) AS strangers
     WHERE charges.provider_payment_id = strangers.provider_payment_id AND booked
     """,
     "CREATE INDEX charges_of_order ON charges (order_id, booked, captured, refunded, elsewhere, currency)",

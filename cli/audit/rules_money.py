@@ -197,12 +197,14 @@ LEDGER = (
         SELECT p.order_id, p.payment_id, s.provider_refund_id, s.provider_payment_id, s.currency, s.amount
         FROM charge_refunds s JOIN payments p USING (provider_payment_id) LEFT JOIN orders o ON o.order_id = p.order_id
         WHERE s.created <= :horizon AND s.state <> 'FAILED' AND NOT coalesce(o.moving, 0) AND s.refund_id = ''
+          AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.provider_refund_id = s.provider_refund_id)
         """,
         lambda row: (
             f"somebody gave back {money(row['amount'], row['currency'])} of {row['provider_payment_id']} "
-            f"at Stripe itself ({row['provider_refund_id']}), and neither the order nor our ledger follows it"
+            f"at Stripe itself ({row['provider_refund_id']}), but our ledger does not have it"
         ),
-        "Put it down in the books by hand, and refund through the order next time.",
+        "The payment has to be read afresh.",
+        (Remedy.CONFIRM_PAYMENT,),
     ),
 )
 """Our ledger against Stripe's record, refund by refund."""

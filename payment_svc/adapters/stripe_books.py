@@ -8,7 +8,7 @@ import stripe
 
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_calls import Access, call, path_of
-from payment_svc.adapters.stripe_objects import UNREADABLE, is_ours, listed_payment_of, listed_refund_of
+from payment_svc.adapters.stripe_objects import UNREADABLE, is_ours, is_release, listed_payment_of, listed_refund_of
 from payment_svc.adapters.stripe_problem import Problem
 from payment_svc.app.books import ListedPayment, ListedRefund, Page
 from payment_svc.app.ports import Refused
@@ -42,8 +42,8 @@ class StripeBooks:
         return await _page(self._list_payments, "/v1/payment_intents", listed_payment_of, cursor, size, params)
 
     async def refunds(self, cursor: str, size: int) -> Done[Page[ListedRefund]] | NotDone[Refused] | Unknown:
-        """Return a page of all refunds."""
-        return await _page(self._list_refunds, "/v1/refunds", listed_refund_of, cursor, size, {})
+        """Return a page of all refunds; not what was only held and let go."""
+        return await _page(self._list_refunds, "/v1/refunds", _given_back, cursor, size, {})
 
     async def payment(self, intent_id: str) -> Done[ListedPayment] | NotDone[Refused] | Unknown:
         """Return one PaymentIntent as it would be listed."""
@@ -54,7 +54,7 @@ class StripeBooks:
 async def _page(
     client: stripe.StripeClient,
     path: str,
-    read: Callable[[Mapping[str, Any]], T],
+    read: Callable[[Mapping[str, Any]], T | None],
     cursor: str,
     size: int,
     params: Mapping[str, Any],
@@ -66,14 +66,21 @@ async def _page(
     return NotDone(Refused(answer.code)) if answer.code == _MISSING else Unknown(f"http {answer.status}")
 
 
-def _page_of(data: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]) -> Page[T]:
+def _given_back(data: Mapping[str, Any]) -> ListedRefund | None:
+    return None if is_release(data) else listed_refund_of(data)
+
+
+def _page_of(data: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None]) -> Page[T]:
     """Return a page, without what cannot be read and is none of ours: currencies that others keep in old accounts."""
     items = []
     for each in data["data"]:
         try:
-            items.append(read(each))
+            item = read(each)
         except UNREADABLE:
             if is_ours(each):
                 raise
             _logger.warning("stripe.unreadable", extra={"object": each.get("object"), "id": each.get("id")})
+            continue
+        if item is not None:
+            items.append(item)
     return Page(tuple(items), data["data"][-1]["id"] if data["has_more"] else "")

@@ -14,12 +14,16 @@ import stripe
 from chassis.breaker import Breaker
 from chassis.config import Secret
 from chassis.http import HttpError, HttpTransport
-from kernel.outcome import Done, Unknown
+from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_line import StripeLine
 from payment_svc.adapters.stripe_objects import UNREADABLE
 from payment_svc.adapters.stripe_problem import Problem, judge
+from payment_svc.app.ports import Refused
 
 T = TypeVar("T")
+
+# The most that Stripe puts on a page.
+_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,41 @@ async def call(
         return judge(error)
     except UNREADABLE:
         return Unknown("unreadable answer")
+
+
+async def read_all(
+    client: stripe.StripeClient,
+    path: str,
+    intent_id: str,
+    read: Callable[[Mapping[str, Any]], T | None],
+) -> Done[list[T]] | NotDone[Refused] | Unknown:
+    """Return what a list has of one intent, newest first; the list shows what was made a moment ago.
+
+    Args:
+        client: For the operation.
+        path: The list's.
+        intent_id: The intent.
+        read: Returns one of its objects in our words; None leaves it out.
+    """
+    params: dict[str, Any] = {"payment_intent": intent_id, "limit": _PAGE}
+    found: list[T] = []
+    while True:
+        answer = await call(client, "get", path, lambda data: _page_of(data, read), params)
+        if isinstance(answer, Problem):
+            return NotDone(Refused(answer.code))
+        if isinstance(answer, Unknown):
+            return answer
+        page, cursor = answer.value
+        found += page
+        if not cursor:
+            return Done(found)
+        params = {**params, "starting_after": cursor}
+
+
+def _page_of(data: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None]) -> tuple[list[T], str]:
+    """Return what is on a page, and where the next one begins; empty when this is the last."""
+    page = [item for item in map(read, data["data"]) if item is not None]
+    return page, data["data"][-1]["id"] if data["has_more"] and data["data"] else ""
 
 
 def path_of(intent_id: str) -> str:

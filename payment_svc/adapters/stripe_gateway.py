@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_amounts import to_stripe
-from payment_svc.adapters.stripe_calls import Access, call, path_of
-from payment_svc.adapters.stripe_objects import intent_of, refund_of
+from payment_svc.adapters.stripe_calls import Access, call, path_of, read_all
+from payment_svc.adapters.stripe_objects import dispute_of, intent_of, is_release, refund_of
 from payment_svc.adapters.stripe_problem import Problem
 from payment_svc.app.ports import AmountRefused, CurrencyRefused, Refused, WrongState
-from payment_svc.domain.intent import Decline, Intent, NewIntent, ProviderRefund
+from payment_svc.domain.dispute import Dispute
+from payment_svc.domain.intent import PLAIN, CaptureMode, Decline, Intent, Manner, NewIntent, ProviderRefund
 from payment_svc.domain.refund import Refund
 
 # Stripe allows 100 requests a second; at some 300 ms each that is 30 at a time.
@@ -26,11 +28,13 @@ LONGEST_SECONDS = _BANK_SECONDS
 # Of the caller's time, so that the outcome of a lost cancellation can still be read.
 _SPARE_SECONDS = 0.7
 
-# The most that Stripe puts on a page.
-_PAGE = 100
+_REFUNDS = "/v1/refunds"
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 _MISSING = "resource_missing"
+
+# The charge tells how long money is held, and whether it is disputed.
+_WITH_CHARGE = {"expand": ["latest_charge"]}
 
 
 class StripeGateway:
@@ -44,21 +48,27 @@ class StripeGateway:
         self._create = access.client("create_payment_intent", _CREATE_SECONDS)
         self._confirm = access.client("confirm_payment_intent", _BANK_SECONDS)
         self._read = access.client("retrieve_payment_intent", _READ_SECONDS)
+        self._capture = access.client("capture_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
         self._cancel = access.client("cancel_payment_intent", _BANK_SECONDS, _SPARE_SECONDS)
         self._refund = access.client("create_refund", _BANK_SECONDS)
         self._list_refunds = access.client("list_refunds", _READ_SECONDS)
+        self._list_disputes = access.client("list_disputes", _READ_SECONDS)
 
     async def create_intent(
         self, intent: NewIntent, key: str
     ) -> Done[Intent] | NotDone[AmountRefused | CurrencyRefused | Refused] | Unknown:
         """Make an intent without a payment method: no money can move on it yet."""
-        params = {
+        params: dict[str, Any] = {
             "amount": to_stripe(intent.amount),
             "currency": intent.amount.currency_code.lower(),
             # Cards and what works like them; nothing that would send the customer to another page.
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
             "metadata": {"order_id": intent.order_id, "payment_id": intent.payment_id},
         }
+        if intent.capture_mode is CaptureMode.ON_SHIPMENT:
+            params["capture_method"] = "manual"
+        if intent.customer_id:
+            params["customer"] = intent.customer_id
         answer = await call(self._create, "post", "/v1/payment_intents", intent_of, params, key)
         if not isinstance(answer, Problem):
             return answer
@@ -67,11 +77,17 @@ class StripeGateway:
         return NotDone(AmountRefused() if answer.param == "amount" else Refused(answer.code))
 
     async def confirm_intent(
-        self, intent_id: str, payment_method: str, key: str
+        self, intent_id: str, payment_method: str, key: str, manner: Manner = PLAIN
     ) -> Done[Intent] | NotDone[Decline | WrongState] | Unknown:
-        """Try to take the money with this payment method."""
-        path = f"{path_of(intent_id)}/confirm"
-        answer = await call(self._confirm, "post", path, intent_of, {"payment_method": payment_method}, key)
+        """Try to take or hold the money with this payment method."""
+        params: dict[str, Any] = {"payment_method": payment_method}
+        if manner.holds:
+            params |= _WITH_CHARGE
+        if manner.off_session:
+            params["off_session"] = True
+        elif manner.saves:
+            params["setup_future_usage"] = "off_session"
+        answer = await call(self._confirm, "post", f"{path_of(intent_id)}/confirm", intent_of, params, key)
         if not isinstance(answer, Problem):
             return answer
         if answer.code == _UNEXPECTED_STATE:
@@ -83,8 +99,18 @@ class StripeGateway:
 
     async def read_intent(self, intent_id: str) -> Done[Intent] | NotDone[Refused] | Unknown:
         """Read the intent as it is now."""
-        answer = await call(self._read, "get", path_of(intent_id), intent_of)
+        answer = await call(self._read, "get", path_of(intent_id), intent_of, _WITH_CHARGE)
         return NotDone(Refused(answer.code)) if isinstance(answer, Problem) else answer
+
+    async def capture_intent(
+        self, intent_id: str, amount: Money, key: str
+    ) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
+        """Take so much of what is held; the rest is released, and nothing more can be taken."""
+        params = {"amount_to_capture": to_stripe(amount)}
+        answer = await call(self._capture, "post", f"{path_of(intent_id)}/capture", intent_of, params, key)
+        if not isinstance(answer, Problem):
+            return answer
+        return NotDone(WrongState() if answer.code == _UNEXPECTED_STATE else Refused(answer.code))
 
     async def cancel_intent(self, intent_id: str, key: str) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
         """Give the intent up; money that is held is released."""
@@ -105,25 +131,18 @@ class StripeGateway:
         answer = await call(self._refund, "post", "/v1/refunds", refund_of, params, key)
         return NotDone(Refused(answer.code)) if isinstance(answer, Problem) else answer
 
-    async def find_refund(
-        self, intent_id: str, refund_id: str
-    ) -> Done[ProviderRefund | None] | NotDone[Refused] | Unknown:
-        """Look through the intent's refunds for the one with our mark; the list shows what was made a moment ago."""
-        params: dict[str, Any] = {"payment_intent": intent_id, "limit": _PAGE}
-        while True:
-            answer = await call(self._list_refunds, "get", "/v1/refunds", _refunds_of, params)
-            if isinstance(answer, Problem):
-                return NotDone(Refused(answer.code))
-            if isinstance(answer, Unknown):
-                return answer
-            refunds, more = answer.value
-            for found in refunds:
-                if found.refund_id == refund_id:
-                    return Done(found)
-            if not more or not refunds:
-                return Done(None)
-            params = {**params, "starting_after": refunds[-1].provider_refund_id}
+    async def list_refunds(self, intent_id: str) -> Done[list[ProviderRefund]] | NotDone[Refused] | Unknown:
+        """Return all refunds of the intent, oldest first; not what was only held and let go."""
+        match await read_all(self._list_refunds, _REFUNDS, intent_id, _given_back):
+            case Done(found):
+                return Done(found[::-1])
+            case other:
+                return other
+
+    async def list_disputes(self, intent_id: str) -> Done[list[Dispute]] | NotDone[Refused] | Unknown:
+        """Return all disputes of the intent."""
+        return await read_all(self._list_disputes, "/v1/disputes", intent_id, dispute_of)
 
 
-def _refunds_of(data: Mapping[str, Any]) -> tuple[list[ProviderRefund], bool]:
-    return [refund_of(each) for each in data["data"]], data["has_more"]
+def _given_back(data: Mapping[str, Any]) -> ProviderRefund | None:
+    return None if is_release(data) else refund_of(data)

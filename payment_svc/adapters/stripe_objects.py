@@ -7,8 +7,9 @@ from typing import Any
 from payment_svc.adapters.stripe_amounts import from_stripe
 from payment_svc.adapters.stripe_problem import failure_id
 from payment_svc.app.books import ListedPayment, ListedRefund
+from payment_svc.domain.dispute import Dispute, DisputeState
 from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, ProviderRefund, RefundState
-from payment_svc.domain.payment import STATE_OF, PaymentState
+from payment_svc.domain.payment import HOLD, STATE_OF, PaymentState
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -33,20 +34,37 @@ _REFUND_STATE = {
     "canceled": RefundState.FAILED,
 }
 
+# "warning" is Stripe's word for an inquiry. "prevented": the money was given back before it became a dispute.
+_DISPUTE_STATE = {
+    "warning_needs_response": DisputeState.INQUIRY,
+    "warning_under_review": DisputeState.INQUIRY,
+    "warning_closed": DisputeState.CLOSED,
+    "needs_response": DisputeState.NEEDS_RESPONSE,
+    "under_review": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "prevented": DisputeState.CLOSED,
+}
+
 
 def intent_of(data: Mapping[str, Any]) -> Intent:
     """Return a PaymentIntent."""
     metadata = data["metadata"]
     failure = data["last_payment_error"]
+    status, charge = _STATUS[data["status"]], data.get("latest_charge")
+    # An id, unless it was asked for as an object.
+    charge = charge if isinstance(charge, Mapping) else None
     return Intent(
         intent_id=data["id"],
         payment_id=metadata.get("payment_id", ""),
         order_id=metadata.get("order_id", ""),
-        status=_STATUS[data["status"]],
+        status=status,
         amount=from_stripe(data["amount"], data["currency"]),
         captured=from_stripe(data["amount_received"], data["currency"]),
         failure=None if failure is None else _decline_of(failure),
         client_secret=data["client_secret"] or "",
+        held_until=_held_until(charge) if status is IntentStatus.AUTHORIZED and charge is not None else None,
+        disputed=charge is not None and bool(charge["disputed"]),
     )
 
 
@@ -57,6 +75,29 @@ def refund_of(data: Mapping[str, Any]) -> ProviderRefund:
         refund_id=_metadata(data).get("refund_id", ""),
         state=_REFUND_STATE[data["status"]],
         amount=from_stripe(data["amount"], data["currency"]),
+        failure_reason=data.get("failure_reason") or "",
+        created_at=_time_of(data),
+    )
+
+
+def is_release(data: Mapping[str, Any]) -> bool:
+    """Say whether what Stripe lists as a refund gave no money back, but let go of what was held and never taken.
+
+    Stripe writes one for the rest of a hold that was taken in part. Nothing moved on our balance, and nobody marked it.
+    """
+    return data.get("balance_transaction", "") is None and data["status"] == "succeeded" and not is_ours(data)
+
+
+def dispute_of(data: Mapping[str, Any]) -> Dispute:
+    """Return a Dispute."""
+    due_by = (data["evidence_details"] or {}).get("due_by")
+    return Dispute(
+        dispute_id=data["id"],
+        state=_DISPUTE_STATE[data["status"]],
+        amount=from_stripe(data["amount"], data["currency"]),
+        reason=data["reason"],
+        evidence_due_at=None if due_by is None else datetime.fromtimestamp(due_by, UTC),
+        created_at=_time_of(data),
     )
 
 
@@ -101,7 +142,16 @@ def _listed_state(intent: Intent) -> PaymentState:
 
 def _given_back(charge: Mapping[str, Any] | None) -> int:
     """Return what was refunded of a charge. Money that was held and never taken counts as refunded at Stripe."""
-    return charge["amount_refunded"] if charge is not None and charge["amount_captured"] else 0
+    if charge is None or not charge["amount_captured"]:
+        return 0
+    released: int = charge["amount"] - charge["amount_captured"]
+    return int(charge["amount_refunded"]) - released
+
+
+def _held_until(charge: Mapping[str, Any]) -> datetime:
+    """Return until when a charge can be captured: Stripe tells it for cards, where networks differ."""
+    before = ((charge["payment_method_details"] or {}).get("card") or {}).get("capture_before")
+    return _time_of(charge) + HOLD if before is None else datetime.fromtimestamp(before, UTC)
 
 
 def _time_of(data: Mapping[str, Any]) -> datetime:

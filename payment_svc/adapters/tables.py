@@ -1,6 +1,6 @@
 """The tables of the payment service. Times are milliseconds since 1970, money is minor units of its currency."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, literal_column
 
 from chassis.storage.request_keys import request_keys_table
 
@@ -22,6 +22,7 @@ PAYMENTS = Table(
     Column("captured", BigInteger, nullable=False),
     # Pending refunds included: the guard against giving back more than was taken.
     Column("refunded", BigInteger, nullable=False),
+    # Of a payment that was given up before it had one: "none:" and the payment's id, to be unique.
     Column("intent_id", String(255), nullable=False, unique=True),
     Column("attempt", Integer, nullable=False),
     Column("payment_method", String(100), nullable=False),
@@ -42,6 +43,14 @@ PAYMENTS = Table(
     Column("look_at", BigInteger),
     # Since when it holds a change that its order did not ask for and has not taken in; null when there is none.
     Column("news_at", BigInteger),
+    Column("capture_mode", String(20), nullable=False, server_default="AT_PLACEMENT"),
+    # Stripe's; empty for guests.
+    Column("customer_id", String(100), nullable=False, server_default=""),
+    # How the latest attempt uses its payment method.
+    Column("off_session", Integer, nullable=False, server_default="0"),
+    Column("saves_method", Integer, nullable=False, server_default="0"),
+    # Null but while the state is AUTHORIZED.
+    Column("hold_expires_at", BigInteger),
 )
 Index("payments_newest", PAYMENTS.c.created_at, PAYMENTS.c.payment_id)
 Index(
@@ -72,6 +81,9 @@ REFUNDS = Table(
     Column("updated_at", BigInteger, nullable=False),
     # When the worker sees to it again; null when it is done with. One that succeeded may still come back for a while.
     Column("look_at", BigInteger),
+    # Empty for one that was made at Stripe by hand.
+    Column("request_id", String(128), nullable=False, server_default=""),
+    Column("failure_reason", String(100), nullable=False, server_default=""),
 )
 Index(
     "refunds_due",
@@ -79,6 +91,26 @@ Index(
     sqlite_where=REFUNDS.c.look_at.is_not(None),
     postgresql_where=REFUNDS.c.look_at.is_not(None),
 )
+
+DISPUTES = Table(
+    "disputes",
+    METADATA,
+    # Stripe's.
+    Column("dispute_id", String(255), primary_key=True),
+    Column("payment_id", String(36), ForeignKey("payments.payment_id"), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    # Follows from the state; a column, so that open ones are counted in an index.
+    Column("is_open", Integer, nullable=False),
+    # Not always the payment's.
+    Column("currency_code", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reason", String(100), nullable=False),
+    # Null when no evidence can be handed in.
+    Column("evidence_due_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+)
+_IS_OPEN = DISPUTES.c.is_open == literal_column("1")
+Index("disputes_open", DISPUTES.c.is_open, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
 
 # The events themselves are not kept: they hold personal data, and nothing is ever taken from them but these hints.
 STRIPE_EVENTS = Table(

@@ -13,3 +13,7 @@ class TelemetryTelling:
     def event(self, end: EventEnd) -> None:
         """Count what a webhook event came to."""
         self._metrics.webhook_events.add("stripe", end.value)
+
+    def open_disputes(self, count: int) -> None:
+        """Say how many disputes are open."""
+        self._metrics.open_disputes.set(count)

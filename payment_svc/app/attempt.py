@@ -73,8 +73,8 @@ class Attempts:
 
     async def _confirm(self, payment: Payment) -> Payment | Unknown:
         """Confirm the intent; sent again under the same key, it is the same confirmation."""
-        key = confirm_key(payment.order_id, payment.attempt)
-        match await self._gateway.confirm_intent(payment.intent_id, payment.payment_method, key):
+        key, method = confirm_key(payment.order_id, payment.attempt), payment.payment_method
+        match await self._gateway.confirm_intent(payment.intent_id, method, key, payment.manner):
             case Done(intent):
                 return await self._concluded(payment, intent) or Unknown("confirmed and still unconfirmed")
             case NotDone(refused):

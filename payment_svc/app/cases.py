@@ -7,13 +7,16 @@ from kernel.clock import Clock
 from kernel.ids import Ids
 from payment_svc.app.attempt import Attempts
 from payment_svc.app.books import ProviderBooks, ReadBooks
+from payment_svc.app.capture import CapturePayment, CapturePorts
 from payment_svc.app.charge import ChargePayment, ChargePorts
+from payment_svc.app.disputes import Disputes
 from payment_svc.app.events import ApplyEvent, IngestEvent, Telling
+from payment_svc.app.give_back import RefundPayment
 from payment_svc.app.manage import CancelPayment, ConfirmPayment, ReadPayments
 from payment_svc.app.news import NewsStore, PaymentNews
 from payment_svc.app.patience import Retries
 from payment_svc.app.ports import AmountRules, EventReader, EventStore, PaymentGateway, PaymentStore
-from payment_svc.app.refund import Refunded, RefundPayment, Refunds
+from payment_svc.app.refund import Refunded, Refunds
 from payment_svc.app.release import ReleaseOrphan
 from payment_svc.app.resume import Resume, ResumePorts
 from payment_svc.app.runs import Background, Runs, Starter
@@ -64,6 +67,7 @@ class Cases:
 
     charge: ChargePayment
     confirm: ConfirmPayment
+    capture: CapturePayment
     cancel: CancelPayment
     refund: RefundPayment
     read: ReadPayments
@@ -86,12 +90,14 @@ def cases(ports: Ports, schedule: Schedule, resume_seconds: float) -> Cases:
     settlement = Settlement(gateway, payments, clock, schedule)
     refunds = Refunds(gateway, payments, clock, schedule)
     attempts = Attempts(gateway, settlement, clock, ports.retries)
+    disputes = Disputes(gateway, payments, clock)
     charging = ChargePorts(gateway, ports.amounts, payments, attempts, ports.retries, schedule, clock, ids)
     refund_runs: Runs[Refunded] = Runs(ports.tasks, "refund", ports.remaining)
     ingest, resume = _unasked(ports, schedule, resume_seconds)
     return Cases(
         charge=ChargePayment(charging, Runs(ports.tasks, "charge", ports.remaining)),
-        confirm=ConfirmPayment(payments, settlement, refunds),
+        confirm=ConfirmPayment(payments, settlement, refunds, disputes),
+        capture=CapturePayment(CapturePorts(gateway, ports.amounts, payments, settlement, clock, ids)),
         cancel=CancelPayment(gateway, payments, settlement, clock, ids),
         refund=RefundPayment(payments, refunds, ports.amounts, refund_runs, clock, ids, schedule),
         read=ReadPayments(payments),
@@ -108,7 +114,10 @@ def _unasked(ports: Ports, schedule: Schedule, resume_seconds: float) -> tuple[I
     gateway, payments, clock = ports.gateway, ports.payments, ports.clock
     settlement = Settlement(gateway, payments, clock, schedule, unasked=True)
     refunds = Refunds(gateway, payments, clock, schedule, unasked=True)
-    apply = ApplyEvent(payments, ports.events, settlement, refunds, ports.telling, clock, schedule)
-    resuming = ResumePorts(payments, ports.events, settlement, refunds, apply, ports.background, clock, schedule)
+    disputes = Disputes(gateway, payments, clock)
+    apply = ApplyEvent(payments, ports.events, settlement, refunds, disputes, ports.telling, clock, schedule)
+    resuming = ResumePorts(
+        payments, ports.events, settlement, refunds, apply, ports.background, ports.telling, clock, schedule
+    )
     ingest = IngestEvent(ports.reader, ports.events, apply, ports.background, ports.telling, clock, schedule)
     return ingest, Resume(resuming, resume_seconds)

@@ -31,9 +31,10 @@ from payment_svc.app.refusals import (
 )
 from payment_svc.app.runs import Runs
 from payment_svc.app.schedule import Schedule
-from payment_svc.domain.intent import Intent, NewIntent
-from payment_svc.domain.keys import create_key
-from payment_svc.domain.payment import Payment, PaymentState, illegal, opened, payment_id_of
+from payment_svc.domain.intent import CaptureMode, Intent, Manner, NewIntent
+from payment_svc.domain.keys import abandon_key, create_key
+from payment_svc.domain.opening import opened
+from payment_svc.domain.payment import Payment, PaymentState, illegal, payment_id_of
 
 # How often to start over after another writer was first. He writes once or twice, so this is never used up.
 _TRIES = 4
@@ -48,12 +49,25 @@ class Charge:
         amount: What to take.
         payment_method: The provider's id of it.
         not_after: After this moment the charge must not be started; None means no limit.
+        capture_mode: When the money is taken.
+        customer_id: The provider's id of the saved customer; empty for guests.
+        off_session: Whether the customer is not there to act.
+        saves_method: Whether the payment method is kept with the customer.
     """
 
     order_id: str
     amount: Money
     payment_method: str
     not_after: datetime | None
+    capture_mode: CaptureMode = CaptureMode.AT_PLACEMENT
+    customer_id: str = ""
+    off_session: bool = False
+    saves_method: bool = False
+
+    @property
+    def manner(self) -> Manner:
+        """How its payment method is used."""
+        return Manner(self.capture_mode is CaptureMode.ON_SHIPMENT, self.off_session, self.saves_method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +115,8 @@ class ChargePayment:
             check_use(found, request)
             if found.payment is None:
                 payment = await self._begin(charge, request)
-            elif found.payment.amount != charge.amount:
-                raise _other_amount(found.payment, charge)
+            elif found.payment.intent_id and _fixed(found.payment) != _fixed(charge):
+                raise _other(found.payment, charge)
             elif found.use is not None:
                 payment = await self._repeat(found.payment, charge)
             else:
@@ -117,14 +131,25 @@ class ChargePayment:
         refused = self._ports.amounts.to_charge(charge.amount)
         if refused is not None:
             raise amount_refused(charge.amount, refused)
-        new = NewIntent(payment_id_of(charge.order_id), charge.order_id, charge.amount)
+        payment_id = payment_id_of(charge.order_id)
+        new = NewIntent(payment_id, charge.order_id, charge.amount, charge.capture_mode, charge.customer_id)
         intent = await self._intent(new)
-        now = self._ports.clock.now()
-        payment = opened(new, intent, payment_method=charge.payment_method, now=now, trace=request.trace)
+        now, method = self._ports.clock.now(), charge.payment_method
+        payment = opened(new, intent, payment_method=method, now=now, trace=request.trace, manner=charge.manner)
         # Only once the id is kept may money move: whatever happens from here on is settled by reading this intent.
         if not await self._ports.store.add(payment, self._ports.schedule.after(now, now), request):
+            await self._abandoned(intent, request)
             return None
         return await self._ports.attempts.drive(payment, charge.not_after, fresh=True)
+
+    async def _abandoned(self, intent: Intent, request: Request) -> None:
+        """Give the intent up that was just made, if the order's payment was given up meanwhile without one.
+
+        Whatever comes of that: it is kept nowhere, so nobody ever confirms it, and no money can move on it.
+        """
+        found = await self._ports.store.by_order(intent.order_id, request)
+        if found.payment is not None and not found.payment.intent_id:
+            await self._ports.gateway.cancel_intent(intent.intent_id, abandon_key(intent.intent_id))
 
     async def _repeat(self, payment: Payment, charge: Charge) -> Payment:
         """Answer a request that was here before."""
@@ -140,7 +165,7 @@ class ChargePayment:
             return payment if await self._ports.store.remember(request, payment.payment_id) else None
         check_time(charge.not_after, self._ports.clock)
         now = self._ports.clock.now()
-        retried = payment.retried(charge.payment_method, now)
+        retried = payment.retried(charge.payment_method, charge.manner, now)
         if not await self._ports.store.save(retried, self._ports.schedule.after(now, now), request):
             return None
         return await self._ports.attempts.drive(retried, charge.not_after, fresh=True)
@@ -165,12 +190,20 @@ class ChargePayment:
         raise unavailable("Stripe cannot be reached now; nothing was charged. Repeat the request.", retry_after)
 
 
-def _other_amount(payment: Payment, charge: Charge) -> Refusal:
-    return Refusal(
-        Reason.ILLEGAL_STATE,
-        f"The payment of this order is about {payment.amount}, and {charge.amount} was asked for; it never changes.",
-        metadata={"state": payment.state.value, "amountMinorUnits": str(payment.amount.minor_units)},
-    )
+def _fixed(one: Payment | Charge) -> tuple[Money, CaptureMode, str]:
+    """Return what never changes between attempts."""
+    return one.amount, one.capture_mode, one.customer_id
+
+
+def _other(payment: Payment, charge: Charge) -> Refusal:
+    metadata = {"state": payment.state.value, "amountMinorUnits": str(payment.amount.minor_units)}
+    if payment.amount != charge.amount:
+        why = f"is about {payment.amount}, and {charge.amount} was asked for"
+    elif payment.capture_mode is not charge.capture_mode:
+        why = f"is captured {payment.capture_mode}, and {charge.capture_mode} was asked for"
+    else:
+        why = "is another customer's than was asked for"
+    return Refusal(Reason.ILLEGAL_STATE, f"The payment of this order {why}; that never changes.", metadata=metadata)
 
 
 def _refused(refused: AmountRefused | CurrencyRefused | Refused, new: NewIntent) -> Refusal:

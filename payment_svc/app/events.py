@@ -9,17 +9,20 @@ from typing import Protocol
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from payment_svc.app.contradictions import telling_contradictions
+from payment_svc.app.disputes import Disputes
 from payment_svc.app.ports import EventReader, EventStore, PaymentStore, ProviderEvent
 from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
 from payment_svc.app.schedule import Schedule
 from payment_svc.app.settlement import Settlement
 from payment_svc.domain.intent import RefundState
-from payment_svc.domain.payment import Payment, PaymentState
+from payment_svc.domain.payment import FINAL, Payment, PaymentState
 
 # Events about the payment itself. Others of its kind (created, charge.succeeded) say nothing that these do not.
 _PAYMENT_KINDS = frozenset(
     {
+        "charge.captured",
+        "charge.expired",
         "payment_intent.amount_capturable_updated",
         "payment_intent.canceled",
         "payment_intent.payment_failed",
@@ -37,6 +40,17 @@ _REFUND_KINDS = frozenset(
         "refund.created",
         "refund.failed",
         "refund.updated",
+    }
+)
+
+# Events about money that the customer's bank asks back.
+_DISPUTE_KINDS = frozenset(
+    {
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
     }
 )
 
@@ -65,6 +79,10 @@ class Telling(Protocol):
         """Count what a webhook event came to."""
         ...
 
+    def open_disputes(self, count: int) -> None:
+        """Say how many disputes are open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -87,6 +105,7 @@ class ApplyEvent:
         events: Where events are kept.
         settlement: Reads payments.
         refunds: Reads refunds.
+        disputes: Reads disputes.
         telling: Hears what became of each event.
         clock: The present.
         schedule: How long an event waits for its payment to come to be.
@@ -98,6 +117,7 @@ class ApplyEvent:
         events: EventStore,
         settlement: Settlement,
         refunds: Refunds,
+        disputes: Disputes,
         telling: Telling,
         clock: Clock,
         schedule: Schedule,
@@ -106,13 +126,14 @@ class ApplyEvent:
         self._events = events
         self._settlement = settlement
         self._refunds = refunds
+        self._disputes = disputes
         self._telling = telling
         self._clock = clock
         self._schedule = schedule
 
     async def subject(self, event: ProviderEvent) -> Payment | EventEnd:
         """Return the payment that may have something to learn from the event, or what the event comes to without."""
-        if not event.intent_id or event.kind not in _PAYMENT_KINDS | _REFUND_KINDS:
+        if not event.intent_id or event.kind not in _PAYMENT_KINDS | _REFUND_KINDS | _DISPUTE_KINDS:
             return EventEnd.OTHER
         payment = await self._payments.by_intent(event.intent_id)
         if payment is None:
@@ -135,10 +156,15 @@ class ApplyEvent:
         await self._events.put_off_event(event.event_id, None)
 
     async def _read(self, payment: Payment, event: ProviderEvent) -> None:
-        if event.kind in _PAYMENT_KINDS:
-            await self._settlement.read(payment)
-        else:
+        # Events come in any order: this one may be ahead of the one that says that the money was taken.
+        if event.kind in _PAYMENT_KINDS or payment.state not in FINAL:
+            payment = await self._settlement.read(payment)
+        if payment.state is not PaymentState.SUCCEEDED:
+            return
+        if event.kind in _REFUND_KINDS:
             await self._refunds.refresh(payment)
+        elif event.kind in _DISPUTE_KINDS:
+            await self._disputes.refresh(payment)
 
     def _may_come(self, received_at: datetime) -> bool:
         """Say whether the payment that an event is about may still come to be.
@@ -208,6 +234,8 @@ class IngestEvent:
 
 def _is_asked(payment: Payment, kind: str, now: datetime) -> bool:
     """Say whether a call is about to hear what an event says, as a rule: the worker comes back to see that it did."""
+    if kind in _DISPUTE_KINDS:
+        return False
     if kind in _REFUND_KINDS:
         return any(each.state is RefundState.PENDING and now - each.updated_at < _CALL for each in payment.refunds)
     return payment.state is PaymentState.PENDING and now - payment.updated_at < _CALL
@@ -215,8 +243,8 @@ def _is_asked(payment: Payment, kind: str, now: datetime) -> bool:
 
 def _may_learn(payment: Payment, kind: str) -> bool:
     """Say whether an event of this kind may tell something that is not known of the payment."""
-    if kind in _REFUND_KINDS:
-        return bool(payment.refunds)
+    if kind not in _PAYMENT_KINDS:
+        return payment.state is not PaymentState.CANCELLED  # what is given back of a hold was never taken
     match payment.state:
         case PaymentState.SUCCEEDED:
             return False

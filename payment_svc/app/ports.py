@@ -6,7 +6,8 @@ from typing import Protocol
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.domain.intent import Decline, Intent, NewIntent, ProviderRefund
+from payment_svc.domain.dispute import Dispute
+from payment_svc.domain.intent import PLAIN, Decline, Intent, Manner, NewIntent, ProviderRefund
 from payment_svc.domain.payment import Payment
 from payment_svc.domain.refund import Refund
 
@@ -65,13 +66,19 @@ class PaymentGateway(Protocol):
         ...
 
     async def confirm_intent(
-        self, intent_id: str, payment_method: str, key: str
+        self, intent_id: str, payment_method: str, key: str, manner: Manner = PLAIN
     ) -> Done[Intent] | NotDone[Decline | WrongState] | Unknown:
-        """Try to take the money."""
+        """Try to take the money, or to hold it."""
         ...
 
     async def read_intent(self, intent_id: str) -> Done[Intent] | NotDone[Refused] | Unknown:
         """Read the intent as it is now."""
+        ...
+
+    async def capture_intent(
+        self, intent_id: str, amount: Money, key: str
+    ) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
+        """Take so much of the money that is held, once, and release the rest."""
         ...
 
     async def cancel_intent(self, intent_id: str, key: str) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
@@ -84,10 +91,12 @@ class PaymentGateway(Protocol):
         """Give money back."""
         ...
 
-    async def find_refund(
-        self, intent_id: str, refund_id: str
-    ) -> Done[ProviderRefund | None] | NotDone[Refused] | Unknown:
-        """Return the provider's refund that was made for ours, or None when there is none now."""
+    async def list_refunds(self, intent_id: str) -> Done[list[ProviderRefund]] | NotDone[Refused] | Unknown:
+        """Return all refunds of the intent, oldest first, whoever made them."""
+        ...
+
+    async def list_disputes(self, intent_id: str) -> Done[list[Dispute]] | NotDone[Refused] | Unknown:
+        """Return all disputes of the intent."""
         ...
 
 
@@ -167,11 +176,20 @@ class PaymentStore(Protocol):
         """Return a payment by the provider's id."""
         ...
 
-    async def page(self, order_id: str, after: tuple[datetime, str] | None, size: int) -> list[Payment]:
-        """Return payments, newest first, that come after the given (created_at, payment_id); empty order_id: all."""
+    async def page(
+        self, order_id: str, after: tuple[datetime, str] | None, size: int, *, disputed: bool = False
+    ) -> list[Payment]:
+        """Return payments, newest first, that come after the given (created_at, payment_id).
+
+        Args:
+            order_id: Only this order's; empty for all.
+            after: The end of the page before; None for the first.
+            size: At most so many.
+            disputed: Only those that have disputes.
+        """
         ...
 
-    async def add(self, payment: Payment, look_at: datetime, request: Request) -> bool:
+    async def add(self, payment: Payment, look_at: datetime | None, request: Request) -> bool:
         """Keep a new payment together with the key that asked for it."""
         ...
 
@@ -183,8 +201,18 @@ class PaymentStore(Protocol):
         """Keep a key whose command changed nothing."""
         ...
 
-    async def add_refund(self, payment: Payment, refund: Refund, look_at: datetime, request: Request) -> bool:
-        """Keep a new refund, the next version of its payment, and the key that asked for it."""
+    async def add_refund(
+        self, payment: Payment, refund: Refund, look_at: datetime | None, request: Request | None
+    ) -> bool:
+        """Keep a new refund, the next version of its payment, and the key that asked for it where there is one."""
+        ...
+
+    async def save_dispute(self, payment: Payment, dispute: Dispute, *, new: bool) -> bool:
+        """Keep a new or changed dispute and the next version of its payment."""
+        ...
+
+    async def open_disputes(self) -> int:
+        """Return how many disputes are open."""
         ...
 
     async def save_refund(self, payment: Payment, refund: Refund, look_at: datetime | None) -> bool:

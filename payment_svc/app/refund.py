@@ -1,18 +1,13 @@
-"""Giving money back: journalled first, asked for under the refund's own key, settled by looking for it."""
+"""Following refunds to their end: asked for under the refund's own key, settled by looking for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.clock import Clock
-from kernel.errors import Refusal
-from kernel.ids import Ids
-from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from payment_svc.app.contradictions import telling_contradictions
-from payment_svc.app.ports import AmountRules, KeySpent, PaymentGateway, PaymentStore, Request
-from payment_svc.app.refusals import amount_refused, check_use, payment_not_found, unavailable
-from payment_svc.app.runs import Runs
+from payment_svc.app.ports import KeySpent, PaymentGateway, PaymentStore
+from payment_svc.app.refusals import payment_not_found, unavailable
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import ProviderRefund, RefundState
@@ -25,19 +20,6 @@ _TRIES = 4
 
 # How many keys one visit may use up before the refund is left for later.
 _SENDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RefundOrder:
-    """The command.
-
-    Attributes:
-        payment_id: The payment.
-        amount: What to give back; None means all that is left.
-    """
-
-    payment_id: str
-    amount: Money | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +95,21 @@ class Refunds:
     async def refresh(self, payment: Payment) -> Payment:
         """Read all refunds of a payment that the provider has, and return the payment as it is kept then.
 
+        Those that somebody made at the provider by hand are taken into our ledger, and are news whoever asked.
+
         Raises:
             Refusal: The provider cannot be asked now.
             Contradiction: The provider says what cannot be.
         """
-        for refund in payment.refunds:
-            current = Refunded(payment.refund(refund.refund_id), payment)
-            looked = await self._look(current)
-            if isinstance(looked, Unknown):
-                raise unavailable(f"Stripe cannot be asked about the refunds now ({looked.cause}).", looked.retry_after)
-            payment = (looked or current).payment
-        return payment
+        match await self._gateway.list_refunds(payment.intent_id):
+            case Done(listed):
+                for found in listed:
+                    payment = await self._taken_in(payment, found)
+                return payment
+            case NotDone(refused):
+                raise unavailable(f"Stripe cannot be asked about the refunds now ({refused.code}).")
+            case Unknown(cause, retry_after):
+                raise unavailable(f"Stripe cannot be asked about the refunds now ({cause}).", retry_after)
 
     def next_look(self, refund: Refund, now: datetime) -> datetime | None:
         """Return when the worker sees to a refund again; None once nothing can change any more."""
@@ -146,8 +132,8 @@ class Refunds:
         if settled is not None:
             return settled
         match outcome:
-            case NotDone():
-                return await self._change(current, lambda each: each.refused(self._clock.now()))
+            case NotDone(refused):
+                return await self._change(current, lambda each: each.refused(refused.code, self._clock.now()))
             case KeySpent():
                 return outcome
             case Unknown():
@@ -160,13 +146,28 @@ class Refunds:
 
     async def _look(self, current: Refunded) -> Refunded | Unknown | None:
         """Return the refund as the provider has it; None when it has none."""
-        match await self._gateway.find_refund(current.payment.intent_id, current.refund.refund_id):
-            case Done(found):
+        match await self._gateway.list_refunds(current.payment.intent_id):
+            case Done(listed):
+                found = next((each for each in listed if current.refund.is_made_as(each)), None)
                 return None if found is None else await self._saw(current, found)
             case NotDone(refused):
                 return Unknown(f"its refunds cannot be read: {refused.code}")
             case Unknown() as unknown:
                 return unknown
+
+    async def _taken_in(self, payment: Payment, found: ProviderRefund) -> Payment:
+        """Return the payment with a refund as the provider has it; one that our ledger has not is added to it."""
+        for _ in range(_TRIES):
+            known = next((each for each in payment.refunds if each.is_made_as(found)), None)
+            if known is not None:
+                return (await self._saw(Refunded(known, payment), found)).payment
+            now = self._clock.now()
+            after, refund = payment.with_found(found, now)
+            after = after.noticed(payment)
+            if await self._store.add_refund(after, refund, self.next_look(refund, now), None):
+                return after
+            payment = await self._current(payment.payment_id)
+        raise unavailable("The payment is being changed by others; try again.")
 
     async def _saw(self, current: Refunded, found: ProviderRefund) -> Refunded:
         return await self._change(current, lambda each: each.seen(found, self._clock.now()))
@@ -190,87 +191,12 @@ class Refunds:
                 payment = payment.noticed(current.payment)
             if await self._store.save_refund(payment, refund, self.next_look(refund, now)):
                 return Refunded(refund, payment)
-            fresh = await self._store.get(payment.payment_id)
-            if fresh is None:
-                raise payment_not_found(payment.payment_id)
+            fresh = await self._current(payment.payment_id)
             current = Refunded(fresh.refund(refund_id), fresh)
         raise unavailable("The payment is being changed by others; try again.")
 
-
-class RefundPayment:
-    """Gives money back once per request.
-
-    Args:
-        store: Where payments are kept.
-        refunds: Carries them out.
-        amounts: What the provider takes.
-        runs: Lets equal calls share one run.
-        clock: The present.
-        ids: Makes refund ids.
-        schedule: When the worker looks after it.
-    """
-
-    def __init__(
-        self,
-        store: PaymentStore,
-        refunds: Refunds,
-        amounts: AmountRules,
-        runs: Runs[Refunded],
-        clock: Clock,
-        ids: Ids,
-        schedule: Schedule,
-    ) -> None:
-        self._store = store
-        self._refunds = refunds
-        self._amounts = amounts
-        self._runs = runs
-        self._clock = clock
-        self._ids = ids
-        self._schedule = schedule
-
-    async def __call__(self, order: RefundOrder, request: Request) -> Refunded:
-        """Return the refund, PENDING while it is not known to be made: it will be, whatever happens.
-
-        Raises:
-            Refusal: Nothing is given back. Or the provider says what cannot be, which leaves open whether it is.
-        """
-        return await self._runs.share(request, lambda: self._run(order, request))
-
-    async def _run(self, order: RefundOrder, request: Request) -> Refunded:
-        for _ in range(_TRIES):
-            found = await self._store.by_id(order.payment_id, request)
-            check_use(found, request)
-            payment = found.payment
-            if payment is None:
-                raise payment_not_found(order.payment_id)
-            if found.use is not None:
-                return Refunded(payment.refund(found.use.subject_id), payment)
-            refund = self._new(payment, order, request.trace)
-            after = payment.with_refund(refund, refund.created_at)
-            look_at = self._schedule.after(refund.created_at, refund.created_at)
-            if await self._store.add_refund(after, refund, look_at, request):
-                with telling_contradictions(payment.order_id):
-                    return await self._refunds.carry_out(after, refund, fresh=True)
-        raise unavailable("The payment is being changed by others; try again.")
-
-    def _new(self, payment: Payment, order: RefundOrder, trace: str) -> Refund:
-        amount = order.amount or payment.refundable
-        if amount.currency_code != payment.amount.currency_code:
-            raise Refusal.of_field("amount.currency_code", f"the payment was taken in {payment.amount.currency_code}")
-        if order.amount is not None and amount.minor_units <= 0:
-            raise Refusal.of_field("amount.minor_units", "must be more than 0; leave amount out to give back all")
-        refused = self._amounts.to_refund(amount)
-        if refused is not None:
-            raise amount_refused(amount, refused)
-        now = self._clock.now()
-        return Refund(
-            refund_id=self._ids.new(),
-            payment_id=payment.payment_id,
-            state=RefundState.PENDING,
-            amount=amount,
-            provider_refund_id="",
-            send=1,
-            created_at=now,
-            updated_at=now,
-            trace=trace,
-        )
+    async def _current(self, payment_id: str) -> Payment:
+        payment = await self._store.get(payment_id)
+        if payment is None:
+            raise payment_not_found(payment_id)
+        return payment

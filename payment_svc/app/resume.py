@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from payment_svc.app.contradictions import telling_contradictions
-from payment_svc.app.events import ApplyEvent
+from payment_svc.app.events import ApplyEvent, Telling
 from payment_svc.app.ports import EventStore, PaymentStore
 from payment_svc.app.refund import Refunds
 from payment_svc.app.runs import Background
@@ -32,6 +32,7 @@ class ResumePorts:
     refunds: Refunds
     apply: ApplyEvent
     background: Background
+    telling: Telling
     clock: Clock
     schedule: Schedule
 
@@ -77,6 +78,7 @@ class Resume:
         for payment in await ports.payments.due_payments(now, _MOST):
             await ports.payments.put_off_payment(payment.payment_id, ports.schedule.after(payment.updated_at, now))
             await self._take_up(self._read(payment), "payment", payment.payment_id, payment.trace)
+        ports.telling.open_disputes(await ports.payments.open_disputes())
 
     async def _carry_out(self, payment: Payment, refund: Refund) -> None:
         with telling_contradictions(payment.order_id):

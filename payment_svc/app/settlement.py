@@ -6,6 +6,7 @@ from payment_svc.app.ports import PaymentGateway, PaymentStore, Request
 from payment_svc.app.refusals import payment_not_found, unavailable
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.errors import Contradiction
+from payment_svc.domain.intent import Intent
 from payment_svc.domain.payment import Payment
 
 # How often to start over when others change the payment at the same time; they are few, so one time mostly does.
@@ -45,6 +46,17 @@ class Settlement:
             Refusal: The provider cannot be asked now.
             Contradiction: The intent cannot be this payment's.
         """
+        return (await self.examine(payment))[0]
+
+    async def examine(self, payment: Payment) -> tuple[Payment, Intent | None]:
+        """Return the payment as its intent is now, kept, and the intent; None for a payment that never had one.
+
+        Raises:
+            Refusal: The provider cannot be asked now.
+            Contradiction: The intent cannot be this payment's.
+        """
+        if not payment.intent_id:
+            return payment, None
         for _ in range(_TRIES):
             match await self._gateway.read_intent(payment.intent_id):
                 case Done(intent):
@@ -52,7 +64,7 @@ class Settlement:
                     if self._unasked:
                         after = after.noticed(payment)
                     if after is payment or await self.keep(after):
-                        return after
+                        return after, intent
                     payment = await self.current(payment.payment_id)
                 case NotDone(refused):
                     raise Contradiction(f"payment {payment.payment_id}: its intent cannot be read ({refused.code})")
@@ -62,7 +74,12 @@ class Settlement:
 
     async def keep(self, payment: Payment, request: Request | None = None) -> bool:
         """Keep the next version of a payment; False as in PaymentStore."""
-        look_at = self._schedule.after(payment.updated_at, payment.updated_at) if payment.live else None
+        look_at = None
+        if payment.live:
+            look_at = self._schedule.after(payment.updated_at, payment.updated_at)
+        elif payment.hold_expires_at is not None:
+            # A hold lapses by itself; that it did is learned by looking, where no webhook tells.
+            look_at = payment.hold_expires_at + self._schedule.first
         return await self._store.save(payment, look_at, request)
 
     async def record(self, after: Payment) -> Payment:

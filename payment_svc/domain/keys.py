@@ -24,3 +24,13 @@ def release_key(request_id: str) -> str:
 def cancel_key(order_id: str, suffix: str) -> str:
     """Return the key of one call to give the order's intent up."""
     return f"order:{order_id}:cancel:{suffix}"
+
+
+def capture_key(order_id: str, minor_units: int, suffix: str = "") -> str:
+    """Return the key for taking so much of what is held; a suffix where the provider repeats an error without one."""
+    return f"order:{order_id}:capture:{minor_units}{suffix and ':'}{suffix}"
+
+
+def abandon_key(intent_id: str) -> str:
+    """Return the key for giving up an intent that was made in vain, for an order that was given up before."""
+    return f"intent:{intent_id}:abandon"

@@ -2,14 +2,15 @@
 
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
+from payment_svc.domain.dispute import Dispute
 from payment_svc.domain.errors import Contradiction
-from payment_svc.domain.intent import Decline, Intent, IntentStatus, NewIntent
-from payment_svc.domain.refund import Refund
+from payment_svc.domain.intent import PLAIN, CaptureMode, Decline, Intent, IntentStatus, Manner, ProviderRefund
+from payment_svc.domain.refund import Refund, found_refund
 
 # Any UUID will do, as long as it never changes: payment ids are made from it.
 _NAMESPACE = uuid.UUID("6f1d7f0e-6d0e-5c3b-9a55-2f8f3f1c9d10")
@@ -53,6 +54,9 @@ FINAL = frozenset({PaymentState.SUCCEEDED, PaymentState.CANCELLED})
 # The states in which an intent may be unconfirmed.
 _RETRIABLE = frozenset({PaymentState.PENDING, PaymentState.ACTION_REQUIRED, PaymentState.DECLINED})
 
+# How long a card's money is held where the provider does not say: "uncaptured payments are canceled after 7 days".
+HOLD = timedelta(days=7)
+
 # The states in which the provider may move the payment on without being asked, so that somebody has to look.
 _LIVE = frozenset({PaymentState.PENDING, PaymentState.ACTION_REQUIRED})
 
@@ -77,7 +81,7 @@ class Payment:
         amount: What is to be paid; it never changes.
         captured: What was taken.
         refunded: What was given back, pending refunds included.
-        intent_id: The provider's id.
+        intent_id: The provider's id; empty for one that was given up before it began.
         attempt: Number of the latest attempt, from 1; part of its idempotency key.
         payment_method: The latest attempt's.
         past_failure: failure_id of the attempt before, which the intent goes on showing until this one is answered.
@@ -85,7 +89,12 @@ class Payment:
         created_at: When it was first asked for, to the millisecond.
         updated_at: When it last changed.
         trace: The W3C traceparent of the call that first asked for it; empty for none.
+        capture_mode: When the money is taken; it never changes.
+        customer_id: The provider's id of the saved customer; empty for guests. It never changes.
+        manner: How the latest attempt uses its payment method.
+        hold_expires_at: Until when the money is held. Only while the state is AUTHORIZED.
         refunds: Oldest first.
+        disputes: Oldest first.
         news_at: Since when it has been news: its order has not taken in a change that it did not ask for. None when it
             has heard of all.
         client_secret: What the customer's browser needs while the state is ACTION_REQUIRED. Not in the repr.
@@ -106,7 +115,12 @@ class Payment:
     created_at: datetime
     updated_at: datetime
     trace: str = ""
+    capture_mode: CaptureMode = CaptureMode.AT_PLACEMENT
+    customer_id: str = ""
+    manner: Manner = PLAIN
+    hold_expires_at: datetime | None = None
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     news_at: datetime | None = None
     client_secret: str = field(default="", repr=False)
 
@@ -132,7 +146,7 @@ class Payment:
         state, decline = self._meaning(intent)
         if state not in MOVES[self.state]:
             raise Contradiction(f"payment {self.payment_id} is {self.state} and its intent is {intent.status}")
-        if state is PaymentState.SUCCEEDED and intent.captured != self.amount:
+        if state is PaymentState.SUCCEEDED and not self._may_take(intent.captured):
             raise Contradiction(f"payment {self.payment_id}: {intent.captured} was taken where {self.amount} was due")
         after = replace(
             self,
@@ -140,13 +154,15 @@ class Payment:
             decline=decline,
             captured=intent.captured if state is PaymentState.SUCCEEDED else self.captured,
             client_secret=intent.client_secret if state is PaymentState.ACTION_REQUIRED else "",
+            hold_expires_at=self._held_until(intent, now) if state is PaymentState.AUTHORIZED else None,
         )
         return self if after == self else replace(after, version=self.version + 1, updated_at=now)
 
     def told(self) -> tuple[object, ...]:
         """Return what matters to the order."""
         refunds = tuple((each.refund_id, each.state) for each in self.refunds)
-        return self.state, self.decline, self.captured, self.refunded, refunds
+        disputes = tuple((each.dispute_id, each.state) for each in self.disputes)
+        return self.state, self.decline, self.captured, self.refunded, refunds, disputes
 
     def noticed(self, before: "Payment") -> "Payment":
         """Return the payment, changed without its order's asking, as news where the order has something to learn.
@@ -169,7 +185,7 @@ class Payment:
             updated_at=now,
         )
 
-    def retried(self, payment_method: str, now: datetime) -> "Payment":
+    def retried(self, payment_method: str, manner: Manner, now: datetime) -> "Payment":
         """Return the payment with a new attempt open, on the same intent.
 
         Raises:
@@ -178,7 +194,7 @@ class Payment:
         if self.state is not PaymentState.DECLINED or self.decline is None:
             raise illegal(self, "a new attempt", PaymentState.DECLINED)
         past_failure = self.decline.failure_id or self.past_failure
-        return replace(self.rekeyed(now), payment_method=payment_method, past_failure=past_failure)
+        return replace(self.rekeyed(now), payment_method=payment_method, manner=manner, past_failure=past_failure)
 
     def rekeyed(self, now: datetime) -> "Payment":
         """Return the payment with an attempt open under a new key.
@@ -215,6 +231,19 @@ class Payment:
         refunds = tuple(refund if each.refund_id == refund.refund_id else each for each in self.refunds)
         return self._with_refunds(refunds, now)
 
+    def with_found(self, found: ProviderRefund, now: datetime) -> tuple["Payment", Refund]:
+        """Return the payment with a refund of the provider's that our ledger had not, and that refund."""
+        refund = found_refund(self.payment_id, found, now)
+        return self._with_refunds((*self.refunds, refund), now), refund
+
+    def with_dispute(self, dispute: Dispute, now: datetime) -> "Payment":
+        """Return the payment with a dispute as it is now; itself when that is known."""
+        if dispute in self.disputes:
+            return self
+        others = (each for each in self.disputes if each.dispute_id != dispute.dispute_id)
+        disputes = tuple(sorted((*others, dispute), key=lambda each: (each.created_at, each.dispute_id)))
+        return replace(self, version=self.version + 1, disputes=disputes, updated_at=now)
+
     def refund(self, refund_id: str) -> Refund:
         """Return one of its refunds."""
         return next(each for each in self.refunds if each.refund_id == refund_id)
@@ -228,38 +257,20 @@ class Payment:
         # Nothing has happened since the attempt began. Of a payment that is held, paid or given up that cannot be true.
         return (self.state if self.state in _RETRIABLE else PaymentState.PENDING), self.decline
 
+    def _may_take(self, captured: Money) -> bool:
+        """Say whether so much may have been taken: all, or of what was held any part."""
+        if self.capture_mode is CaptureMode.AT_PLACEMENT:
+            return captured == self.amount
+        return 0 < captured.minor_units <= self.amount.minor_units
+
+    def _held_until(self, intent: Intent, now: datetime) -> datetime:
+        return intent.held_until or self.hold_expires_at or now + HOLD
+
     def _with_refunds(self, refunds: tuple[Refund, ...], now: datetime) -> "Payment":
-        refunded = Money.total((each.amount for each in refunds if each.counts), self.amount.currency_code)
+        # A refund that we have asked for, and the provider will refuse because somebody was there before, is both.
+        given = min(sum(each.amount.minor_units for each in refunds if each.counts), self.captured.minor_units)
+        refunded = Money(self.amount.currency_code, given)
         return replace(self, version=self.version + 1, refunds=refunds, refunded=refunded, updated_at=now)
-
-
-def opened(new: NewIntent, intent: Intent, *, payment_method: str, now: datetime, trace: str = "") -> Payment:
-    """Return the payment of an order whose intent was just made, with its first attempt open.
-
-    Raises:
-        Contradiction: The intent is not what was asked for, or money has moved on it already.
-    """
-    check_intent(intent, new.payment_id, new.order_id, new.amount)
-    if intent.status is not IntentStatus.UNCONFIRMED:
-        raise Contradiction(f"the new intent {intent.intent_id} of order {new.order_id} is already {intent.status}")
-    nothing = Money.zero(new.amount.currency_code)
-    return Payment(
-        payment_id=new.payment_id,
-        order_id=new.order_id,
-        version=1,
-        state=PaymentState.PENDING,
-        amount=new.amount,
-        captured=nothing,
-        refunded=nothing,
-        intent_id=intent.intent_id,
-        attempt=1,
-        payment_method=payment_method,
-        past_failure="",
-        decline=None,
-        created_at=now,
-        updated_at=now,
-        trace=trace,
-    )
 
 
 def check_intent(intent: Intent, payment_id: str, order_id: str, amount: Money) -> None:

@@ -1,11 +1,17 @@
 """A refund: money on its way back, journalled before the provider is asked."""
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kernel.money import Money
 from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import ProviderRefund, RefundState
+
+# Any UUID will do, as long as it never changes: the ids of refunds that were made by hand are made from it.
+_NAMESPACE = uuid.UUID("3a0c6f3e-5d0b-5f61-8a3e-2f4a4a0f6b77")
+
+_UUID_LENGTH = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Refund:
         created_at: When it was asked for, to the millisecond.
         updated_at: When it last changed.
         trace: The W3C traceparent of the call that asked for it; empty for none.
+        request_id: The key of the command that asked for it; empty for one that was made at the provider by hand.
+        failure_reason: Why it failed, in the provider's words; empty unless it did.
     """
 
     refund_id: str
@@ -33,11 +41,17 @@ class Refund:
     created_at: datetime
     updated_at: datetime
     trace: str = ""
+    request_id: str = ""
+    failure_reason: str = ""
 
     @property
     def counts(self) -> bool:
         """Whether its amount is given back or on its way."""
         return self.state is not RefundState.FAILED
+
+    def is_made_as(self, found: ProviderRefund) -> bool:
+        """Say whether the provider's refund is this one: by our mark, or by its own id where that is not there."""
+        return self.refund_id == found.refund_id or self.provider_refund_id == found.provider_refund_id
 
     def seen(self, found: ProviderRefund, now: datetime) -> "Refund":
         """Return the refund after the provider's was read; itself when that says nothing new.
@@ -47,20 +61,29 @@ class Refund:
         Raises:
             Contradiction: It is another refund, or of another amount.
         """
-        if found.refund_id != self.refund_id or found.amount != self.amount:
+        if not self.is_made_as(found) or found.amount != self.amount:
             answered = f"{found.refund_id or 'none'} of {found.amount}"
             raise Contradiction(f"refund {self.refund_id} of {self.amount} was answered with {answered}")
-        after = replace(self, state=found.state, provider_refund_id=found.provider_refund_id)
+        after = replace(
+            self,
+            state=found.state,
+            provider_refund_id=found.provider_refund_id,
+            failure_reason=found.failure_reason if found.state is RefundState.FAILED else "",
+        )
         return self if after == self else replace(after, updated_at=now)
 
-    def refused(self, now: datetime) -> "Refund":
+    def refused(self, code: str, now: datetime) -> "Refund":
         """Return the refund after the provider refused it for good: the money is still ours.
 
         Itself when others have seen its end meanwhile: what the provider has counts, not what it answered before.
+
+        Args:
+            code: The provider's error code.
+            now: The present.
         """
         if self.state is not RefundState.PENDING:
             return self
-        return replace(self, state=RefundState.FAILED, updated_at=now)
+        return replace(self, state=RefundState.FAILED, failure_reason=code, updated_at=now)
 
     def rekeyed(self, spent: int, now: datetime) -> "Refund":
         """Return the refund under a new key: the provider repeats an error for the old one, and made no refund.
@@ -75,3 +98,22 @@ class Refund:
         if self.state is not RefundState.PENDING or self.send != spent:
             return self
         return replace(self, send=self.send + 1, updated_at=now)
+
+
+def found_refund(payment_id: str, found: ProviderRefund, now: datetime) -> Refund:
+    """Return a refund that the provider has and our ledger has not: somebody made it by hand, or our ledger lost it.
+
+    Its id follows from the provider's, so that two who find it at once find the same.
+    """
+    marked = len(found.refund_id) == _UUID_LENGTH
+    return Refund(
+        refund_id=found.refund_id if marked else str(uuid.uuid5(_NAMESPACE, found.provider_refund_id)),
+        payment_id=payment_id,
+        state=found.state,
+        amount=found.amount,
+        provider_refund_id=found.provider_refund_id,
+        send=1,
+        created_at=found.created_at or now,
+        updated_at=now,
+        failure_reason=found.failure_reason,
+    )

@@ -22,6 +22,8 @@ class Authentication(Enum):
 
     NEVER = auto()
     ALWAYS = auto()
+    UNLESS_SET_UP = auto()
+    """Until it was kept with a customer who authenticated; then it may be charged without them."""
 
 
 class RefundCourse(Enum):
@@ -32,6 +34,14 @@ class RefundCourse(Enum):
     """It is pending first and succeeds a little later."""
     FAILS_LATE = auto()
     """It succeeds first and fails a little later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What the card's bank asks back of each charge, by itself."""
+
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,8 @@ class TestCard:
     """How refunds to it go."""
     attachable: bool = True
     """Whether it can be attached to a customer."""
+    complaint: Complaint | None = None
+    """The dispute that each charge to it ends in."""
 
     @property
     def last4(self) -> str:
@@ -78,6 +90,13 @@ CARDS: dict[str, TestCard] = {
     "pendingRefund": TestCard("4000000000007726", "visa", refund=RefundCourse.LATE),
     "refundFail": TestCard("4000000000005126", "visa", refund=RefundCourse.FAILS_LATE),
     "bypassPending": TestCard("4000000000000077", "visa"),
+    "createDispute": TestCard("4000000000000259", "visa", complaint=Complaint("needs_response", "fraudulent")),
+    "createDisputeProductNotReceived": TestCard(
+        "4000000000002685", "visa", complaint=Complaint("needs_response", "product_not_received")
+    ),
+    "createDisputeInquiry": TestCard(
+        "4000000000001976", "visa", complaint=Complaint("warning_needs_response", "fraudulent")
+    ),
     "visa_chargeDeclined": TestCard("4000000000000002", "visa", decline=GENERIC, attachable=False),
     "visa_chargeDeclinedInsufficientFunds": TestCard(
         "4000000000009995", "visa", decline=INSUFFICIENT_FUNDS, attachable=False
@@ -125,6 +144,7 @@ CARDS: dict[str, TestCard] = {
     ),
     "chargeCustomerFail": TestCard("4000000000000341", "visa", decline=GENERIC),
     "authenticationRequired": TestCard("4000002760003184", "visa", authentication=Authentication.ALWAYS),
+    "authenticationRequiredOnSetup": TestCard("4000002500003155", "visa", authentication=Authentication.UNLESS_SET_UP),
     "threeDSecure2Required": TestCard("4000000000003220", "visa", authentication=Authentication.ALWAYS),
     "threeDSecureRequired": TestCard("4000000000003063", "visa", authentication=Authentication.ALWAYS),
     "threeDSecureOptional": TestCard("4000000000003055", "visa"),

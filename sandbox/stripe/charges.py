@@ -8,6 +8,9 @@ from sandbox.stripe.payment_methods import card_details, card_of
 
 Json = dict[str, Any]
 
+AUTHORISATION_SECONDS = 7 * 24 * 60 * 60
+"""How long an uncaptured card payment is held."""
+
 
 class Charges:
     """The operations on Charges, and how PaymentIntents make them."""
@@ -18,6 +21,8 @@ class Charges:
     def make(self, intent: Json, method: Json, decline: Decline | None) -> Json:
         """Return a new charge: approved, and captured unless the intent says otherwise, or declined."""
         captured = decline is None and intent["capture_method"] != "manual"
+        held = decline is None and not captured
+        now = self._books.now()
         charge = {
             "id": self._books.new_id("ch"),
             "object": "charge",
@@ -31,7 +36,7 @@ class Charges:
             "billing_details": method["billing_details"],
             "calculated_statement_descriptor": "ORDERMESH SANDBOX",
             "captured": captured,
-            "created": self._books.now(),
+            "created": now,
             "currency": intent["currency"],
             "customer": intent["customer"],
             "description": intent["description"],
@@ -56,6 +61,7 @@ class Charges:
                     "network": card_of(method).brand,
                     "three_d_secure": None,
                     "wallet": None,
+                    **({"capture_before": now + AUTHORISATION_SECONDS} if held else {}),
                 },
                 "type": "card",
             },
@@ -81,15 +87,51 @@ class Charges:
         charge["captured"] = True
         charge["amount_captured"] = amount
         charge["balance_transaction"] = self._books.new_id("txn")
+        if amount < charge["amount"]:
+            self._let_go(charge, charge["amount"] - amount)
         self._books.save(charge)
         self._books.announce("charge.captured", charge, context)
 
-    def release(self, charge: Json, context: Context) -> None:
+    def release(self, charge: Json, context: Context, *, lapsed: bool) -> None:
         """Let go of an authorised charge."""
-        charge["amount_refunded"] = charge["amount"]
+        self._let_go(charge, charge["amount"])
         charge["refunded"] = True
         self._books.save(charge)
-        self._books.announce("charge.refunded", charge, context)
+        self._books.announce("charge.expired" if lapsed else "charge.refunded", charge, context)
+
+    def _let_go(self, charge: Json, amount: int) -> None:
+        """Release money that was held and not taken, which Stripe lists as a refund that moves nothing on a balance."""
+        charge["amount_refunded"] += amount
+        refund = refund_of(charge, amount, self._books.new_id("re"), self._books.now())
+        self._books.save(refund, order_id=charge["metadata"].get("order_id"))
+
+
+def refund_of(charge: Json, amount: int, id_: str, now: int) -> Json:
+    """Return a new refund of a charge."""
+    return {
+        "id": id_,
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "destination_details": {
+            "card": {
+                "reference_status": "pending",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
+            "type": "card",
+        },
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "reason": None,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
 
 
 def _outcome(decline: Decline | None) -> Json:

@@ -5,6 +5,7 @@ from typing import Any
 from sandbox.stripe.books import Books, Context, public
 from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, Authentication, Decline
 from sandbox.stripe.charges import Charges
+from sandbox.stripe.disputes import Disputes
 from sandbox.stripe.errors import DOC, StripeError
 from sandbox.stripe.payment_methods import card_of
 
@@ -24,6 +25,7 @@ class Confirmation:
     def __init__(self, books: Books, charges: Charges) -> None:
         self._books = books
         self._charges = charges
+        self._disputes = Disputes(books)
 
     def run(self, intent: Json, method: Json, params: Json, context: Context) -> Json:
         """Confirm an intent with a PaymentMethod and return it as it then is.
@@ -31,8 +33,9 @@ class Confirmation:
         Raises:
             StripeError: the card was declined; the intent is back at requires_payment_method.
         """
+        require_same_customer(intent, method)
         intent["payment_method"] = method["id"]
-        if card_of(method).authentication is Authentication.ALWAYS:
+        if _must_authenticate(method):
             if params.get("off_session") not in {None, False, "false"} or params.get("error_on_requires_action"):
                 raise self._decline(intent, method, AUTHENTICATION_REQUIRED, context)
             return self._ask_to_authenticate(intent, params, context)
@@ -77,10 +80,15 @@ class Confirmation:
             intent["amount_received"] = intent["amount"]
             outcome = "payment_intent.succeeded"
         method["_used"] = True
+        if intent["setup_future_usage"] and intent["customer"] is not None:
+            method["customer"] = intent["customer"]
+            method["_set_up"] = intent["setup_future_usage"] == "off_session"
         self._books.save(method)
         self._books.save(intent)
         self._books.announce("charge.succeeded", charge, context)
         self._books.announce(outcome, intent, context)
+        if charge["captured"]:
+            self._disputes.complain(charge, context)
         return intent
 
     def _ask_to_authenticate(self, intent: Json, params: Json, context: Context) -> Json:
@@ -133,6 +141,29 @@ class Confirmation:
         intent["last_payment_error"] = error
         self._books.save(intent)
         self._books.announce("payment_intent.payment_failed", intent, context)
+
+
+def require_same_customer(intent: Json, method: Json) -> None:
+    """Refuse a payment method that is kept with a customer whose payment this is not.
+
+    Raises:
+        StripeError: naming the payment method.
+    """
+    owner = method["customer"]
+    if owner is not None and owner != intent["customer"]:
+        message = (
+            f"The payment method supplied ({method['id']}) belongs to a Customer. Please include the Customer in the "
+            "`customer` parameter on the PaymentIntent."
+        )
+        raise StripeError(400, message, param="payment_method")
+
+
+def _must_authenticate(method: Json) -> bool:
+    match card_of(method).authentication:
+        case Authentication.UNLESS_SET_UP:
+            return not method.get("_set_up")
+        case wish:
+            return wish is Authentication.ALWAYS
 
 
 def require_return_url(intent: Json, params: Json) -> None:

@@ -11,6 +11,7 @@ Json = dict[str, Any]
 _EXPANDABLE = {
     "payment_intent": {"customer": "customer", "latest_charge": "charge", "payment_method": "payment_method"},
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
     "payment_method": {"customer": "customer"},
 }

@@ -5,6 +5,7 @@ from typing import Any
 from sandbox.stripe.books import Books, Context, public
 from sandbox.stripe.charges import Charges
 from sandbox.stripe.confirmation import Confirmation, require_return_url
+from sandbox.stripe.disputes import Disputes
 from sandbox.stripe.errors import StripeError, bad_parameter
 from sandbox.stripe.money import Sum, check_amount, check_currency
 from sandbox.stripe.payment_methods import PaymentMethods
@@ -34,6 +35,7 @@ class PaymentIntents:
         self._methods = methods
         self._charges = charges
         self._confirmation = confirmation
+        self._disputes = Disputes(books)
 
     def check_create(self, params: Json) -> None:
         """Refuse what Stripe refuses before a create begins.
@@ -126,13 +128,15 @@ class PaymentIntents:
                 f"({Sum(intent['amount_capturable'], intent['currency'])})."
             )
             raise StripeError(400, message, code="amount_too_large", param="amount_to_capture")
-        self._charges.capture(self._books.need("charge", intent["latest_charge"], param="id"), amount, context)
+        charge = self._books.need("charge", intent["latest_charge"], param="id")
+        self._charges.capture(charge, amount, context)
         intent["status"] = "succeeded"
         intent["amount_received"] = amount
         intent["amount_capturable"] = 0
         intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
         self._books.save(intent)
         self._books.announce("payment_intent.succeeded", intent, context)
+        self._disputes.complain(charge, context)
         return intent
 
     def cancel(self, params: Json, args: Json, context: Context) -> Json:
@@ -163,9 +167,34 @@ class PaymentIntents:
         """Let go of an authorisation that nobody captured in time."""
         self._cancel(intent, "automatic", context)
 
+    def lapse(self, id_: str, context: Context) -> Json:
+        """Let an authorisation run out now, and return the intent as it then is.
+
+        Raises:
+            StripeError: nothing is held.
+        """
+        intent = self._need({"id": id_})
+        if intent["status"] != "requires_capture":
+            raise _wrong_state(intent, f"Nothing is held: this PaymentIntent has a status of {intent['status']}.")
+        self.expire(intent, context)
+        return intent
+
+    def dispute(self, id_: str, params: Json, context: Context) -> Json:
+        """Play the customer's bank asking the money back, or going on with that, and return the dispute.
+
+        Raises:
+            StripeError: no money was taken.
+        """
+        intent = self._need({"id": id_})
+        if intent["status"] != "succeeded":
+            raise _wrong_state(intent, f"Nothing was taken: this PaymentIntent has a status of {intent['status']}.")
+        charge = self._books.need("charge", intent["latest_charge"], param="id")
+        return self._disputes.play(charge, params, context)
+
     def _cancel(self, intent: Json, reason: str | None, context: Context) -> None:
         if intent["status"] == "requires_capture":
-            self._charges.release(self._books.need("charge", intent["latest_charge"], param="id"), context)
+            charge = self._books.need("charge", intent["latest_charge"], param="id")
+            self._charges.release(charge, context, lapsed=reason == "automatic")
         intent["status"] = "canceled"
         intent["amount_capturable"] = 0
         intent["canceled_at"] = self._books.now()

@@ -43,13 +43,21 @@ class Lists:
 
     def refunds(self, params: Json, args: Json, context: Context) -> Json:
         """GET /v1/refunds."""
-        parent = params.get("payment_intent")
+        return self._page("refund", params, self._intent(params), "/v1/refunds")
+
+    def disputes(self, params: Json, args: Json, context: Context) -> Json:
+        """GET /v1/disputes."""
+        return self._page("dispute", params, self._intent(params), "/v1/disputes")
+
+    def _intent(self, params: Json) -> str | None:
+        """Return the intent whose objects are wanted, named by itself or by its charge; None for all."""
+        intent_id: str | None = params.get("payment_intent")
         if params.get("charge") is not None:
             charge = self._storage.get("charge", params["charge"])
             if charge is None:
                 raise missing_object("charge", params["charge"], "charge", status=404)
-            parent = charge["payment_intent"]
-        return self._page("refund", params, parent, "/v1/refunds")
+            intent_id = charge["payment_intent"]
+        return intent_id
 
     def events(self, params: Json, args: Json, context: Context) -> Json:
         """GET /v1/events."""

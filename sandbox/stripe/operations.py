@@ -9,6 +9,7 @@ from sandbox.stripe.books import Books, Context
 from sandbox.stripe.charges import Charges
 from sandbox.stripe.confirmation import Confirmation
 from sandbox.stripe.customers import Customers
+from sandbox.stripe.disputes import Disputes
 from sandbox.stripe.intents import PaymentIntents
 from sandbox.stripe.lists import Lists
 from sandbox.stripe.payment_methods import PaymentMethods
@@ -49,6 +50,9 @@ def stripe_operations(books: Books, lists: Lists, intents: PaymentIntents, metho
         _post("refunds.create", "/v1/refunds", refunds.create, refunds.check_create),
         _list("refunds.list", "/v1/refunds", lists.refunds),
         _get("refunds.retrieve", "/v1/refunds/{id}", read("refund", "refund")),
+        _list("disputes.list", "/v1/disputes", lists.disputes),
+        _get("disputes.retrieve", "/v1/disputes/{id}", read("dispute", "dispute")),
+        _post("disputes.close", "/v1/disputes/{id}/close", Disputes(books).close),
         _get("charges.retrieve", "/v1/charges/{id}", read("charge", "id")),
         _list("events.list", "/v1/events", lists.events),
         _get("events.retrieve", "/v1/events/{id}", read("event", "id")),

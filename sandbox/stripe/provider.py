@@ -10,7 +10,7 @@ from kernel.clock import Clock
 from sandbox.exchange import Answer, Call, Operation, Request, json_answer
 from sandbox.schema import SchemaBook
 from sandbox.storage import Storage
-from sandbox.stripe import authentication
+from sandbox.stripe import levers
 from sandbox.stripe.books import API_VERSION, Books, Context, public
 from sandbox.stripe.errors import StripeError, injected
 from sandbox.stripe.expand import check_expand, expand
@@ -44,12 +44,12 @@ class StripeProvider:
         self.settling = Settling(books, self._intents)
         entries = stripe_operations(books, Lists(storage, clock), self._intents, methods)
         self._entries = {entry.operation.name: entry for entry in entries}
-        self.operations = (*(entry.operation for entry in entries), *authentication.OPERATIONS)
+        self.operations = (*(entry.operation for entry in entries), *levers.OPERATIONS)
 
     def admit(self, operation: Operation, request: Request) -> Answer | Call:
         """Check key, version, parameters and idempotency key, in Stripe's order."""
         if operation.lever:
-            return authentication.authenticate(self._intents, request)
+            return levers.pull(self._intents, operation, request)
         request_id = self._request_id()
         headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", API_VERSION)}
         key = request.headers.get("idempotency-key") if request.method == "POST" else None

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.stripe.books import Books, Context
 from sandbox.stripe.cards import RefundCourse
+from sandbox.stripe.charges import refund_of
 from sandbox.stripe.errors import StripeError, bad_parameter
 from sandbox.stripe.money import Sum
 from sandbox.stripe.payment_methods import card_of
@@ -36,7 +37,7 @@ class Refunds:
     def create(self, params: Json, args: Json, context: Context) -> Json:
         """POST /v1/refunds."""
         charge = self._charge(params)
-        left = charge["amount_captured"] - charge["amount_refunded"]
+        left = charge["amount"] - charge["amount_refunded"]  # what was released of a hold counts as refunded
         if left == 0:
             message = f"Charge {charge['id']} has already been refunded."
             raise StripeError(400, message, code="charge_already_refunded", extra={"charge": charge["id"]})
@@ -49,28 +50,10 @@ class Refunds:
             )
             raise StripeError(400, message, param="amount")
         refund = {
-            "id": self._books.new_id("re"),
-            "object": "refund",
-            "amount": amount,
+            **refund_of(charge, amount, self._books.new_id("re"), self._books.now()),
             "balance_transaction": self._books.new_id("txn"),
-            "charge": charge["id"],
-            "created": self._books.now(),
-            "currency": charge["currency"],
-            "destination_details": {
-                "card": {
-                    "reference_status": "pending",
-                    "reference_type": "acquirer_reference_number",
-                    "type": "refund",
-                },
-                "type": "card",
-            },
             "metadata": params.get("metadata") or {},
-            "payment_intent": charge["payment_intent"],
             "reason": params.get("reason"),
-            "receipt_number": None,
-            "source_transfer_reversal": None,
-            "status": "succeeded",
-            "transfer_reversal": None,
         }
         course = self._course(charge)
         if course is not RefundCourse.AT_ONCE:
@@ -78,7 +61,7 @@ class Refunds:
         if course is RefundCourse.LATE:
             refund["status"] = "pending"
         charge["amount_refunded"] += amount
-        charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         self._books.save(refund, order_id=charge["metadata"].get("order_id"))
         self._books.save(charge)
         self._books.announce("refund.created", refund, context)

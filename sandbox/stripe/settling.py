@@ -1,11 +1,9 @@
 """What happens by itself as time passes: refunds that settle late, authorisations that expire."""
 
 from sandbox.stripe.books import BY_ITSELF, Books
+from sandbox.stripe.charges import AUTHORISATION_SECONDS
 from sandbox.stripe.intents import PaymentIntents
 from sandbox.stripe.refunds import SETTLING_SECONDS, Refunds
-
-AUTHORISATION_SECONDS = 7 * 24 * 60 * 60
-"""How long an uncaptured card payment is held."""
 
 
 class Settling:

@@ -102,7 +102,7 @@ KINDS = [
         "payment_intents.retrieve",
         lambda gateway, _: gateway.read_intent("pi_1"),
         "GET /v1/payment_intents/pi_1",
-        {},
+        {"expand[0]": "latest_charge"},
         None,
         "retrieve_payment_intent",
     ),
@@ -129,7 +129,7 @@ KINDS = [
     ),
     Kind(
         "refunds.list",
-        lambda gateway, _: gateway.find_refund("pi_1", "refund-1"),
+        lambda gateway, _: gateway.list_refunds("pi_1"),
         "GET /v1/refunds",
         {"payment_intent": "pi_1", "limit": "100"},
         None,
@@ -199,14 +199,14 @@ async def test_an_id_cannot_lead_a_request_astray() -> None:
 
     await StripeGateway(stripe_access(_BASE, transport)).read_intent("../customers?limit=1#")
 
-    assert transport.sent[0].url == f"{_BASE}/v1/payment_intents/..%2Fcustomers%3Flimit%3D1%23"
+    assert transport.sent[0].url.partition("?")[0] == f"{_BASE}/v1/payment_intents/..%2Fcustomers%3Flimit%3D1%23"
 
 
-async def test_every_page_of_refunds_is_read_until_ours_is_found() -> None:
+async def test_every_page_of_refunds_is_read() -> None:
     transport = RecordingTransport()
     pages = [
         {"data": [_stripe_refund(f"re_{number}", f"refund-{number}") for number in (5, 4, 3)], "has_more": True},
-        {"data": [_stripe_refund("re_2", "refund-2"), _stripe_refund("re_1", "refund-1")], "has_more": True},
+        {"data": [_stripe_refund("re_2", "refund-2"), _stripe_refund("re_1", "refund-1")], "has_more": False},
     ]
 
     async def request(method: str, url: str, **_: object) -> Answer:
@@ -214,7 +214,7 @@ async def test_every_page_of_refunds_is_read_until_ours_is_found() -> None:
         return Answer(200, (), orjson.dumps(pages[len(transport.sent) - 1]))
 
     transport.request = request  # type: ignore[method-assign]  # answers of this test's own
-    await StripeGateway(stripe_access(_BASE, transport)).find_refund("pi_1", "refund-1")
+    await StripeGateway(stripe_access(_BASE, transport)).list_refunds("pi_1")
 
     assert [dict(parse_qsl(urlsplit(sent.url).query)).get("starting_after") for sent in transport.sent] == [
         None,
@@ -229,4 +229,6 @@ def _stripe_refund(provider_refund_id: str, refund_id: str) -> dict[str, object]
         "status": "succeeded",
         "amount": 400,
         "currency": "eur",
+        "created": 1_764_000_000,
+        "balance_transaction": "txn_1",
     }

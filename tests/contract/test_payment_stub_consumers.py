@@ -21,7 +21,8 @@ from payment_svc import wire
 from payment_svc.app.ports import AmountRefused
 from payment_svc.app.refusals import amount_refused
 from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, NewIntent
-from payment_svc.domain.payment import Payment, opened, payment_id_of
+from payment_svc.domain.opening import opened
+from payment_svc.domain.payment import Payment, payment_id_of
 
 _SERVICE = payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"]
 _ORDER = "0199a0b0-0000-7000-8000-000000000001"

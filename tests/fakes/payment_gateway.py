@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TypeVar, cast
 
@@ -11,11 +12,15 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_amounts import StripeAmounts
 from payment_svc.app.ports import AmountRefused, CurrencyRefused, KeySpent, Refused, WrongState
+from payment_svc.domain.dispute import Dispute, DisputeState
 from payment_svc.domain.intent import (
+    PLAIN,
+    CaptureMode,
     Decline,
     DeclineKind,
     Intent,
     IntentStatus,
+    Manner,
     NewIntent,
     ProviderRefund,
     RefundState,
@@ -50,7 +55,11 @@ MISSING = "pm_nobody_knows_it"
 SLOW_BANK = "pm_slow_bank"
 """The attempt is processing until the bank has decided."""
 
+HELD_UNTIL = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+"""Until when it holds money, whenever that was authorised; but see `hold_until`."""
+
 _DECLINES = {DECLINED: ("card_declined", "insufficient_funds"), EXPIRED: ("expired_card", "expired_card")}
+_MADE_AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _OPEN = {IntentStatus.UNCONFIRMED, IntentStatus.ACTION_REQUIRED}
 _CURRENCIES = {"EUR", "USD", "JPY", "ISK", "KWD"}
 
@@ -69,6 +78,11 @@ class FakeGateway:
     Attributes:
         intents: Every intent ever made.
         charges: The intents on which money was taken, once per time that it was.
+        held: The intents whose money is only held when they are confirmed.
+        hold_until: Until when money is held that is authorised now.
+        customers: The saved customers of intents, by intent.
+        saved: The payment methods that were kept, with their customers.
+        disputes: What banks have asked back, by intent.
         refunds: Every refund ever made.
         attempts: How often a bank was asked, by intent.
         seen: Names of the calls that arrived, in order.
@@ -81,6 +95,11 @@ class FakeGateway:
     def __init__(self) -> None:
         self.intents: dict[str, Intent] = {}
         self.charges: list[str] = []
+        self.held: set[str] = set()
+        self.hold_until = HELD_UNTIL
+        self.customers: dict[str, str] = {}
+        self.saved: list[tuple[str, str]] = []
+        self.disputes: defaultdict[str, dict[str, Dispute]] = defaultdict(dict)
         self.refunds: list[Made] = []
         self.attempts: defaultdict[str, int] = defaultdict(int)
         self.seen: list[str] = []
@@ -131,6 +150,27 @@ class FakeGateway:
             for made in self.refunds
         ]
 
+    def lapse(self, intent_id: str) -> None:
+        """Let a hold run out."""
+        if self.intents[intent_id].status is IntentStatus.AUTHORIZED:
+            self._set(intent_id, status=IntentStatus.CANCELLED, held_until=None)
+
+    def refund_by_hand(self, intent_id: str, minor_units: int) -> str:
+        """Give money back in the dashboard, and return the refund's id."""
+        amount = Money(self.intents[intent_id].amount.currency_code, minor_units)
+        made = ProviderRefund(self._next_refund_id(), "", RefundState.SUCCEEDED, amount, created_at=_MADE_AT)
+        self.refunds.append(Made(intent_id, made))
+        return made.provider_refund_id
+
+    def dispute(self, intent_id: str, state: DisputeState = DisputeState.NEEDS_RESPONSE) -> Dispute:
+        """Let the customer's bank ask all of the money back, or go on with what it has asked."""
+        is_open = state in {DisputeState.INQUIRY, DisputeState.NEEDS_RESPONSE}
+        due_at = _MADE_AT + timedelta(days=7) if is_open else None
+        dispute = Dispute(f"dp_{intent_id}", state, self.intents[intent_id].captured, "fraudulent", due_at, _MADE_AT)
+        self.disputes[intent_id][dispute.dispute_id] = dispute
+        self.intents[intent_id] = replace(self.intents[intent_id], disputed=True)
+        return dispute
+
     @property
     def only_intent(self) -> Intent:
         """The one intent there is."""
@@ -166,19 +206,26 @@ class FakeGateway:
                 failure=None,
                 client_secret=f"{intent_id}_secret_1",
             )
+            if intent.capture_mode is CaptureMode.ON_SHIPMENT:
+                self.held.add(intent_id)
+            self.customers[intent_id] = intent.customer_id
             return Done(self._shown(intent_id))
 
         return await self._call("create", effect, key, intent)
 
     async def confirm_intent(
-        self, intent_id: str, payment_method: str, key: str
+        self, intent_id: str, payment_method: str, key: str, manner: Manner = PLAIN
     ) -> Done[Intent] | NotDone[Decline | WrongState] | Unknown:
         def effect() -> Done[Intent] | NotDone[Decline | WrongState]:
             if self.intents[intent_id].status not in _OPEN:
                 return NotDone(WrongState())
-            return self._confirm(intent_id, payment_method)
+            absent = self._absent(intent_id, payment_method) if manner.off_session else None
+            answer = absent or self._confirm(intent_id, payment_method)
+            if manner.saves and not manner.off_session and isinstance(answer, Done):
+                self.saved.append((self.customers[intent_id], payment_method))
+            return answer
 
-        return await self._call("confirm", effect, key, (intent_id, payment_method))
+        return await self._call("confirm", effect, key, (intent_id, payment_method, manner))
 
     async def read_intent(self, intent_id: str) -> Done[Intent] | NotDone[Refused] | Unknown:
         def effect() -> Done[Intent] | NotDone[Refused]:
@@ -188,11 +235,25 @@ class FakeGateway:
 
         return await self._call("read", effect)
 
+    async def capture_intent(
+        self, intent_id: str, amount: Money, key: str
+    ) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
+        def effect() -> Done[Intent] | NotDone[WrongState | Refused]:
+            intent = self.intents[intent_id]
+            if intent.status is not IntentStatus.AUTHORIZED:
+                return NotDone(WrongState())
+            if amount.minor_units > intent.amount.minor_units:
+                return NotDone(Refused("amount_too_large"))
+            self._pay(intent_id, amount)
+            return Done(self._shown(intent_id))
+
+        return await self._call("capture", effect, key, (intent_id, amount))
+
     async def cancel_intent(self, intent_id: str, key: str) -> Done[Intent] | NotDone[WrongState | Refused] | Unknown:
         def effect() -> Done[Intent] | NotDone[WrongState | Refused]:
             if self.intents[intent_id].status in {IntentStatus.SUCCEEDED, IntentStatus.CANCELLED}:
                 return NotDone(WrongState())
-            self._set(intent_id, status=IntentStatus.CANCELLED)
+            self._set(intent_id, status=IntentStatus.CANCELLED, held_until=None)
             return Done(self._shown(intent_id))
 
         return await self._call("cancel", effect, key, intent_id)
@@ -208,20 +269,24 @@ class FakeGateway:
                 return NotDone(Refused("charge_already_refunded"))
             if refund.amount.minor_units > left:
                 return NotDone(Refused("http_400"))
-            made = ProviderRefund(f"re_{len(self.refunds) + 1}", refund.refund_id, self.refund_state, refund.amount)
+            state, amount = self.refund_state, refund.amount
+            made = ProviderRefund(self._next_refund_id(), refund.refund_id, state, amount, created_at=_MADE_AT)
             self.refunds.append(Made(intent_id, made))
             return Done(made)
 
         return await self._call("refund", effect, key, (intent_id, refund.refund_id, refund.amount))
 
-    async def find_refund(
-        self, intent_id: str, refund_id: str
-    ) -> Done[ProviderRefund | None] | NotDone[Refused] | Unknown:
-        def effect() -> Done[ProviderRefund | None]:
-            of_intent = [made.refund for made in self.refunds if made.intent_id == intent_id]
-            return Done(next((each for each in of_intent if each.refund_id == refund_id), None))
+    async def list_refunds(self, intent_id: str) -> Done[list[ProviderRefund]] | NotDone[Refused] | Unknown:
+        def effect() -> Done[list[ProviderRefund]]:
+            return Done([made.refund for made in self.refunds if made.intent_id == intent_id])
 
         return await self._call("find", effect)
+
+    async def list_disputes(self, intent_id: str) -> Done[list[Dispute]] | NotDone[Refused] | Unknown:
+        def effect() -> Done[list[Dispute]]:
+            return Done(list(self.disputes[intent_id].values()))
+
+        return await self._call("disputes", effect)
 
     # Inside.
 
@@ -278,9 +343,28 @@ class FakeGateway:
             self._take(intent_id)
         return Done(self._shown(intent_id))
 
+    def _absent(self, intent_id: str, payment_method: str) -> NotDone[Decline | WrongState] | None:
+        """Return the decline of a card whose holder would have to act, and is not there."""
+        if payment_method != THREE_D_SECURE:
+            return None
+        self.attempts[intent_id] += 1
+        code, charge = "authentication_required", f"ch_{intent_id}_{self.attempts[intent_id]}"
+        failure = Decline(DeclineKind.ISSUER, code, code, "This transaction requires authentication.", charge)
+        self._set(intent_id, status=IntentStatus.UNCONFIRMED, failure=failure)
+        return NotDone(failure)
+
     def _take(self, intent_id: str) -> None:
+        if intent_id in self.held:
+            self._set(intent_id, status=IntentStatus.AUTHORIZED, failure=None, held_until=self.hold_until)
+        else:
+            self._pay(intent_id, self.intents[intent_id].amount)
+
+    def _pay(self, intent_id: str, amount: Money) -> None:
         self.charges.append(intent_id)
-        self._set(intent_id, status=IntentStatus.SUCCEEDED, captured=self.intents[intent_id].amount, failure=None)
+        self._set(intent_id, status=IntentStatus.SUCCEEDED, captured=amount, failure=None, held_until=None)
+
+    def _next_refund_id(self) -> str:
+        return f"re_{len(self.refunds) + 1}"
 
     def _shown(self, intent_id: str) -> Intent:
         return self.answer_intent(self.intents[intent_id])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
@@ -17,6 +17,7 @@ from payment_svc.adapters.stripe_gateway import LONGEST_SECONDS, MOST_CONNECTION
 from payment_svc.adapters.stripe_line import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
 from payment_svc.app.books import ProviderBooks
 from payment_svc.app.ports import PaymentGateway
+from payment_svc.domain.dispute import DisputeState
 from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_gateway import FakeGateway, Fault
 from tests.fakes.sandbox_world import STRIPE_KEY, World, sandbox_world
@@ -26,11 +27,22 @@ _OPERATIONS = {
     "create": "payment_intents.create",
     "confirm": "payment_intents.confirm",
     "read": "payment_intents.retrieve",
+    "capture": "payment_intents.capture",
     "cancel": "payment_intents.cancel",
     "refund": "refunds.create",
     "find": "refunds.list",
+    "disputes": "disputes.list",
     "list_payments": "payment_intents.list",
     "list_refunds": "refunds.list",
+}
+
+_DISPUTE_STATUS = {
+    DisputeState.INQUIRY: "warning_needs_response",
+    DisputeState.NEEDS_RESPONSE: "needs_response",
+    DisputeState.UNDER_REVIEW: "under_review",
+    DisputeState.WON: "won",
+    DisputeState.LOST: "lost",
+    DisputeState.CLOSED: "warning_closed",
 }
 
 _LATE_MS = 20
@@ -82,6 +94,22 @@ class Provider(Protocol):
         """Let the customer finish 3-D Secure."""
         ...
 
+    async def lapse(self, intent_id: str) -> None:
+        """Let a hold run out."""
+        ...
+
+    async def refund_by_hand(self, intent_id: str, minor_units: int) -> None:
+        """Have somebody give money back in the dashboard."""
+        ...
+
+    async def dispute(self, intent_id: str, state: DisputeState) -> None:
+        """Let the customer's bank ask the money back, or go on with that."""
+        ...
+
+    async def new_customer(self) -> str:
+        """Return the id of a new saved customer."""
+        ...
+
 
 class InMemory:
     """The fake."""
@@ -98,6 +126,18 @@ class InMemory:
 
     async def authenticate(self, intent_id: str, *, success: bool) -> None:
         self.gateway.authenticate(intent_id, success=success)
+
+    async def lapse(self, intent_id: str) -> None:
+        self.gateway.lapse(intent_id)
+
+    async def refund_by_hand(self, intent_id: str, minor_units: int) -> None:
+        self.gateway.refund_by_hand(intent_id, minor_units)
+
+    async def dispute(self, intent_id: str, state: DisputeState) -> None:
+        self.gateway.dispute(intent_id, state)
+
+    async def new_customer(self) -> str:
+        return "cus_1"
 
 
 class OverHttp:
@@ -119,12 +159,28 @@ class OverHttp:
             await asyncio.sleep(_LATE_MS / 1000)
 
     async def authenticate(self, intent_id: str, *, success: bool) -> None:
-        answer = await self.world.http.post(
-            f"/stripe/_sandbox/payment_intents/{intent_id}/authenticate",
-            json={"outcome": "succeed" if success else "fail"},
-            headers=STRIPE_KEY,
-        )
+        await self._pull(intent_id, "authenticate", {"outcome": "succeed" if success else "fail"})
+
+    async def lapse(self, intent_id: str) -> None:
+        await self._pull(intent_id, "lapse", {})
+
+    async def refund_by_hand(self, intent_id: str, minor_units: int) -> None:
+        await self._post("/stripe/v1/refunds", data={"payment_intent": intent_id, "amount": str(minor_units)})
+
+    async def dispute(self, intent_id: str, state: DisputeState) -> None:
+        await self._pull(intent_id, "dispute", {"status": _DISPUTE_STATUS[state]})
+
+    async def new_customer(self) -> str:
+        return str((await self._post("/stripe/v1/customers", data={"name": "Ada"}))["id"])
+
+    async def _pull(self, intent_id: str, lever: str, body: dict[str, str]) -> None:
+        await self._post(f"/stripe/_sandbox/payment_intents/{intent_id}/{lever}", json=body)
+
+    async def _post(self, path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401  (whatever httpx takes)
+        answer = await self.world.http.post(path, headers=STRIPE_KEY, **body)
         answer.raise_for_status()
+        document: dict[str, Any] = answer.json()
+        return document
 
 
 @asynccontextmanager

@@ -23,11 +23,13 @@ from payment_svc.adapters.stripe_amounts import StripeAmounts
 from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.adapters.tables import METADATA
 from payment_svc.app.books import ProviderBooks
+from payment_svc.app.capture import Capture
 from payment_svc.app.cases import Cases, Ports, cases
 from payment_svc.app.charge import Charge
 from payment_svc.app.events import EventEnd
+from payment_svc.app.give_back import RefundOrder
 from payment_svc.app.ports import PaymentGateway, Request
-from payment_svc.app.refund import Refunded, RefundOrder
+from payment_svc.app.refund import Refunded
 from payment_svc.app.schedule import Schedule
 from payment_svc.domain.payment import Payment
 from tests.fakes.payment_books import FakeBooks
@@ -43,6 +45,10 @@ _MOST_RETRIES = 1_000
 
 ORDER = "0199a0b0-0000-7000-8000-000000000001"
 """The order that is charged, unless a test says otherwise."""
+
+
+ORDER_AMOUNT = Money("EUR", 1099)
+"""What it is about."""
 
 
 class Killed(BaseException):
@@ -113,13 +119,18 @@ class FakeTelling:
 
     Attributes:
         ends: What each event came to.
+        disputes: How many are open.
     """
 
     def __init__(self) -> None:
         self.ends: list[EventEnd] = []
+        self.disputes = 0
 
     def event(self, end: EventEnd) -> None:
         self.ends.append(end)
+
+    def open_disputes(self, count: int) -> None:
+        self.disputes = count
 
 
 class CountingIds:
@@ -197,6 +208,17 @@ class PaymentWorld:
         return await self.does.cancel(
             payment.payment_id, Request("local", "CancelPayment", request_id, payment.payment_id)
         )
+
+    async def cancel_order(self, request_id: str = "x1", amount: Money | None = ORDER_AMOUNT) -> Payment:
+        """Give the order's payment up, whether there is one or not."""
+        request = Request("local", "CancelPayment", request_id, f"{self.order_id} {amount}")
+        return await self.does.cancel.of_order(self.order_id, amount, request)
+
+    async def capture(self, payment: Payment, minor_units: int | None = None, request_id: str = "k1") -> Payment:
+        """Take what is held."""
+        amount = None if minor_units is None else Money(payment.amount.currency_code, minor_units)
+        request = Request("local", "CapturePayment", request_id, f"{payment.payment_id} {amount}")
+        return await self.does.capture(Capture(payment.payment_id, amount), request)
 
     async def ingest(self, kind: str, intent_id: str) -> None:
         """Take in a webhook about an intent, genuine and of this moment."""

@@ -9,8 +9,8 @@ import pytest
 
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
+from payment_svc.app.give_back import RefundOrder
 from payment_svc.app.ports import Request
-from payment_svc.app.refund import RefundOrder
 from payment_svc.domain.errors import Contradiction
 from payment_svc.domain.intent import RefundState
 from payment_svc.domain.keys import refund_key

@@ -102,14 +102,6 @@ async def test_money_goes_back_in_parts_and_never_more_than_came(payments: Servi
     assert (refusal.reason, refusal.metadata) == (Reason.REFUND_EXCEEDS_PAYMENT, {"refundableMinorUnits": "0"})
 
 
-async def test_what_is_not_built_yet_says_so(payments: Service) -> None:
-    request = payment_service_pb2.CapturePaymentRequest(request_id="k1", payment_id=_NOBODY)
-
-    refusal = await refused(payments.stub.CapturePayment(request, timeout=5))
-
-    assert refusal.reason is Reason.NOT_IMPLEMENTED
-
-
 async def test_what_does_not_exist_is_not_found(payments: Service) -> None:
     refusal = await refused(payments.get(_NOBODY))
 

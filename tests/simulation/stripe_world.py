@@ -211,9 +211,11 @@ class StripeLine:
         "create_intent": "create",
         "confirm_intent": "confirm",
         "read_intent": "read",
+        "capture_intent": "capture",
         "cancel_intent": "cancel",
         "create_refund": "refund",
-        "find_refund": "find",
+        "list_refunds": "find",
+        "list_disputes": "disputes",
     }
 
     def __init__(self, line: Line, stripe: Stripe) -> None:
@@ -227,7 +229,7 @@ class StripeLine:
             self._stripe.fail(short, Fault.ERROR_EXECUTED if executed else Fault.ERROR)
 
         async def call(*arguments: object) -> Any:  # noqa: ANN401  (as the port says)
-            keeps = stored_error if short in {"create", "confirm", "cancel", "refund"} else None
+            keeps = stored_error if short in {"create", "confirm", "capture", "cancel", "refund"} else None
             return await self._line.call(short, lambda: getattr(self._stripe, operation)(*arguments), keeps)
 
         return call

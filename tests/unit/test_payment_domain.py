@@ -9,9 +9,19 @@ import pytest
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from payment_svc.domain.errors import Contradiction
-from payment_svc.domain.intent import Decline, DeclineKind, Intent, IntentStatus, NewIntent, ProviderRefund, RefundState
+from payment_svc.domain.intent import (
+    PLAIN,
+    Decline,
+    DeclineKind,
+    Intent,
+    IntentStatus,
+    NewIntent,
+    ProviderRefund,
+    RefundState,
+)
 from payment_svc.domain.keys import confirm_key, create_key, refund_key
-from payment_svc.domain.payment import FINAL, MOVES, Payment, PaymentState, opened, payment_id_of
+from payment_svc.domain.opening import opened
+from payment_svc.domain.payment import FINAL, MOVES, Payment, PaymentState, payment_id_of
 from payment_svc.domain.refund import Refund
 
 _ORDER = "0199a0b0-0000-7000-8000-000000000001"
@@ -139,7 +149,7 @@ def test_a_failure_on_the_intent_is_this_attempts_decline() -> None:
 
 
 def test_the_failure_of_the_attempt_before_says_nothing_about_this_one() -> None:
-    retried = payment().seen(intent(failure=failure("ch_1")), _NOW).retried("pm_2", _LATER)
+    retried = payment().seen(intent(failure=failure("ch_1")), _NOW).retried("pm_2", PLAIN, _LATER)
 
     assert (retried.state, retried.attempt, retried.payment_method) == (PaymentState.PENDING, 2, "pm_2")
     assert retried.seen(intent(failure=failure("ch_1")), _LATER) is retried
@@ -148,9 +158,9 @@ def test_the_failure_of_the_attempt_before_says_nothing_about_this_one() -> None
 
 def test_a_refusal_without_a_trace_keeps_the_failure_before_in_mind() -> None:
     no_trace = Decline(DeclineKind.METHOD, "resource_missing", "", "", "")
-    second = payment().seen(intent(failure=failure("ch_1")), _NOW).retried("pm_2", _NOW).declined(no_trace, _NOW)
+    second = payment().seen(intent(failure=failure("ch_1")), _NOW).retried("pm_2", PLAIN, _NOW).declined(no_trace, _NOW)
 
-    third = second.retried("pm_3", _NOW)
+    third = second.retried("pm_3", PLAIN, _NOW)
 
     assert third.past_failure == "ch_1"
     assert third.seen(intent(failure=failure("ch_1")), _LATER) is third
@@ -159,7 +169,7 @@ def test_a_refusal_without_a_trace_keeps_the_failure_before_in_mind() -> None:
 @pytest.mark.parametrize("state", [state for state in PaymentState if state is not PaymentState.DECLINED])
 def test_only_a_declined_payment_is_tried_again(state: PaymentState) -> None:
     with pytest.raises(Refusal) as refused:
-        payment(state).retried("pm_2", _LATER)
+        payment(state).retried("pm_2", PLAIN, _LATER)
 
     assert refused.value.reason is Reason.ILLEGAL_STATE
     assert refused.value.metadata == {"state": state.value, "allowed": "DECLINED"}
@@ -177,7 +187,7 @@ def test_refunds_add_up_and_failed_ones_do_not_count() -> None:
     two = paid.with_refund(refund(400, "f1"), _NOW).with_refund(refund(699, "f2"), _NOW)
     assert (two.refunded, two.refundable) == (_AMOUNT, _NOTHING)
 
-    failed = two.with_refund_changed(two.refund("f1").refused(_LATER), _LATER)
+    failed = two.with_refund_changed(two.refund("f1").refused("http_400", _LATER), _LATER)
 
     assert failed.refundable == Money("EUR", 400)
     assert [each.state for each in failed.refunds] == [RefundState.FAILED, RefundState.PENDING]

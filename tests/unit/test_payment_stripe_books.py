@@ -15,7 +15,14 @@ from payment_svc.domain.payment import PaymentState
 from tests.fakes.payment_answers import BASE, AnsweringTransport
 from tests.fakes.payment_providers import stripe_access
 
-_CHARGE: dict[str, Any] = {"id": "ch_1", "object": "charge", "amount_captured": 1099, "amount_refunded": 400}
+_CHARGE: dict[str, Any] = {
+    "id": "ch_1",
+    "object": "charge",
+    "amount": 1099,
+    "amount_captured": 1099,
+    "amount_refunded": 400,
+    "disputed": False,
+}
 _PAYMENT: dict[str, Any] = {
     "id": "pi_1",
     "object": "payment_intent",

@@ -59,7 +59,7 @@ async def test_nothing_that_was_not_sent_is_called_not_done() -> None:
         await stripe.confirmed(),
         await stripe.gateway.cancel_intent("pi_1", "key"),
         await stripe.gateway.read_intent("pi_1"),
-        await stripe.gateway.find_refund("pi_1", "refund-1"),
+        await stripe.gateway.list_refunds("pi_1"),
     ):
         assert isinstance(outcome, Unknown)
         assert not isinstance(outcome, Done | NotDone)

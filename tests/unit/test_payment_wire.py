@@ -13,13 +13,15 @@ from ordermesh.type.v1 import money_pb2
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from payment_svc import wire
-from payment_svc.domain.intent import Decline, DeclineKind, RefundState
+from payment_svc.domain.dispute import Dispute, DisputeState
+from payment_svc.domain.intent import CaptureMode, Decline, DeclineKind, Manner, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 from payment_svc.domain.refund import Refund
 
 _NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 _ID = "0199a0b0-0000-7000-8000-000000000001"
-_REFUND = Refund("f1", _ID, RefundState.PENDING, Money("EUR", 400), "re_1", 1, _NOW, _NOW)
+_REFUND = Refund("f1", _ID, RefundState.PENDING, Money("EUR", 400), "re_1", 1, _NOW, _NOW, "", "r1", "lost_card")
+_DISPUTE = Dispute("dp_1", DisputeState.NEEDS_RESPONSE, Money("EUR", 400), "fraudulent", _NOW, _NOW)
 _PAYMENT = Payment(
     payment_id=_ID,
     order_id=_ID,
@@ -35,7 +37,11 @@ _PAYMENT = Payment(
     decline=Decline(DeclineKind.ISSUER, "card_declined", "lost_card", "Declined.", "ch_1"),
     created_at=_NOW,
     updated_at=_NOW,
+    capture_mode=CaptureMode.ON_SHIPMENT,
+    customer_id="cus_1",
+    hold_expires_at=_NOW,
     refunds=(_REFUND,),
+    disputes=(_DISPUTE,),
     client_secret="pi_1_secret",
 )
 
@@ -61,8 +67,51 @@ def test_every_field_of_a_payment_is_written() -> None:
         code="card_declined", decline_code="lost_card", message="Declined."
     )
     assert message.create_time.ToJsonString() == "2026-11-23T12:00:00.123Z"
-    refund = message.refunds[0]
-    assert [field.name for field, _ in refund.ListFields()] == [field.name for field in refund.DESCRIPTOR.fields]
+    assert message.hold_expire_time.ToJsonString() == "2026-11-23T12:00:00.123Z"
+    for part in (message.refunds[0], message.disputes[0]):
+        assert [field.name for field, _ in part.ListFields()] == [field.name for field in part.DESCRIPTOR.fields]
+
+
+def test_every_state_of_a_dispute_and_every_capture_mode_has_a_name_on_the_wire() -> None:
+    assert set(wire.DISPUTE_STATES) == set(DisputeState)
+    assert set(wire.DISPUTE_STATES.values()) == set(payment_pb2.DisputeState.values()) - {0}
+    assert set(wire.CAPTURE_MODES) == set(CaptureMode)
+    assert set(wire.CAPTURE_MODES.values()) == set(payment_pb2.CaptureMode.values()) - {0}
+
+
+def test_a_charge_is_read_with_its_customer_and_its_manner() -> None:
+    charge = wire.charge_from_wire(
+        charge_request(
+            capture_mode=payment_pb2.CAPTURE_MODE_ON_SHIPMENT, provider_customer_id="cus_1", save_payment_method=True
+        )
+    )
+
+    assert (charge.capture_mode, charge.customer_id) == (CaptureMode.ON_SHIPMENT, "cus_1")
+    assert charge.manner == Manner(holds=True, off_session=False, saves=True)
+    assert wire.charge_from_wire(charge_request()).manner == Manner()
+
+
+@pytest.mark.parametrize("wish", ["off_session", "save_payment_method"])
+def test_what_needs_a_saved_customer_is_refused_without(wish: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        wire.charge_from_wire(charge_request(**{wish: True}))
+
+    assert [each.field for each in refused.value.fields] == ["provider_customer_id"]
+
+
+def test_the_mode_that_is_meant_when_none_is_said_is_the_same_request() -> None:
+    said = charge_request(capture_mode=payment_pb2.CAPTURE_MODE_AT_PLACEMENT)
+    other = charge_request(capture_mode=payment_pb2.CAPTURE_MODE_ON_SHIPMENT)
+
+    assert wire.charge_fingerprint(said) == wire.charge_fingerprint(charge_request())
+    assert wire.charge_fingerprint(other) != wire.charge_fingerprint(charge_request())
+
+
+def test_whose_payment_is_given_up_has_to_be_said() -> None:
+    with pytest.raises(Refusal) as refused:
+        wire.cancel_amount_from_wire(payment_service_pb2.CancelPaymentRequest(request_id="x"))
+
+    assert [each.field for each in refused.value.fields] == ["payment_id"]
 
 
 def test_a_payment_that_was_not_declined_has_no_decline() -> None:
