@@ -16,6 +16,7 @@ from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.domain import sending
+from notify_svc.domain.notification import State
 from order_svc.app.ports import InDoubt
 from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.step import Refunded
@@ -132,6 +133,13 @@ def told_before_written(written: Method) -> Method:
 def no_journal(move: Method) -> Method:
     async def worse(self: Any, transition: Any, event: Any, lease: float) -> Any:
         return await move(self, transition, None if transition.kind == "tax.quoted" else event, lease)
+
+    return worse
+
+
+def first_event_decides(observed: Method) -> Method:
+    def worse(notification: Any, *arguments: Any) -> Any:
+        return observed(notification, *arguments) if notification.state is State.ACCEPTED else notification
 
     return worse
 

@@ -90,6 +90,7 @@ MUTANTS = (
     Mutant("payments: an earlier payment is not found", (StoredPayments, "by_order", mistakes.soon(Found(None, None)))),
     Mutant("tax: an unknown record counts as done", (CommitTax, "_record", mistakes.recorded_anyway)),
     Mutant("mail: a lost answer counts as sent", (sending, "lost", mistakes.lost_is_sent)),
+    Mutant("mail: the first event decides", (sending, "observed", mistakes.first_event_decides)),
     Mutant(
         "mail: attempts are not bounded",
         (sending, "exhausted", mistakes.always(value=False)),

@@ -9,6 +9,7 @@ from kernel.errors import Reason
 from kernel.money import Money
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.adapters.tables import NOTIFICATIONS
+from notify_svc.domain.notification import Kind
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
@@ -16,6 +17,7 @@ from payment_svc.domain.intent import Intent, IntentStatus
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PARKED_SINCE, PAYMENTS_OPEN, UNPARKED_DUE
+from tests.simulation.mail_events import end_of
 from tests.simulation.providers import SendGrid
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Told
@@ -130,6 +132,7 @@ def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTax
         _check_money(world, order, stripe)
         _check_tax(world, order, authority)
         _check_mail(world, order, sendgrid)
+    _check_mails(world, sendgrid)
     states = {order.order_id: order.state for order in orders}
     for each in told:
         for end in each.ends:
@@ -197,14 +200,33 @@ def _address_refused(order: Any) -> bool:  # noqa: ANN401  (a row)
     return any(row.last_error == Reason.ADDRESS_INVALID for row in shelf(ORDER_TABLES).ask(query))
 
 
+def _check_mails(world: World, sendgrid: SendGrid) -> None:
+    """P-31, P-32: no mail goes out too often, and every one is where its events say, also when its answer was lost."""
+    for row in shelf(NOTIFY_TABLES).ask(select(NOTIFICATIONS)):
+        copies = sendgrid.copies[row.notification_id]
+        if copies > _MOST_MAILS:
+            world.violated(f"P-31: the mail {row.notification_id} went out {copies} times")
+        end = end_of(row.notification_id)
+        if not copies or end is None:
+            continue
+        if row.state != end.value or row.due_at is not None:
+            world.violated(
+                f"P-32: the mail {row.notification_id} is {row.state}, due {row.due_at}, and not {end.value}"
+            )
+        if row.news_at is not None and not end.is_news():
+            world.violated(f"P-32: the mail {row.notification_id} is {row.state}, and its news since {row.news_at}")
+
+
 def _check_mail(world: World, order: Any, sendgrid: SendGrid) -> None:  # noqa: ANN401  (a row)
     if order.state != "PAID":
         return
-    query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.order_id == order.order_id)
+    query = select(NOTIFICATIONS).where(
+        NOTIFICATIONS.c.order_id == order.order_id, NOTIFICATIONS.c.kind == Kind.ORDER_CONFIRMATION.value
+    )
     found = shelf(NOTIFY_TABLES).ask(query)
     mails = sendgrid.mails[order.order_id]
     if len(found) != 1:
-        world.violated(f"P-30: order {order.order_id} has {len(found)} notifications")
+        world.violated(f"P-30: order {order.order_id} has {len(found)} confirmations")
     # Parked: so many attempts of unknown outcome that a person, or an event of SendGrid's, has to say.
     elif not mails and not (found[0].state == "ACCEPTED" and found[0].open_attempts >= _MOST_MAILS):
         world.violated(f"P-30: order {order.order_id} is paid and was never confirmed")

@@ -18,6 +18,7 @@ from tests.fakes.virtual_time import VirtualLoop
 from tests.simulation.audited import differences
 from tests.simulation.chaos import Fired
 from tests.simulation.idling import RETRIED_DUE
+from tests.simulation.mail_events import MailEvents
 from tests.simulation.process import Crash, Process, make_task
 from tests.simulation.promises import Promises, check_end, in_review, parked, quiet
 from tests.simulation.providers import SendGrid, avatax
@@ -90,6 +91,7 @@ class Mesh:
         self.stripe.tell = Webhooks(world, Stub(world, "payment", self.pick)).tell
         self.authority = avatax()
         self.sendgrid = SendGrid(world, self._promises.may_mail)
+        self.sendgrid.tell = MailEvents(world, Stub(world, "notify", self.pick)).tell
         self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
         self.shops = shops(world, Stub(world, "order", self.pick))
         self._living: dict[str, Process] = {}

@@ -14,9 +14,11 @@ from chassis.storage.store import Store
 from kernel.bell import Bell
 from kernel.errors import Reason, Refusal
 from notify_svc.adapters.notifications_store import NotificationsStore
+from notify_svc.adapters.sendgrid_events import SendgridEvents, public_key
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.app.accept import SendNotification
 from notify_svc.app.dispatch import Dispatch, Slots
+from notify_svc.app.events import IngestEvents
 from notify_svc.app.news import NotificationNews
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
@@ -54,6 +56,7 @@ from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.fakes.virtual_time import BEGIN
 from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, WorkerClock
+from tests.simulation.mail_events import KEY as MAIL_KEY
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
 from tests.simulation.shelf import open_store, shelf
@@ -215,7 +218,7 @@ async def start_notify(process: Process, around: Surroundings) -> None:
     process.servicer = NotifyServicer(
         send,
         ReadNotifications(notifications),
-        cast("Any", None),
+        IngestEvents(SendgridEvents(public_key(MAIL_KEY.public), clock), notifications),
         cast("Any", _no_feed),
         cast("Any", None),
         NotificationNews(notifications),
