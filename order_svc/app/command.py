@@ -76,10 +76,12 @@ class Commands:
                 stood for another request; or it cannot be stored just now.
         """
         until = self._clock.monotonic() + seconds
+        doubted: Transition | None = None
         for _ in range(_TRIES):
             found = await self._orders.find(request, command)
             if found is not None:
-                return await self._attendance(same_order(*found, request), None, _goes_on, until)
+                ours = same_order(*found, request)
+                return await self._attendance(ours, _leased_at(doubted, ours), _goes_on, until)
             order = await self._orders.get(order_id)
             if order is None:
                 raise order_not_found(order_id)
@@ -88,9 +90,13 @@ class Commands:
             transition = decide(order, now)
             if transition is None:
                 return await self._attendance(order, None, _goes_on, until)
-            if await self._stored(command, request, transition):
-                goes_on = not transition.rests and next_step(transition.order) is not None
-                return await self._attendance(transition.order, now if goes_on else None, _goes_on, until)
+            try:
+                if await self._stored(command, request, transition):
+                    return await self._attendance(
+                        transition.order, _leased_at(transition, transition.order), _goes_on, until
+                    )
+            except InDoubt:
+                doubted = transition  # Looking for the key tells.
         raise Refusal(
             Reason.UNAVAILABLE,
             "The order is being moved by others just now; repeat the request with the same key.",
@@ -98,17 +104,33 @@ class Commands:
         )
 
     async def _stored(self, command: Command, request: Request, transition: Transition) -> bool:
-        """Commit what the command makes of the order; False when looking again has to tell."""
+        """Commit what the command makes of the order; False when looking again has to tell.
+
+        Raises:
+            InDoubt: It may or may not have been written.
+        """
         event = self._telling.event(transition, "request")
         try:
             if not await self._orders.obey(command, request, transition, event, lease_seconds=self._lease_seconds):
                 return False
-        except (Moved, InDoubt):
+        except Moved:
             return False
         self._driver.tell(transition)
         if transition.wake_at is not None:
             self._wake()
         return True
+
+
+def _leased_at(transition: Transition | None, order: Order) -> datetime | None:
+    """Return when a command leased the order to us, to be driven on; None when there is nothing to drive, or others do.
+
+    Args:
+        transition: What the command made of the order, stored or in doubt; None when neither is ours.
+        order: As it is stored.
+    """
+    if transition is None or transition.rests or order.fence != transition.order.fence:
+        return None
+    return None if next_step(order) is None else transition.order.updated_at
 
 
 def _goes_on(order: Order) -> bool:

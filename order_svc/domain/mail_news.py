@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from order_svc.domain.hold import looked_at
 from order_svc.domain.order import Alert, Order, Stage
 from order_svc.domain.transition import Transition, moved
 
@@ -15,7 +16,7 @@ def after_bounce(
     """Return the order with an alert; None when it has it already.
 
     Args:
-        order: As it stands, SETTLED or HOLDING: whoever works on another one hears of it later.
+        order: As it stands, and may_hear of it.
         notification_id: notify_svc's id of the mail.
         mail: What it told: "order_confirmation".
         became: What became of it: "bounced".
@@ -30,9 +31,13 @@ def after_bounce(
     alerts = (*order.alerts, Alert(kind, notification_id, message, now))
     review = order.needs_review or mail == _CONFIRMATION
     alerted = moved(order, now, alerts=alerts, needs_review=review)
-    return Transition(alerted, kind, {"notification_id": notification_id, "mail": mail})
+    wake_at = looked_at(order, now) if order.stage is Stage.HOLDING else None
+    return Transition(alerted, kind, {"notification_id": notification_id, "mail": mail}, wake_at=wake_at)
 
 
 def may_hear(order: Order) -> bool:
-    """Say whether the order is at rest, so that a word about a mail disturbs nobody who works on it."""
-    return order.stage is Stage.SETTLED
+    """Say whether the order is at rest, so that a word about a mail disturbs nobody who works on it.
+
+    The others come to rest, or to their end, within the time that a customer may take.
+    """
+    return order.stage in {Stage.SETTLED, Stage.HOLDING}
