@@ -10,7 +10,7 @@ from enum import Enum
 from kernel.money import Money
 
 # order_svc numbers the refunds of an order: "<order id>:refund:<n>".
-_NUMBERED = re.compile(r"(?P<order_id>[0-9a-f-]{36}):refund:(?P<number>[0-9]{1,9})")
+_NUMBERED = re.compile(r"(?P<order_id>[0-9a-f-]{36}):refund:(?P<number>0|[1-9][0-9]{0,8})")
 
 # AvaTax takes 50 characters. An order id has 36, the dash one: 13 letters of base32 are left, 65 bits.
 _LETTERS = 13
@@ -84,7 +84,7 @@ def return_code(order_id: str, caller: str, request_id: str) -> str:
     """
     numbered = _NUMBERED.fullmatch(request_id)
     if numbered and numbered["order_id"] == order_id:
-        return f"{order_id}-r{int(numbered['number'])}"
+        return f"{order_id}-r{numbered['number']}"
     digest = hashlib.sha256(f"{caller}\n{request_id}".encode()).digest()
     return f"{order_id}-{base64.b32encode(digest).decode()[:_LETTERS].lower()}"
 

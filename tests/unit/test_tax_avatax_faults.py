@@ -93,3 +93,46 @@ def test_every_other_status_is_its_own_trouble(status: int) -> None:
 )
 def test_a_refusal_that_is_not_avataxs_comes_from_something_in_between(answer: bytes) -> None:
     assert isinstance(fault(400, answer), Failing)
+
+
+def test_a_missing_document_is_told_from_a_missing_company() -> None:
+    missing = json.dumps({"error": {"code": "EntityNotFoundError", "message": "Transaction not found."}}).encode()
+    company = json.dumps({"error": {"code": "EntityNotFoundError", "message": "Company not found."}}).encode()
+
+    assert fault(404, missing) == SaleRejected("EntityNotFoundError")
+    assert fault(404, company) == Misconfigured("EntityNotFoundError")
+
+
+@pytest.mark.parametrize("code", ["TransactionAlreadyCancelled", "CannotModifyLockedTransaction"])
+def test_a_document_that_cannot_be_voided_says_why(code: str) -> None:
+    assert fault(400, body(code, {"code": code, "faultCode": "Client"})) == SaleRejected(code)
+
+
+@pytest.mark.parametrize("code", ["TimeoutRequested", "ServerUnreachable", "UnhandledException"])
+def test_its_own_trouble_is_its_own_whatever_the_status(code: str) -> None:
+    assert fault(400, body(code, {"code": code})) == Failing()
+
+
+@pytest.mark.parametrize(
+    ("field", "part"),
+    [
+        ("postalCode", "postal_code"),
+        ("city", "locality"),
+        ("addresses.shipTo.line1", "line1"),
+        ("lines[3].addresses.shipTo.region", "administrative_area"),
+        ("country", "region_code"),
+    ],
+)
+def test_a_part_of_an_address_that_is_too_long_is_the_buyers(field: str, part: str) -> None:
+    detail = {"code": "StringLengthError", "message": f"Field '{field}' has an invalid length."}
+
+    meaning = fault(400, body("StringLengthError", detail))
+
+    assert isinstance(meaning, AddressRejected)
+    assert meaning.part == part
+
+
+def test_anything_else_that_is_too_long_is_ours() -> None:
+    detail = {"code": "StringLengthError", "message": "Field 'purchaseOrderNo' has an invalid length."}
+
+    assert fault(400, body("StringLengthError", detail)) == SaleRejected("StringLengthError")

@@ -1,6 +1,7 @@
 """What is said to AvaTax, and what is believed of its answers."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from tax_svc.adapters.avatax_json import AnotherDocument, Malformed
 from tax_svc.domain.basis import Basis
 from tax_svc.domain.document import Recorded
 from tax_svc.domain.quote import Source
-from tests.fakes.tax_samples import BERLIN, SAN_FRANCISCO, basis, order_id
+from tests.fakes.tax_samples import BERLIN, SAN_FRANCISCO, basis, giveback, order_id
 
 DATE = date(2026, 11, 23)
 ORDER = order_id()
@@ -56,16 +57,64 @@ def encoded(**more: object) -> bytes:
 TWO_LINES = basis(1000, 500)
 
 
-@pytest.mark.parametrize("sold", [basis(1999), basis(*range(200)), basis(500, currency_code="JPY", ship_to=BERLIN)])
+SOLD = [
+    basis(1999),
+    basis(*range(200)),
+    basis(500, currency_code="JPY", ship_to=BERLIN),
+    basis(1999, -500, currency_code="KWD", prices_include_tax=True),
+    replace(basis(1999), exemption_number="E" * 25, entity_use_code="G", business_id="DE-1.2"),
+    replace(basis(1999), lines=(replace(basis(1999).lines[0], sku="", description="d" * 200, tax_code="FR"),)),
+]
+
+
+@pytest.mark.parametrize("sold", SOLD)
 @pytest.mark.parametrize("ship_from", [None, BERLIN])
 def test_every_kind_of_request_passes_avataxs_own_description(sold: Basis, ship_from: Address | None) -> None:
     book = SchemaBook("avatax")
+    back = giveback(f"{ORDER}-{'x' * 13}", ORDER, sold, (1, 1), (-1, 0))
 
-    for body in (
-        avatax_requests.sales_order(sold, "DEFAULT", DATE, ship_from),
-        avatax_requests.sales_invoice(ORDER, sold, "DEFAULT", DATE, ship_from),
+    for operation, body in (
+        ("transactions.create", avatax_requests.sales_order(sold, "DEFAULT", DATE, ship_from)),
+        ("transactions.create", avatax_requests.sales_invoice(ORDER, sold, "DEFAULT", DATE, ship_from)),
+        ("transactions.create", avatax_requests.return_invoice(back, "DEFAULT", DATE, DATE, ship_from)),
+        ("transactions.void", avatax_requests.VOID),
+        ("addresses.resolve", avatax_requests.address(sold.ship_to)),
     ):
-        assert list(book.violations("transactions.create", json.loads(body))) == []
+        assert list(book.violations(operation, json.loads(body))) == []
+
+
+def test_a_return_is_negative_line_by_line_with_its_tax_and_the_day_of_the_sale() -> None:
+    sold = basis(1000, -500, 1, prices_include_tax=True)
+    back = giveback("the-code", ORDER, sold, (900, 72), (-100, -8))
+
+    request = json.loads(
+        avatax_requests.return_invoice(back, "SHOP", DATE, date(2026, 11, 1), None), parse_float=Decimal
+    )
+
+    assert (request["type"], request["code"], request["referenceCode"]) == ("ReturnInvoice", "the-code", ORDER)
+    assert (request["date"], request["commit"]) == ("2026-11-23", True)
+    assert request["taxOverride"] == {"type": "TaxDate", "taxDate": "2026-11-01", "reason": "Refund"}
+    assert [(line["number"], line["amount"], line["taxOverride"]["taxAmount"]) for line in request["lines"]] == [
+        ("line-1", Decimal("-9.00"), Decimal("-0.72")),
+        ("line-2", Decimal("1.00"), Decimal("0.08")),
+    ]
+    for line in request["lines"]:
+        # What is given back is before tax, whatever the prices were.
+        assert {"taxIncluded", "quantity"}.isdisjoint(line)
+        assert {**line["taxOverride"], "taxAmount": 0} == {
+            "type": "TaxAmount", "taxAmount": 0, "taxDate": "2026-11-01", "reason": "Refund",
+        }  # fmt: skip
+
+
+def test_who_buys_is_told_only_as_far_as_it_matters() -> None:
+    plain = json.loads(avatax_requests.sales_order(basis(1), "SHOP", DATE, None))
+    told = replace(basis(1, prices_include_tax=True), exemption_number="E", entity_use_code="A", business_id="B")
+    exempt = json.loads(avatax_requests.sales_order(told, "SHOP", DATE, None))
+
+    assert {"exemptionNo", "entityUseCode", "businessIdentificationNo"}.isdisjoint(plain)
+    assert "taxIncluded" not in plain["lines"][0]
+    assert (exempt["exemptionNo"], exempt["entityUseCode"], exempt["businessIdentificationNo"]) == ("E", "A", "B")
+    assert exempt["lines"][0]["taxIncluded"] is True
 
 
 @pytest.mark.parametrize(
@@ -209,3 +258,60 @@ def test_the_tax_of_a_committed_document_is_read() -> None:
 def test_another_document_is_told_from_nonsense(other: dict[str, Any]) -> None:
     with pytest.raises(AnotherDocument):
         avatax_json.sale(encoded(**other), ORDER, TWO_LINES)
+
+
+def test_prices_with_tax_are_stated_without_it_and_make_the_price_again() -> None:
+    sold = basis(1080, 540, prices_include_tax=True)
+
+    assert avatax_json.quote(encoded(totalAmount=15.0), sold).total_tax == Money("USD", 120)
+    assert avatax_json.sale(encoded(totalAmount=15.0), ORDER, sold).tax == Money("USD", 120)
+    with pytest.raises(AnotherDocument):
+        avatax_json.sale(encoded(totalAmount=16.2), ORDER, sold)
+
+
+def test_a_discount_saves_tax() -> None:
+    sold = basis(2000, -500)
+    lines = [line("line-1", 1.6, detail("PENNSYLVANIA", "State", 0.08, 1.6)),
+             line("line-2", -0.4, detail("PENNSYLVANIA", "State", 0.08, -0.4))]  # fmt: skip
+
+    quote = avatax_json.quote(encoded(lines=lines, totalTax=1.2), sold)
+
+    assert [each.tax.minor_units for each in quote.lines] == [160, -40]
+    assert quote.lines[1].jurisdictions[0].tax == Money("USD", -40)
+
+
+BACK = giveback("the-code", ORDER, basis(1000, 500), (500, 40), (100, 8))
+
+
+def returned(**more: object) -> bytes:
+    return encoded(**{"code": "THE-CODE", "type": "ReturnInvoice", "totalAmount": -6.0, "totalTax": -0.48, **more})
+
+
+def test_a_return_is_read_with_what_avatax_recorded() -> None:
+    assert avatax_json.given_back(returned(), BACK) == Recorded(Money("USD", -48), DATE)
+    assert avatax_json.given_back(returned(totalTax=-0.5), BACK).tax == Money("USD", -50)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"totalAmount": 6.0}, {"type": "SalesInvoice"}, {"status": "Cancelled"}, {"code": "x"}, {"currencyCode": "CAD"}],
+)
+def test_another_return_is_told_from_nonsense(other: dict[str, Any]) -> None:
+    with pytest.raises(AnotherDocument):
+        avatax_json.given_back(returned(**other), BACK)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"date": "soon"}, {"date": None}, {"code": 1}, {"totalTax": "1"}, {"totalTax": True}]
+)
+def test_a_document_without_its_facts_is_not_believed(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        avatax_json.sale(encoded(**wrong), ORDER, TWO_LINES)
+    with pytest.raises(Malformed):
+        avatax_json.voided(encoded(**{"status": "Cancelled", "currencyCode": "XXZ", **wrong}), ORDER)
+
+
+def test_a_voided_document_says_what_it_was() -> None:
+    assert avatax_json.voided(encoded(status="Cancelled"), ORDER) == Recorded(Money("USD", 120), DATE)
+    with pytest.raises(AnotherDocument):
+        avatax_json.voided(encoded(), ORDER)

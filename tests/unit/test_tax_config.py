@@ -89,3 +89,34 @@ def test_where_goods_leave_from_can_be_told() -> None:
     )
 
     assert config.ship_from == Address("1 Dock Rd", "", "Reno", "NV", "89501", "US")
+
+
+def test_a_policy_by_region_is_read() -> None:
+    config = TaxConfig.from_env({"TAX_FALLBACK_POLICY": "US-NY=refuse, DE=allow, *=refuse"})
+
+    assert config.fallback_policy == {"US-NY": False, "DE": True, "*": False}
+    assert TaxConfig.from_env({}).fallback_policy == {}
+
+
+@pytest.mark.parametrize("value", ["US-NY", "US-NY=no", "ny=refuse", "*=", "**=allow"])
+def test_a_policy_that_makes_no_sense_is_named(value: str) -> None:
+    assert f"TAX_FALLBACK_POLICY: '{value}'" in complaint(TAX_FALLBACK_POLICY=value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TAX_FALLBACK_RATES", "DE=0.19,DE=0.07"), ("TAX_FALLBACK_POLICY", "*=allow,*=refuse")]
+)
+def test_two_words_about_one_region_are_one_too_many(name: str, value: str) -> None:
+    assert f"{name}: says two things" in complaint(**{name: value})
+
+
+def test_quotes_are_remembered_for_five_minutes_unless_told_otherwise() -> None:
+    assert TaxConfig.from_env({}).quote_cache_seconds == 300
+    assert TaxConfig.from_env({"TAX_QUOTE_CACHE_SECONDS": "0"}).quote_cache_seconds == 0
+    assert "TAX_QUOTE_CACHE_SECONDS" in complaint(TAX_QUOTE_CACHE_SECONDS="-1")
+
+
+def test_complaints_about_regions_and_minutes_come_together() -> None:
+    text = complaint(TAX_FALLBACK_RATES="x", TAX_FALLBACK_POLICY="y", TAX_QUOTE_CACHE_SECONDS="z")
+
+    assert all(name in text for name in ("TAX_FALLBACK_RATES", "TAX_FALLBACK_POLICY", "TAX_QUOTE_CACHE_SECONDS"))
