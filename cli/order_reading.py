@@ -72,7 +72,7 @@ def explain(order_id: str, output: str) -> None:
 def watch(order_id: str, until_final: bool, output: str) -> None:  # noqa: FBT001  (click's way)
     """Follow an order, move by move, until it can change no more by itself.
 
-    Services may restart meanwhile; no move is left out by that.
+    Services may restart meanwhile: it goes on with the order as it is then.
     """
 
     async def follow(calls: OrderCalls) -> None:

@@ -1,4 +1,4 @@
-"""Following an order goes on while the service that tells of it is restarted, and leaves no move out."""
+"""Following an order goes on over a restart of the service that tells of it, and tells nothing twice."""
 
 from contextlib import AsyncExitStack
 
@@ -30,7 +30,7 @@ def tell(backend: Backend, *versions: int) -> None:
         backend.stream.put_nowait(order_service_pb2.WatchOrderResponse(order=an_order(version=version)))
 
 
-async def test_no_move_is_left_out_while_the_service_is_restarted() -> None:
+async def test_a_watch_goes_on_after_the_version_seen_last_when_the_service_is_restarted() -> None:
     async with AsyncExitStack() as command:
         async with running_backend() as before:
             tell(before, 1, 2)
