@@ -115,6 +115,23 @@ async def test_the_trace_of_a_quote_says_where_it_came_from_and_nothing_of_the_b
     assert "Market St" not in str((client, server))
 
 
+async def test_the_trace_of_an_address_says_nothing_of_it(world: World, tmp_path: Path) -> None:
+    async with tax_service(world, tmp_path) as service:
+        for postal_code in ("94105", "19147"):
+            await service.stub.ResolveAddress(
+                tax_service_pb2.ResolveAddressRequest(address=basis_message(postal_code=postal_code).ship_to),
+                metadata=(("traceparent", f"00-{'c' * 32}-{'d' * 16}-01"),),
+            )
+
+    store = SpanStore(tmp_path / SPANS_FILE)
+    try:
+        spans = store.trace("c" * 32)
+    finally:
+        store.close()
+    assert [span.name for span in spans].count("POST resolve_address") == 2
+    assert not any(part in str(spans) for part in ("Market St", "94105", "19147", "San Francisco"))
+
+
 async def test_the_rate_of_an_outage_is_the_regions_own(world: World, tmp_path: Path) -> None:
     await world.fault("avatax", mode="outage")
     async with tax_service(world, tmp_path, TAX_FALLBACK_RATES="DE=0.19", TAX_FALLBACK_RATE="0.05") as service:
