@@ -133,6 +133,8 @@ class NotifyConfig:
             environment.complain("MAIL_TRANSPORT", f"is {self.mail_transport!r}; it can be sendgrid or smtp")
         if self.mail_transport == "smtp" and not server.host:
             environment.complain("SMTP_HOST", "is not set, but MAIL_TRANSPORT is smtp")
+        if self.mail_transport == "smtp" and not parseaddr(self.mail_from)[1].isascii():
+            environment.complain("MAIL_FROM", "has letters that not every mail server takes; write its domain as xn--…")
         if server.tls not in _SMTP_PORTS:
             environment.complain("SMTP_TLS", f"is {server.tls!r}; it can be starttls, tls or off")
         if server.host and server.tls == "off" and not _is_loopback(server.host):

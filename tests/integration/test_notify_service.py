@@ -193,6 +193,23 @@ async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path:
     assert missing.reason is Reason.NOTIFICATION_NOT_FOUND
 
 
+async def test_an_event_about_a_mail_whose_answer_was_lost_settles_it(world: World, tmp_path: Path) -> None:
+    key = SendgridKey()
+    await world.fault("sendgrid", mode="lost_answer", operation="mail.send", times=1)
+    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
+        accepted = await service.send(send_message("key-1"))
+        lost = await service.until(accepted.notification_id, has_failed)
+        payload = batch(raw_event("open", accepted.notification_id))
+        now = str(int(SystemClock().now().timestamp()))
+        await service.ingest(payload, key.sign(now, payload), now)
+        settled = await service.get(accepted.notification_id)
+
+    assert (lost.state, lost.HasField("next_attempt_time")) == (ACCEPTED, True)
+    assert (settled.state, settled.HasField("next_attempt_time")) == (SENT, False)
+    assert settled.provider_message_id == "message-1"
+    assert len(await world.mails()) == 1
+
+
 async def test_a_preview_sends_and_stores_nothing(service: Service) -> None:
     request = notify_service_pb2.PreviewNotificationRequest(
         kind=notification_pb2.NOTIFICATION_KIND_ORDER_REFUNDED, locale="de-CH"

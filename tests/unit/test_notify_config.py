@@ -112,6 +112,7 @@ def test_mail_goes_in_the_clear_within_this_machine_alone(host: str) -> None:
     [
         ({"MAIL_TRANSPORT": "pigeon"}, "MAIL_TRANSPORT"),
         ({"MAIL_TRANSPORT": "smtp"}, "SMTP_HOST"),
+        ({"MAIL_TRANSPORT": "smtp", "SMTP_HOST": "m.example", "MAIL_FROM": "Müller <a@müller.example>"}, "MAIL_FROM"),
         ({"SMTP_TLS": "maybe"}, "SMTP_TLS"),
         ({"SMTP_PORT": "65536"}, "SMTP_PORT"),
         ({"SMTP_PORT": "²"}, "SMTP_PORT"),

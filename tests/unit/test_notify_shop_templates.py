@@ -1,6 +1,7 @@
 """The shop's own templates over ours: which file wins, what a broken one is told as, and that it costs no mail."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,25 @@ def test_a_folder_that_is_none_and_a_locale_without_templates_are_named(tmp_path
     assert "MAIL_LOCALE" in str(refused.value)
     write(tmp_path, fr__order_shipped_jinja=SHIPPED)
     assert NotifyConfig.from_env({"MAIL_LOCALE": "fr_FR", "MAIL_TEMPLATES_DIR": str(tmp_path)}).mail_locale == "fr_FR"
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "mails.md").read_text("utf-8")
+
+
+def test_the_template_of_the_documentation_is_one(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL)
+    letters = shop(tmp_path, en__order_shipped_jinja=example)
+    letters.check(ManualClock())
+    letter = letters.write(sample(Kind.ORDER_SHIPPED, "en", NOW))
+
+    assert letter.subject == "Mug & Co: your parcel has left"
+    assert "packed it with care, and the rest follows." in letter.text
+
+
+def test_the_documentation_names_every_kind_and_every_variable() -> None:
+    facts = Letters(SHOP).facts(sample(Kind.ORDER_SHIPPED, "en", NOW))
+    shipment = facts["shipment"]
+    assert isinstance(shipment, dict)
+
+    named = set(re.findall(r"`(\w+)`", DOCUMENT))
+    assert named.issuperset({*facts, *shipment, "words", "layout", *(kind.value.lower() for kind in Kind)})
