@@ -13,7 +13,7 @@ from chassis.telemetry.metrics import Metrics
 from kernel.money import Money
 from payment_svc.adapters.stripe_books import StripeBooks
 from payment_svc.adapters.stripe_gateway import StripeGateway
-from payment_svc.domain.intent import NewIntent, RefundState
+from payment_svc.domain.intent import CaptureMode, Manner, NewIntent, RefundState
 from payment_svc.domain.refund import Refund
 from sandbox.schema import SchemaBook
 from sandbox.stripe.forms import parse_form, typed
@@ -97,6 +97,57 @@ KINDS = [
         {"payment_method": "pm_card_visa"},
         "key-1",
         "confirm_payment_intent",
+    ),
+    Kind(
+        "payment_intents.create",
+        lambda gateway, _: gateway.create_intent(
+            NewIntent("payment-1", "order-1", Money("KWD", 1230), CaptureMode.ON_SHIPMENT, "cus_1"), "key-1"
+        ),
+        "POST /v1/payment_intents",
+        {
+            "amount": "1230",
+            "currency": "kwd",
+            "automatic_payment_methods[enabled]": "true",
+            "automatic_payment_methods[allow_redirects]": "never",
+            "metadata[order_id]": "order-1",
+            "metadata[payment_id]": "payment-1",
+            "capture_method": "manual",
+            "customer": "cus_1",
+        },
+        "key-1",
+        "create_payment_intent",
+    ),
+    Kind(
+        "payment_intents.confirm",
+        lambda gateway, _: gateway.confirm_intent("pi_1", "pm_1", "key-1", Manner(holds=True, saves=True)),
+        "POST /v1/payment_intents/pi_1/confirm",
+        {"payment_method": "pm_1", "expand[0]": "latest_charge", "setup_future_usage": "off_session"},
+        "key-1",
+        "confirm_payment_intent",
+    ),
+    Kind(
+        "payment_intents.confirm",
+        lambda gateway, _: gateway.confirm_intent("pi_1", "pm_1", "key-1", Manner(off_session=True, saves=True)),
+        "POST /v1/payment_intents/pi_1/confirm",
+        {"payment_method": "pm_1", "off_session": "true"},
+        "key-1",
+        "confirm_payment_intent",
+    ),
+    Kind(
+        "payment_intents.capture",
+        lambda gateway, _: gateway.capture_intent("pi_1", Money("ISK", 5), "key-1"),
+        "POST /v1/payment_intents/pi_1/capture",
+        {"amount_to_capture": "500"},
+        "key-1",
+        "capture_payment_intent",
+    ),
+    Kind(
+        "disputes.list",
+        lambda gateway, _: gateway.list_disputes("pi_1"),
+        "GET /v1/disputes",
+        {"payment_intent": "pi_1", "limit": "100"},
+        None,
+        "list_disputes",
     ),
     Kind(
         "payment_intents.retrieve",

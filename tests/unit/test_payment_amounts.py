@@ -47,6 +47,40 @@ def test_an_amount_that_is_let_through_comes_back_unchanged(currency_code: str, 
     assert from_stripe(to_stripe(amount), currency_code.lower()) == amount
 
 
+@given(st.sampled_from(_CURRENCIES), st.integers(0, 99_999_999))
+def test_an_amount_of_stripes_is_read_exactly_or_not_at_all(currency_code: str, amount: int) -> None:
+    try:
+        money = from_stripe(amount, currency_code.lower())
+    except ValueError:
+        assert amount % 100  # only where whole units have two decimals at Stripe
+        return
+
+    assert money.currency_code == currency_code
+    assert to_stripe(money) == amount
+
+
+@given(st.sampled_from([code for code in _CURRENCIES if _charged_in(code)]), st.integers(1, 10**9))
+def test_in_every_currency_stripe_takes_what_is_let_through(currency_code: str, minor_units: int) -> None:
+    amount = Money(currency_code, minor_units)
+    assume(StripeAmounts().to_charge(amount) is None)
+    # Of currencies without a minimum of their own Stripe wants the worth of half a dollar, which only it can reckon.
+    assume(to_stripe(amount) >= 50)
+
+    check_amount(to_stripe(amount), currency_code.lower())
+
+
+@pytest.mark.parametrize("currency_code", [code for code in _CURRENCIES if _charged_in(code)])
+def test_the_most_that_is_taken_is_told_in_every_currency(currency_code: str) -> None:
+    refused = StripeAmounts().to_charge(Money(currency_code, 10**12))
+
+    assert refused is not None
+    assert refused.maximum is not None
+    step = multiple_of(currency_code)
+    most = Money(currency_code, refused.maximum // step * step)
+    assert StripeAmounts().to_charge(most) is None
+    assert to_stripe(most) <= 99_999_999 < to_stripe(most + Money(currency_code, step))
+
+
 @given(st.sampled_from([code for code in _CURRENCIES if _charged_in(code)]), st.integers(1, 10**9))
 def test_what_is_let_through_is_within_stripes_bounds(currency_code: str, minor_units: int) -> None:
     amount = Money(currency_code, minor_units)
