@@ -13,10 +13,11 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.app.ports import Refused
 from payment_svc.domain.intent import Intent, IntentStatus, ProviderRefund, RefundState
+from payment_svc.domain.payment import HOLD
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault, Made
 from tests.simulation.chaos import CUSTOMER, REFUND, SHOP
 from tests.simulation.providers import Line
-from tests.simulation.world import World
+from tests.simulation.world import SimClock, World
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ _SHOP_SECONDS = (1.0, 50.0, 7_200.0)
 _TOLD = {
     IntentStatus.ACTION_REQUIRED: "payment_intent.requires_action",
     IntentStatus.PROCESSING: "payment_intent.processing",
+    IntentStatus.AUTHORIZED: "payment_intent.amount_capturable_updated",
     IntentStatus.SUCCEEDED: "payment_intent.succeeded",
     IntentStatus.CANCELLED: "payment_intent.canceled",
 }
@@ -96,13 +98,21 @@ class Stripe(FakeGateway):
 
     def _take(self, intent_id: str) -> None:
         intent = self.intents[intent_id]
-        self._world.note(f"stripe takes {intent.amount} for {intent.order_id} on {intent_id}")
         if intent_id not in self._paid_anyway and (wrong := self._may_charge(intent.order_id, intent_id)):
             self._world.violated(wrong)
-        self.captured[intent.order_id] += intent.amount.minor_units
+        if intent_id in self.held:
+            self._world.note(f"stripe holds {intent.amount} for {intent.order_id} on {intent_id}")
+            self.hold_until = SimClock(self._world).now() + HOLD
+            self._world.later(HOLD.total_seconds(), self.lapse, intent_id)
+        super()._take(intent_id)
+
+    def _pay(self, intent_id: str, amount: Money) -> None:
+        intent = self.intents[intent_id]
+        self._world.note(f"stripe takes {amount} for {intent.order_id} on {intent_id}")
+        self.captured[intent.order_id] += amount.minor_units
         if self.captured[intent.order_id] - self.given_back(intent.order_id) > intent.amount.minor_units:
             self._world.violated(f"P-10: order {intent.order_id} is charged twice")
-        super()._take(intent_id)
+        super()._pay(intent_id, amount)
         if self._world.chaos.draw(SHOP, "stripe.dashboard"):
             self._world.later(self._world.chaos.pick(*_SHOP_SECONDS), self._refund_by_hand, intent_id)
 
