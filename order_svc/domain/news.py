@@ -91,8 +91,9 @@ def _of_one_paid(order: Order, payment: Payment, now: datetime) -> Transition | 
     state = refunded_state(told)
     review = order.needs_review or bool(failed) or _calls_for_an_answer(payment.disputes, known.disputes)
     after = moved(told, now, state=state, needs_review=review)
-    disputed = payment.disputes != known.disputes
-    kind = FAILED if failed else DISPUTED if disputed else "refund.taken_in"
+    kind = "refund.taken_in" if told.refunds != order.refunds else "payment.changed"
+    if failed or payment.disputes != known.disputes:
+        kind = FAILED if failed else DISPUTED
     return Transition(after, kind, _facts(payment), tasks, ends=state is not order.state)
 
 
