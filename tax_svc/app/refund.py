@@ -39,6 +39,8 @@ class RefundTax:
                 if await self._documents.add(use, document):
                     return document
                 continue
+            if earlier.fingerprint is None:
+                _check_same(earlier.document, giveback)
             if earlier.fingerprint is not None or await self._documents.add_key(use, giveback.code):
                 return earlier.document
         raise busy()
@@ -80,3 +82,12 @@ class RefundTax:
                 raise rejected(rejection)
             case Unknown() as unknown:
                 raise away("AvaTax did not say that the return was recorded", unknown)
+
+
+def _check_same(document: Document, giveback: Giveback) -> None:
+    """Refuse to take another caller's refund of the same number for this one."""
+    if document.charged_tax != giveback.tax() * -1:
+        raise Refusal(
+            Reason.REQUEST_ID_REUSED,
+            "Another refund of this order was recorded under this number; nothing was changed. Use the next one.",
+        )

@@ -150,6 +150,66 @@ async def test_only_a_committed_sale_is_refunded(world: World) -> None:
     assert error_of(nothing) == (404, "EntityNotFoundError", None)
 
 
+async def test_a_return_is_created_with_the_tax_that_its_lines_say(world: World) -> None:
+    override = {"type": "TaxAmount", "taxDate": "2026-11-01", "reason": "Refund"}
+    body = document(
+        type="ReturnInvoice",
+        code="order-1-r1",
+        referenceCode="order-1",
+        commit=True,
+        taxOverride={"type": "TaxDate", "taxDate": "2026-11-01", "reason": "Refund"},
+        lines=[
+            {"number": "1", "amount": -9.99, "taxOverride": {**override, "taxAmount": -0.79}},
+            {"number": "2", "amount": 1.0, "taxOverride": {**override, "taxAmount": 0.09}},
+            {"number": "3", "amount": 0.0, "taxOverride": {**override, "taxAmount": 0.0}},
+        ],
+    )
+
+    answer = await world.avatax_post(CREATE, body)
+    again = await world.avatax_post(CREATE, body)
+
+    returned = answer.json()
+    assert (answer.status_code, returned["type"], returned["status"]) == (201, "ReturnInvoice", "Committed")
+    assert (returned["totalAmount"], returned["totalTax"], returned["totalTaxCalculated"]) == (-8.99, -0.7, -0.72)
+    assert [(line["lineAmount"], line["tax"], line["taxOverrideType"]) for line in returned["lines"]] == [
+        (-9.99, -0.79, "TaxAmount"),
+        (1.0, 0.09, "TaxAmount"),
+        (0.0, 0.0, "TaxAmount"),
+    ]
+    assert [sum(part["tax"] for part in line["details"]) for line in returned["lines"]] == pytest.approx(
+        [-0.79, 0.09, 0.0]
+    )
+    assert (returned["taxDate"], returned["date"], returned["referenceCode"]) == ("2026-11-01", "2026-11-23", "order-1")
+    assert error_of(again) == (400, "GetTaxError", "DocStatusError")
+    assert [each["code"] for each in (await world.ledger("order-1"))["documents"]] == ["order-1-r1"]
+
+
+@pytest.mark.parametrize("how", [{"exemptionNo": "EX-1"}, {"entityUseCode": "A"}])
+async def test_an_exempt_buyer_pays_nothing_and_it_is_said(world: World, how: dict[str, str]) -> None:
+    exempt = (await world.avatax_post(CREATE, document(type="SalesOrder", **how))).json()
+
+    assert (exempt["totalAmount"], exempt["totalTax"], exempt["totalExempt"]) == (15.0, 0.0, 15.0)
+    assert exempt["entityUseCode"] == how.get("entityUseCode", "")
+    assert exempt["exemptNo"] == how.get("exemptionNo", "")
+
+
+@pytest.mark.parametrize(
+    ("currency", "amounts", "total", "tax"),
+    [("JPY", (1080, -108), 900.0, 72.0), ("KWD", (10.8, -1.08), 9.0, 0.72), ("USD", (10.8, -1.08), 9.0, 0.72)],
+)
+async def test_prices_with_tax_and_discounts_are_worked_out_in_every_currency(
+    world: World, currency: str, amounts: tuple[float, float], total: float, tax: float
+) -> None:
+    lines = [{"number": str(place), "amount": each, "taxIncluded": True} for place, each in enumerate(amounts)]
+    body = document(type="SalesOrder", currencyCode=currency, businessIdentificationNo="X-1", lines=lines)
+
+    quote = (await world.avatax_post(CREATE, body)).json()
+
+    assert (quote["totalAmount"], quote["totalTax"], quote["businessIdentificationNo"]) == (total, tax, "X-1")
+    for line, price in zip(quote["lines"], amounts, strict=True):
+        assert line["lineAmount"] + line["tax"] == pytest.approx(price)
+
+
 async def test_requests_are_read_leniently(world: World) -> None:
     body = document(
         lines=[

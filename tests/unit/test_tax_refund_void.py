@@ -141,6 +141,20 @@ async def test_a_key_used_for_another_refund_is_refused_before_anything_is_done(
     assert list(authority.returned) == [f"{order}-r1"]
 
 
+async def test_another_callers_refund_of_the_same_number_is_the_same_or_refused(
+    refund: RefundTax, authority: FakeTaxAuthority, order: str
+) -> None:
+    first = await refund(request(), half(order))
+    other = replace(request(), caller="other")
+
+    with pytest.raises(Refusal) as refused:
+        await refund(replace(other, request_id="key-2"), half(order, 79))
+
+    assert refused.value.reason is Reason.REQUEST_ID_REUSED
+    assert await refund(other, half(order)) == first
+    assert len(authority.returned) == 1
+
+
 async def test_before_the_sale_nothing_is_given_back(refund: RefundTax, authority: FakeTaxAuthority) -> None:
     with pytest.raises(Refusal) as refused:
         await refund(request(), half(order_id()))
