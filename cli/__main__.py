@@ -11,6 +11,7 @@ _COMMANDS = {
     "explain": ("cli.order:explain", "Tell the whole story of an order."),
     "webhook": ("cli.webhook:group", "Tell the shop's other systems what becomes of orders."),
     "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
+    "tax": ("cli.tax:group", "Look at tax documents, and at addresses as the post knows them."),
     "mail": ("cli.mail:group", "Show mails as customers get them."),
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),

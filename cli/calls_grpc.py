@@ -51,6 +51,14 @@ class OrderCalls:
             answer = await getattr(self._stub, rpc)(request, timeout=CALL_SECONDS)
         return self._document(answer.order)
 
+    async def quote(self, document: Mapping[str, Any]) -> tuple[Json, Json]:
+        """Return what was asked about, and what it would cost; what only an order has is passed over."""
+        asked = {name: document[name] for name in pb.QuoteOrderRequest.DESCRIPTOR.fields_by_name if name in document}
+        request = _read(pb.QuoteOrderRequest.DESCRIPTOR, asked)
+        with self._refusals():
+            answer = await self._stub.QuoteOrder(request, timeout=CALL_SECONDS)
+        return self._document(request), self._document(answer)
+
     async def get(self, order_id: str) -> Json:
         """Return one order."""
         with self._refusals():

@@ -81,7 +81,7 @@ def order(document: Json) -> RenderableType:
     head = Table.grid(padding=(0, 2))
     for name, value in _facts(document):
         head.add_row(Text(name, style="dim"), value)
-    return Group(head, "", _items(document), *fulfilment_view.sections(document))
+    return Group(head, "", sums(document), *fulfilment_view.sections(document))
 
 
 def _facts(order: Json) -> Iterator[tuple[str, RenderableType]]:
@@ -113,7 +113,8 @@ def _failure(failure: Json) -> str:
     return f"{failure['reason']}{code}: {failure['message']}"
 
 
-def _items(order: Json) -> Table:
+def sums(order: Json) -> Table:
+    """Return the lines of an order or a quote, and what they come to."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("sku")
     table.add_column("item")
@@ -128,6 +129,6 @@ def _items(order: Json) -> Table:
         included = ", included" if order.get("prices_include_tax") else ""
         table.add_row("", f"tax ({order['tax']['source']}{included})", "", "", money(order["tax"]["amount"]))
         table.add_row("", Text("total", style="bold"), "", "", Text(money(order["total"]), style="bold"))
-    if is_some(order["refunded"]):
+    if is_some(order.get("refunded")):
         table.add_row("", "refunded", "", "", money(order["refunded"]))
     return table

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from google.protobuf import json_format
 from ordermesh.order.v1 import order_pb2, order_service_pb2
+from ordermesh.type.v1 import money_pb2
 
 from cli.__main__ import cli
 from kernel.errors import Reason, Refusal
@@ -105,6 +106,23 @@ async def test_a_command_says_what_its_options_say_and_shows_the_order(
     assert sent(backend) == request_
     assert ORDER_ID in done.stdout
     assert "(version 3, etag e3)" in done.stdout
+
+
+async def test_a_quote_asks_about_what_an_order_document_says_and_shows_its_lines_and_sums(
+    backend: Backend, values: Mapping[str, str]
+) -> None:
+    price = money_pb2.Money(currency_code="USD", minor_units=5324)
+    backend.answers["QuoteOrder"] = order_service_pb2.QuoteOrderResponse(
+        subtotal=price, tax=order_pb2.OrderTax(amount=price), total=price
+    )
+
+    done = await told(values, "quote", "-f", "examples/order.json")
+
+    assert done.exit_code == 0, done.output
+    assert backend.last.method == "QuoteOrder"
+    assert [item["sku"] for item in sent(backend)["items"]] == ["MUG-BLUE", "TEE-M"]
+    assert "Mug, blue" in done.stdout
+    assert "53.24 USD" in done.stdout
 
 
 async def test_a_key_is_made_for_each_command_and_told_where_it_is_needed_again(
