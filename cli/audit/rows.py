@@ -22,6 +22,8 @@ class OrderRow(NamedTuple):
     needs_review: bool
     version: int
     updated: int
+    released: int = 0
+    """What of a hold was let go without being taken."""
 
 
 class PaymentRow(NamedTuple):

@@ -36,6 +36,7 @@ def order_row(message: order_pb2.Order) -> OrderRow:
         needs_review=message.needs_review,
         version=message.version,
         updated=milliseconds(message.update_time),
+        released=message.payment.released.minor_units,
     )
 
 

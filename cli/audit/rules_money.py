@@ -40,7 +40,7 @@ CHARGES = (
         """
         SELECT * FROM (
           SELECT o.order_id, o.state, o.currency, o.version, p.payment_id, p.provider_payment_id,
-            iif(o.paid, o.total - o.refunded, 0) AS due,
+            iif(o.paid, o.total - o.released - o.refunded, 0) AS due,
             coalesce((SELECT sum(c.captured - c.refunded + c.elsewhere) FROM charges c
                       WHERE c.order_id = o.order_id AND c.booked), 0) AS kept,
             (SELECT c.currency FROM charges c WHERE c.order_id = o.order_id AND c.booked) AS charged_currency

@@ -13,6 +13,7 @@ from cli.audit.rows import (
     NotificationRow,
     OrderRow,
     PaymentRow,
+    RefundRow,
 )
 from cli.audit.rule import Remedy
 from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
@@ -289,6 +290,47 @@ async def test_an_order_that_goes_on_by_itself_is_moving_however_old_it_is(state
 async def test_a_payment_method_that_cannot_be_used_leaves_no_decline_at_stripe(tmp_path: Path) -> None:
     world = AuditWorld(declined_order(1))
     world.change(ChargeRow, state="PENDING")
+
+    assert await differences_of(world, tmp_path) == []
+
+
+def in_(folder: Path, name: str) -> Path:
+    """Return a new folder: a book is written once."""
+    (folder / name).mkdir()
+    return folder / name
+
+
+@pytest.mark.parametrize("state", ["PENDING", "CANCELLED"])
+async def test_a_payment_that_was_given_up_before_it_began_has_nothing_at_stripe_and_its_stray_intent_is_harmless(
+    state: str, tmp_path: Path
+) -> None:
+    world = AuditWorld(declined_order(1))
+    world.change(OrderRow, state="CANCELLED", provider_payment_id="")
+    world.change(PaymentRow, state="CANCELLED", provider_payment_id="")
+    world.change(ChargeRow, state=state)
+
+    assert await differences_of(world, tmp_path) == []
+
+
+async def test_of_a_hold_that_was_taken_in_part_the_order_is_due_that_part(tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    world.change(PaymentRow, captured=700)
+    world.change(ChargeRow, captured=700)
+    assert {finding.rule.kind for finding in await differences_of(world, in_(tmp_path, "before"))} == {"money_differs"}
+
+    world.change(OrderRow, released=385)
+
+    assert await differences_of(world, tmp_path) == []
+
+
+async def test_a_refund_by_hand_that_our_ledger_and_the_order_have_taken_in_is_no_difference(tmp_path: Path) -> None:
+    world = AuditWorld(paid_order(1))
+    refunded_at_the_dashboard(world)
+    world.rows.append(RefundRow(identity(9, "3"), PAYMENT, "re_9", "SUCCEEDED", 1085))
+    world.change(PaymentRow, refunded=1085)
+    assert {finding.rule.kind for finding in await differences_of(world, in_(tmp_path, "before"))} == {"money_differs"}
+
+    world.change(OrderRow, refunded=1085)
 
     assert await differences_of(world, tmp_path) == []
 
