@@ -1,7 +1,7 @@
 """Where templates come from: the shop's own folder over ours, a language over the default one, file by file."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound
@@ -74,22 +74,28 @@ class Voice:
     def __init__(self, folders: tuple[Folder, ...], language: str, default: str) -> None:
         languages = dict.fromkeys((language, default, "en", ""))
         self._layers = _Layers((folder, each) for each in languages for folder in folders)
+        # Ours are as good as our code, and are filled in by half the work.
+        self._make = Environment if all(each.path == OURS for each in folders) else ImmutableSandboxedEnvironment
 
+    @cache  # noqa: B019  (there are as many voices as languages, and they live as long as the service)
     def text(self, kind: str) -> Template:
         """Return the template of the plain part, which also has the subject."""
         return self._plain.get_template(self._layers.first((f"{kind}.txt", f"{kind}.jinja")))
 
+    @cache  # noqa: B019  (likewise)
     def page(self, kind: str) -> Template:
         """Return the template of the part for eyes."""
         return self._escaping.get_template(self._layers.first((f"{kind}.html", f"{kind}.jinja")))
 
-    def text_words(self) -> object:
-        """Return the words that all kinds share."""
-        return _module(self._plain.get_template("words.jinja"))
+    @cached_property
+    def text_words(self) -> dict[str, object]:
+        """The words that all kinds share."""
+        return _exported(self._plain.get_template("words.jinja"))
 
-    def page_words(self) -> object:
-        """Return the same, escaped."""
-        return _module(self._escaping.get_template("words.jinja"))
+    @cached_property
+    def page_words(self) -> dict[str, object]:
+        """The same, for the part for eyes."""
+        return _exported(self._escaping.get_template("words.jinja"))
 
     def block(self, template: Template, name: str, facts: dict[str, object]) -> str:
         """Return one block of a template, filled in; empty when it has none of that name."""
@@ -103,23 +109,24 @@ class Voice:
 
     @cached_property
     def _plain(self) -> Environment:
-        return _environment(self._layers, escapes=False)
+        return _environment(self._make, self._layers, escapes=False)
 
     @cached_property
     def _escaping(self) -> Environment:
-        return _environment(self._layers, escapes=True)
+        return _environment(self._make, self._layers, escapes=True)
 
 
-def _module(template: Template) -> object:
+def _exported(template: Template) -> dict[str, object]:
+    """Return what a template defines; a dictionary, because the sandbox judges each look into anything else."""
     try:
-        return template.module
+        return {name: value for name, value in vars(template.module).items() if not name.startswith("_")}
     except Exception:  # noqa: BLE001  (raised again, with the template's own lines in its trace)
         template.environment.handle_exception()
 
 
-def _environment(layers: BaseLoader, *, escapes: bool) -> Environment:
-    """Return a sandbox in which what is not there is an error, rather than a hole in a mail."""
-    return ImmutableSandboxedEnvironment(
+def _environment(make: type[Environment], layers: BaseLoader, *, escapes: bool) -> Environment:
+    """Return an environment in which what is not there is an error, rather than a hole in a mail."""
+    return make(
         loader=layers,
         undefined=StrictUndefined,
         autoescape=escapes,

@@ -109,12 +109,12 @@ class Letters:
         voice, kind = templates.voice(tongue.language), notification.kind.value.lower()
         facts = self._facts(notification, tongue)
         plain, page = voice.text(kind), voice.page(kind)
-        for_text = {**facts, "words": voice.text_words(), "layout": "layout.txt"}
+        for_text = {**facts, "words": voice.text_words, "layout": "layout.txt"}
         return Letter(
             recipient_name=str(facts["name"]),
             subject=one_line(voice.block(plain, "subject", for_text)),
             text=_tidy(plain.render(for_text)),
-            html=page.render({**facts, "words": voice.page_words(), "layout": "layout.html"}).lstrip(),
+            html=page.render({**facts, "words": voice.page_words, "layout": "layout.html"}).lstrip(),
         )
 
     def _facts(self, notification: Notification, tongue: Tongue) -> dict[str, object]:
