@@ -85,11 +85,20 @@ class Documents:
         """Cancel a document.
 
         Raises:
-            AvataxError: it is cancelled already.
+            AvataxError: it is cancelled already, or was reported.
         """
+        if document["locked"]:
+            message = "Cannot modify a locked transaction."
+            description = "The transaction is locked because it was reported to a tax authority."
+            raise AvataxError(400, "CannotModifyLockedTransaction", message, description)
         if document["status"] == "Cancelled":
             raise AvataxError(400, "TransactionAlreadyCancelled", "The transaction has already been cancelled.")
         document["status"] = "Cancelled"
+        return self._save(document)
+
+    def lock(self, document: Json) -> Json:
+        """Have a document reported to the authorities: from then on it stays as it is."""
+        document["locked"] = True
         return self._save(document)
 
     def keep(self, document: Json, company: str) -> Json:

@@ -23,6 +23,7 @@ from sandbox.tokens import Tokens
 Json = dict[str, Any]
 
 _JSON = "application/json; charset=utf-8"
+_LOCK = "/_sandbox/companies/{company}/transactions/{code}/lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,10 @@ class AvataxProvider:
             (Operation("transactions.refund", "POST", f"{transaction}/refund"), self._refund),
             (Operation("addresses.resolve", "POST", "/api/v2/addresses/resolve"), self._resolve),
             (Operation("addresses.resolve", "GET", "/api/v2/addresses/resolve"), self._resolve),
+            (
+                Operation("sandbox.lock", "POST", f"/_sandbox{transaction[len('/api/v2') :]}/lock", lever=True),
+                self._lock,
+            ),
             (Operation("utilities.ping", "GET", "/api/v2/utilities/ping"), self._ping),
         ]
         self.operations = tuple(operation for operation, _ in table)
@@ -72,7 +77,9 @@ class AvataxProvider:
         """Check credentials and body."""
         known = _account(request)
         try:
-            if operation.name == "utilities.ping":
+            if operation.lever:
+                asked = _Asked({}, request.args["company"], request.args["code"], {})
+            elif operation.name == "utilities.ping":
                 asked = _Asked({"account": known}, "", "", {})
             else:
                 if known is None:
@@ -134,6 +141,9 @@ class AvataxProvider:
 
     def _void(self, asked: _Asked) -> tuple[int, Json]:
         return 200, self._documents.void(self._find(asked))
+
+    def _lock(self, asked: _Asked) -> tuple[int, Json]:
+        return 200, self._documents.lock(self._find(asked))
 
     def _refund(self, asked: _Asked) -> tuple[int, Json]:
         return 201, self._refunds.refund(asked.company, self._find(asked), asked.body)

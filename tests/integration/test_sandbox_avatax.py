@@ -93,6 +93,17 @@ async def test_a_voided_document_stays_void(world: World) -> None:
     assert error_of(await world.avatax_post(f"{INVOICE}/commit", {"commit": True}))[0] == 400
 
 
+async def test_a_document_that_was_reported_is_not_voided(world: World) -> None:
+    await world.avatax_post(CREATE, document(commit=True))
+    locked = await world.http.post("/avatax/_sandbox/companies/DEFAULT/transactions/order-1/lock")
+
+    refused = await world.avatax_post(f"{INVOICE}/void", {"code": "DocVoided"})
+
+    assert (locked.status_code, locked.json()["locked"]) == (200, True)
+    assert error_of(refused) == (400, "CannotModifyLockedTransaction", None)
+    assert (await world.avatax_get(INVOICE)).json()["status"] == "Committed"
+
+
 @pytest.mark.parametrize(
     ("refund", "amount", "tax"),
     [

@@ -274,6 +274,17 @@ async def test_a_void_takes_the_sale_back_once_and_nothing_is_recorded_after_it(
         assert (await refused(call)).reason is Reason.ILLEGAL_STATE
 
 
+async def test_a_sale_that_was_reported_is_not_voided(service: Service) -> None:
+    order = order_id()
+    await service.commit(commit_message("key-1", order))
+    await service.world.http.post(f"/avatax/_sandbox/companies/DEFAULT/transactions/{order}/lock")
+
+    refusal = await refused(service.void("key-2", order))
+
+    assert (refusal.reason, refusal.metadata["code"]) == (Reason.PROVIDER_REFUSED, "DocumentLocked")
+    assert (await service.documents(order)).documents[0].state == tax_pb2.TAX_DOCUMENT_STATE_COMMITTED
+
+
 async def test_nothing_at_all_counts_as_voided(service: Service) -> None:
     answer = await service.stub.VoidTax(tax_service_pb2.VoidTaxRequest(request_id="key-1", order_id=order_id()))
 
