@@ -21,15 +21,16 @@ ORDER = an_order()
 OVER = [State.FAILED, State.CANCELLED, State.REFUNDED]
 PAID = [State.PAID, State.PROCESSING, State.SHIPPED, State.DELIVERED]
 OPEN = [State.PENDING, State.PAYMENT_ACTION_REQUIRED]
-REFUSED = (
-    [(before, after) for before in OVER for after in State if after is not before]
-    + [(before, after) for before in PAID for after in OPEN]
-    + [(before, State.FAILED) for before in PAID]
-)
+REFUSED = [(before, after) for before in OVER for after in State if after is not before] + [
+    (before, after) for before in PAID for after in OPEN
+]
+# Of orders whose money was only held: they can still fail, or be cancelled.
+REFUSED_ONCE_TAKEN = [(before, after) for before in PAID for after in (State.FAILED, State.CANCELLED)]
 ALLOWED = [
     *((before, after) for before in OPEN for after in State),
     *((before, after) for before in PAID for after in [*PAID, State.REFUNDED]),
     *((state, state) for state in State),
+    *((State.AUTHORIZED, after) for after in State if after not in OPEN),
 ]
 
 
@@ -43,11 +44,12 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.close()
 
 
-async def _write(store: Store, before: State, after: State) -> None:
+async def _write(store: Store, before: State, after: State, captured: int | None = None) -> None:
     """Write both states straight into the table, past all code of ours, and undo it."""
 
     def body(connection: Connection) -> None:
-        connection.execute(text("UPDATE orders SET state = :state"), {"state": before})
+        told = {"state": before, "captured": captured}
+        connection.execute(text("UPDATE orders SET state = :state, captured = :captured"), told)
         connection.execute(text("UPDATE orders SET state = :state"), {"state": after})
         raise _Undo
 
@@ -64,10 +66,23 @@ async def test_an_order_that_is_over_moves_no_more(store: Store) -> None:
             await _write(store, before, after)
 
 
+@pytest.mark.parametrize("captured", [None, 0])
+async def test_an_order_whose_money_was_only_held_may_still_fail(store: Store, captured: int | None) -> None:
+    for before, after in REFUSED_ONCE_TAKEN:
+        with pytest.raises(_Undo):
+            await _write(store, before, after, captured)
+
+
+async def test_an_order_whose_money_was_taken_never_fails(store: Store) -> None:
+    for before, after in REFUSED_ONCE_TAKEN:
+        with pytest.raises(StatementRefused):
+            await _write(store, before, after, captured=1)
+
+
 async def test_every_other_move_is_left_to_the_state_machine(store: Store) -> None:
     for before, after in ALLOWED:
         with pytest.raises(_Undo):
-            await _write(store, before, after)
+            await _write(store, before, after, captured=1)
 
 
 async def test_the_journal_is_never_rewritten(store: Store) -> None:

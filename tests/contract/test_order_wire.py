@@ -1,13 +1,10 @@
 """The order service's messages and its domain say the same, field by field and value by value."""
 
 import base64
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from ordermesh.order.v1 import order_pb2, order_service_pb2
@@ -15,11 +12,11 @@ from ordermesh.payment.v1 import payment_pb2
 from ordermesh.tax.v1 import tax_pb2
 from ordermesh.type.v1 import address_pb2, customer_pb2, money_pb2
 
-from chassis.wire import money_to_wire, time_to_wire
+from chassis.wire import time_to_wire
 from kernel.errors import Reason, Refusal
 from order_svc import wire
 from order_svc.app.ports import OrderFilter, Story
-from order_svc.domain.order import Failure, Stage, State
+from order_svc.domain.order import Stage, State
 from order_svc.domain.payment import PaymentState
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import TaxSource
@@ -67,20 +64,6 @@ def refused(call: object, *arguments: object) -> Refusal:
     return refusal.value
 
 
-def empty_fields(message: Message, path: str = "") -> set[str]:
-    """Return the paths of all fields that are not set, in the message and in those within it."""
-    empty = set()
-    for field in message.DESCRIPTOR.fields:
-        value, name = getattr(message, field.name), f"{path}{field.name}"
-        if field.message_type is None or field.message_type.GetOptions().map_entry:
-            empty |= {name} if not value else set()
-        elif field.is_repeated:
-            empty |= {name} if not value else empty_fields(value[-1], f"{name}.")
-        else:
-            empty |= empty_fields(value, f"{name}.") if message.HasField(field.name) else {name}
-    return empty
-
-
 def test_a_request_becomes_the_draft_it_describes() -> None:
     assert wire.draft_from_wire(place_request()) == a_draft()
 
@@ -100,89 +83,6 @@ def test_an_unknown_currency_is_refused_naming_its_field() -> None:
 
     assert refusal.reason is Reason.VALIDATION_FAILED
     assert [each.field for each in refusal.fields] == ["items[1].unit_price.currency_code"]
-
-
-def test_an_order_says_everything_it_knows() -> None:
-    order = an_order(
-        Stage.SETTLED,
-        state=State.FAILED,
-        payment=a_payment(euros(7075), PaymentState.SUCCEEDED, refunded=euros(7075)),
-        failure=Failure(Reason.PAYMENT_DECLINED, "Too late.", "expired", "payment_method"),
-        needs_review=True,
-        tax_document="doc-1",
-        updated_at=LATER,
-    )
-    order = replace(order, draft=replace(order.draft, ship_to=replace(order.draft.ship_to, administrative_area="75")))
-
-    message = wire.order_to_wire(order)
-
-    # The sample leaves two of these empty; the secret is for a waiting customer alone.
-    assert empty_fields(message) == {"items.description", "payment.client_secret", "create_time.nanos"}
-    assert message == order_pb2.Order(
-        order_id=order.order_id,
-        state=order_pb2.ORDER_STATE_FAILED,
-        customer=place_request().customer,
-        items=place_request().items,
-        ship_to=address_pb2.Address(
-            line1="1 rue de Rivoli",
-            line2="2e étage",
-            locality="Paris",
-            administrative_area="75",
-            postal_code="75001",
-            region_code="FR",
-        ),
-        subtotal=money_to_wire(euros(5897)),
-        tax=order_pb2.OrderTax(
-            amount=money_to_wire(euros(1178)),
-            source=tax_pb2.TAX_SOURCE_AVATAX,
-            lines=[tax_line("1", 799), tax_line("2", 379)],
-            document_code="doc-1",
-        ),
-        total=money_to_wire(euros(7075)),
-        payment=order_pb2.OrderPayment(
-            payment_id=order.payment.payment_id if order.payment else "",
-            provider_payment_id="pi_000001",
-            payment_method="pm_card_visa",
-            state=payment_pb2.PAYMENT_STATE_SUCCEEDED,
-        ),
-        refunded=money_to_wire(euros(7075)),
-        failure=order_pb2.OrderFailure(reason="PAYMENT_DECLINED", decline_code="expired", message="Too late."),
-        needs_review=True,
-        reference="shop-1",
-        version=2,
-        create_time=Timestamp(seconds=1_767_268_800),
-        update_time=Timestamp(seconds=1_767_268_800, nanos=1_000),
-    )
-
-
-def tax_line(line_id: str, minor_units: int) -> tax_pb2.TaxLine:
-    tax = money_to_wire(euros(minor_units))
-    share = tax_pb2.TaxJurisdiction(name="FRANCE", kind="Country", rate="0.2", tax=tax)
-    return tax_pb2.TaxLine(line_id=line_id, tax=tax, jurisdictions=[share])
-
-
-def test_a_new_order_says_nothing_that_it_does_not_know() -> None:
-    message = wire.order_to_wire(an_order())
-
-    for field in ("tax", "total", "failure"):
-        assert not message.HasField(field)
-    assert message.payment == order_pb2.OrderPayment(payment_method="pm_card_visa")
-    assert message.refunded == money_to_wire(euros(0))
-
-
-def test_the_customers_secret_is_told_while_the_customer_has_to_act_and_never_else() -> None:
-    waiting = an_order(Stage.AWAITING_CUSTOMER)
-
-    assert wire.order_to_wire(waiting).payment.client_secret == "pi_secret"
-    for state in set(State) - {State.PAYMENT_ACTION_REQUIRED}:
-        assert wire.order_to_wire(replace(waiting, state=state)).payment.client_secret == ""
-
-
-def test_why_an_order_fails_is_told_once_it_has_failed() -> None:
-    undoing = an_order(Stage.UNDOING, failure=Failure(Reason.PROVIDER_REFUSED, "No."))
-
-    assert not wire.order_to_wire(undoing).HasField("failure")
-    assert wire.order_to_wire(replace(undoing, state=State.FAILED)).failure.message == "No."
 
 
 @pytest.mark.parametrize(

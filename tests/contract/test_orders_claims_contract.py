@@ -9,8 +9,9 @@ import pytest
 from order_svc.app.ports import Backlog, Moved, Orders
 from order_svc.domain.order import Stage, State
 from order_svc.domain.task import Task, TaskKind
+from order_svc.domain.tax import Recorded
 from tests.fakes.order_moves import CLOCK, MINUTE, OVER, Replicas, fresh, move, moved, pay, store, told
-from tests.fakes.order_samples import an_event
+from tests.fakes.order_samples import an_event, euros
 
 
 async def test_nobody_claims_an_order_that_somebody_holds(replicas: Replicas) -> None:
@@ -103,7 +104,7 @@ async def test_tasks_whose_lease_is_over_are_claimed_with_their_order(orders: Or
 
     claimed = await orders.claim_tasks(10, MINUTE)
 
-    assert {task.kind for task, _ in claimed} == set(TaskKind)
+    assert {task.kind for task, _ in claimed} == {TaskKind.COMMIT_TAX, TaskKind.SEND_CONFIRMATION}
     assert all((task.version, of) == (2, order) for task, of in claimed)
     assert await orders.claim_tasks(10, MINUTE) == []
 
@@ -112,25 +113,25 @@ async def test_a_task_that_is_done_leaves_its_result_and_a_word(orders: Orders) 
     order = await pay(orders)
     done = Task(order.order_id, TaskKind.COMMIT_TAX, 2, 1, None, done=True, result="doc-1")
 
-    await orders.finish_task(done, an_event(order, "tax.committed"))
+    await orders.finish_task(done, an_event(order, "tax.committed"), Recorded("doc-1", euros(-2)))
 
     story = await told(orders, order)
     assert story.tasks[0] == done
     assert story.events[-1] == an_event(order, "tax.committed")
     stored = await orders.get(order.order_id)
-    assert stored == replace(order, tax_document="doc-1")
+    assert stored == replace(order, tax_document="doc-1", tax_difference=euros(-2))
 
 
-async def test_a_later_move_keeps_the_tax_document(orders: Orders) -> None:
+async def test_a_later_move_keeps_what_was_recorded_of_the_sale(orders: Orders) -> None:
     order = await pay(orders)
     done = Task(order.order_id, TaskKind.COMMIT_TAX, 2, 1, None, done=True, result="doc-1")
-    await orders.finish_task(done, None)
+    await orders.finish_task(done, None, Recorded("doc-1", euros(-2)))
 
     await move(orders, moved(order, Stage.SETTLED))
 
     stored = await orders.get(order.order_id)
     assert stored is not None
-    assert stored.tax_document == "doc-1"
+    assert (stored.tax_document, stored.tax_difference) == ("doc-1", euros(-2))
 
 
 async def test_who_lost_a_task_cannot_finish_it(orders: Orders) -> None:

@@ -36,7 +36,10 @@ async def test_an_order_is_held_until_its_lease_is_over(orders: Orders) -> None:
 
     standings = await orders.standings([held.order_id, free.order_id, IDS.new()])
 
-    assert {each.order: each.held for each in standings.values()} == {held: True, free: False}
+    assert {each.order.order_id: each.held for each in standings.values()} == {
+        held.order_id: True,
+        free.order_id: False,
+    }
 
 
 async def test_an_order_that_waits_is_held_by_nobody(orders: Orders) -> None:

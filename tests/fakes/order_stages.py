@@ -32,6 +32,7 @@ FINAL = [
     Reason.PAYMENT_DECLINED,
     Reason.PAYMENT_METHOD_INVALID,
     Reason.PROVIDER_REFUSED,
+    Reason.TAX_UNAVAILABLE,
 ]
 # What passes: the same call may succeed later.
 PASSING = [

@@ -23,7 +23,7 @@ async def test_an_order_that_goes_well_is_five_commits_and_a_call_for_each_effec
     await life.place()
     await life.work.idle()
 
-    effects = {"quote": 1, "charge": 1, "commit": 1, "confirm": 1}
+    effects = {"quote": 1, "charge": 1, "commit": 1, "send": 1}
     assert calls(doom) == {"create": 1, "move": 2, "finish_task": 2, **effects}
 
 

@@ -104,7 +104,7 @@ def test_a_paid_order_survives_two_crashes_at_every_pair_of_points() -> None:
 
 
 @pytest.mark.parametrize("fault", [Lost.REQUEST, Lost.ANSWER, Late(0.1), Late(20.0)])
-@pytest.mark.parametrize("call", ["quote", "charge", "confirm", "commit"])
+@pytest.mark.parametrize("call", ["quote", "charge", "send", "commit"])
 def test_a_lost_call_and_a_crash_together_lose_nothing(call: str, fault: Lost | Late) -> None:
     async def story() -> None:
         for point in range(1, await points_of(VISA) + 3):

@@ -33,7 +33,7 @@ def test_the_subtotal_is_the_exact_sum_of_the_items(prices: list[tuple[int, int]
         ((item("a", 5), item("b", -1)), "items[1].unit_price.minor_units", "negative"),
         ((item("a", 5), item("b", 5, currency_code="USD")), "items[1].unit_price.currency_code", "USD"),
         ((item("a", 5), item("b", 5), item("a", 5)), "items[2].sku", "twice"),
-        ((item("a", 0), item("b", 0)), "items", "zero"),
+        ((item("a", 0), item("b", 0)), "items", "nothing"),
         ((item("a", MAXIMUM_MINOR_UNITS), item("b", 1)), "items", str(MAXIMUM_MINOR_UNITS)),
         ((item("a", 2**63 - 1, 100_000),), "items", "more than"),
     ],

@@ -240,7 +240,7 @@ async def test_a_retry_whose_commit_is_in_doubt_is_made_once(world: World) -> No
     life = world.life(orders=orders)
     world.payments.faults.plan("charge", Refusal(Reason.PROVIDER_CONTRADICTS, "another amount"))
     order = await life.place()
-    orders.trouble["take_up"].extend([Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+    orders.trouble["obey"].extend([Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
 
     again = await life.retry(order.order_id)
 
@@ -253,7 +253,7 @@ async def test_a_retry_that_is_always_overtaken_says_so(world: World) -> None:
     life = world.life(orders=orders)
     world.payments.faults.plan("charge", Refusal(Reason.PROVIDER_CONTRADICTS, "another amount"))
     order = await life.place()
-    orders.trouble["take_up"].extend([Trouble.CUT_BEFORE] * 10)
+    orders.trouble["obey"].extend([Trouble.CUT_BEFORE] * 10)
 
     with pytest.raises(Refusal) as refused:
         await life.retry(order.order_id)

@@ -1,6 +1,7 @@
 """The saga as a table: every stage meets every outcome that its step can have."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -32,6 +33,8 @@ from tests.fakes.order_stages import (
 )
 
 AFTER_PAID = (NewTask(TaskKind.COMMIT_TAX), NewTask(TaskKind.SEND_CONFIRMATION))
+REMINDER = (NewTask(TaskKind.SEND_ACTION_REQUIRED, 1, timedelta(minutes=5)),)
+TOLD = (NewTask(TaskKind.SEND_PAYMENT_FAILED),)
 P = PaymentState
 OVER = {State.PAID, State.FAILED, State.CANCELLED}
 
@@ -87,6 +90,7 @@ TABLE: dict[str, Row] = {
         State.PAYMENT_ACTION_REQUIRED,
         "payment.action_required",
         waits=True,
+        tasks=REMINDER,
     ),
     "charge declined": Row(CHARGING, paid(P.DECLINED), Stage.UNDOING, State.FAILED, "order.failed", waits=True),
     "charge given up": Row(CHARGING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed"),
@@ -110,7 +114,9 @@ TABLE: dict[str, Row] = {
         waits=True,
     ),
     "customer failed": Row(AWAITING, paid(P.DECLINED), Stage.UNDOING, State.PENDING, "payment.declined"),
-    "customer's payment given up": Row(AWAITING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed"),
+    "customer's payment given up": Row(
+        AWAITING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed", tasks=TOLD
+    ),
     "customer's payment only held": Row(
         AWAITING, paid(P.AUTHORIZED), Stage.UNDOING, State.PENDING, "payment.mismatched"
     ),
@@ -133,10 +139,10 @@ TABLE: dict[str, Row] = {
     "poll refused": Row(
         AWAITING, refused(Reason.PROVIDER_REFUSED), Stage.UNDOING, State.PENDING, "read_payment.refused"
     ),
-    "cancelled": Row(CANCELLING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed"),
+    "cancelled": Row(CANCELLING, paid(P.CANCELLED), Stage.SETTLED, State.FAILED, "order.failed", tasks=TOLD),
     "cancelled too late": Row(CANCELLING, paid(), Stage.UNDOING, State.PENDING, "payment.late"),
     "cancelled after a refund by hand": Row(
-        CANCELLING, paid(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"
+        CANCELLING, paid(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed", tasks=TOLD
     ),
     "cancel unknown": Row(CANCELLING, Unknown("x"), Stage.UNDOING, State.PENDING, "cancel_payment.retried", waits=True),
     "cancel not final": Row(
@@ -153,13 +159,13 @@ TABLE: dict[str, Row] = {
         "cancel_payment.refused",
         review=True,
     ),
-    "refunded": Row(REFUNDING, back(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"),
+    "refunded": Row(REFUNDING, back(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed", tasks=TOLD),
     "refunded in part": Row(REFUNDING, back(refunded=1), Stage.UNDOING, State.PENDING, "refund.retried", waits=True),
     "refund failed": Row(
-        REFUNDING, back(failed=True), Stage.UNDOING, State.FAILED, "refund.failed", waits=True, review=True
+        REFUNDING, back(failed=True), Stage.UNDOING, State.FAILED, "refund.failed", waits=True, review=True, tasks=TOLD
     ),
     "refund failed and money back by other ways": Row(
-        REFUNDING, back(refunded=FULL, failed=True), Stage.SETTLED, State.FAILED, "order.failed"
+        REFUNDING, back(refunded=FULL, failed=True), Stage.SETTLED, State.FAILED, "order.failed", tasks=TOLD
     ),
     "late money refunded": Row(
         replace(REFUNDING, state=State.FAILED),
@@ -176,7 +182,12 @@ TABLE: dict[str, Row] = {
         "payment.undone",
     ),
     "a refund at last": Row(
-        replace(REFUNDING, needs_review=True), back(refunded=FULL), Stage.SETTLED, State.FAILED, "order.failed"
+        replace(REFUNDING, needs_review=True),
+        back(refunded=FULL),
+        Stage.SETTLED,
+        State.FAILED,
+        "order.failed",
+        tasks=TOLD,
     ),
     "a refund that failed, asked for again, unknown": Row(
         replace(REFUNDING, needs_review=True),
@@ -273,10 +284,20 @@ def test_an_order_is_counted_when_it_comes_to_its_end_and_never_again(row: Row) 
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
-def test_tasks_follow_from_being_paid_and_from_nothing_else(row: Row) -> None:
+def test_a_sale_is_recorded_and_confirmed_once_paid_and_never_else(row: Row) -> None:
     transition = take(row.order, row.outcome)
 
-    assert bool(transition.tasks) is (transition.order.state is State.PAID)
+    assert set(AFTER_PAID) <= set(transition.tasks) or transition.order.state is not State.PAID
+    assert not set(AFTER_PAID) & set(transition.tasks) or transition.order.state is State.PAID
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_who_does_not_sit_before_the_answer_is_written_to_when_the_order_fails(row: Row) -> None:
+    transition = take(row.order, row.outcome)
+
+    fails = transition.order.state is State.FAILED and row.order.state is not State.FAILED
+    away = row.order.stage not in {Stage.QUOTING, Stage.CHARGING}
+    assert (transition.tasks == TOLD) is (fails and away)
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
