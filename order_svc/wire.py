@@ -21,13 +21,14 @@ from chassis.wire import (
 from kernel.errors import Refusal
 from kernel.money import Money
 from order_svc.app.ports import OrderFilter, Story
-from order_svc.domain.commands import Handover, Wanted
 from order_svc.domain.draft import CaptureMode, Customer, Draft, Item, ItemKind, Terms
 from order_svc.domain.fulfilment import Quantity, Shipment
+from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Alert, Event, Failure, Order, State
 from order_svc.domain.payment import Dispute, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.shares import total_tax
+from order_svc.domain.shipping import Handover
 from order_svc.domain.task import Task
 from order_svc.domain.tax import Tax, TaxLine, TaxSource
 

@@ -3,8 +3,9 @@
 from kernel.request import Request
 from order_svc.app.command import Commands
 from order_svc.app.place import answer
-from order_svc.domain.commands import Command, Handover, deliver, process, ship
+from order_svc.domain.commands import Command, process
 from order_svc.domain.order import Order
+from order_svc.domain.shipping import Handover, deliver, ship
 
 
 class FulfilOrder:

@@ -2,7 +2,8 @@
 
 from kernel.request import Request
 from order_svc.app.command import Commands
-from order_svc.domain.commands import Command, Wanted, refund
+from order_svc.domain.commands import Command
+from order_svc.domain.giving_back import Wanted, refund
 from order_svc.domain.order import Order
 
 
