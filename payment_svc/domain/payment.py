@@ -252,7 +252,9 @@ class Payment:
         """Return state and decline as the intent shows them."""
         if intent.status is not IntentStatus.UNCONFIRMED:
             return STATE_OF[intent.status], None
-        if intent.failure is not None and intent.failure.failure_id != self.past_failure:
+        # An attempt that waited for its customer has ended, even if it failed just like the one before.
+        waited = self.state is PaymentState.ACTION_REQUIRED
+        if intent.failure is not None and (waited or intent.failure.failure_id != self.past_failure):
             return PaymentState.DECLINED, intent.failure
         # Nothing has happened since the attempt began. Of a payment that is held, paid or given up that cannot be true.
         return (self.state if self.state in _RETRIABLE else PaymentState.PENDING), self.decline
