@@ -50,7 +50,7 @@ def exponent(currency_code: str) -> int:
 
 
 def smallest_payable(currency_code: str) -> int:
-    """Return of how many minor units a card pays multiples: 10 where a currency has three digits, else 1.
+    """Return the minor units of which every amount that a card pays is a multiple: 10 where a currency has three digits.
 
     Card networks settle those to two digits; Stripe's page on currencies asks for a last digit of 0.
     """
