@@ -25,9 +25,6 @@ _DIGITS: dict[str, int] = {
     **dict.fromkeys(_THREE_DIGITS.split(), 3),
 }
 
-# How many digits a currency has whose last one no card pays.
-_SETTLED_TO_TWO = 3
-
 
 class UnknownCurrency(ValueError):
     """The code is not an ISO 4217 currency that can be paid with."""
@@ -47,14 +44,6 @@ def exponent(currency_code: str) -> int:
         return _DIGITS[currency_code]
     except KeyError:
         raise UnknownCurrency(f"{currency_code!r} is not an ISO 4217 currency code") from None
-
-
-def smallest_payable(currency_code: str) -> int:
-    """Return the minor units of which every amount that a card pays is a multiple: 10 where a currency has three digits.
-
-    Card networks settle those to two digits; Stripe's page on currencies asks for a last digit of 0.
-    """
-    return 10 if exponent(currency_code) == _SETTLED_TO_TWO else 1
 
 
 @dataclass(frozen=True, slots=True)

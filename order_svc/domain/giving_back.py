@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.errors import Reason, Refusal
-from kernel.money import Money, smallest_payable
+from kernel.money import Money
 from order_svc.domain import shares
 from order_svc.domain.commands import Command, nothing_to_do, standing
 from order_svc.domain.fulfilment import Quantity, check_quantities
@@ -76,7 +76,6 @@ def _parts(order: Order, wanted: Wanted) -> tuple[tuple[Quantity, ...], tuple[sh
         parts = shares.of_amount(wanted.amount, left)
     elif items:
         parts = shares.of_items(order.draft, order.tax, counted_items(order.refunds), items, left)
-        parts = shares.payable(parts, order.draft.currency_code)
     else:
         parts = shares.of_amount(refundable, left) if refundable.minor_units > 0 else ()
     amount = shares.total(parts, order.draft.currency_code)
@@ -90,11 +89,6 @@ def _check_amount(amount: Money, refundable: Money) -> None:
         raise Refusal.of_field("amount.currency_code", f"is not the order's: {refundable.currency_code}")
     if amount.minor_units <= 0:
         raise Refusal.of_field("amount.minor_units", "must be above zero")
-    step = smallest_payable(amount.currency_code)
-    if amount.minor_units % step:
-        raise Refusal.of_field(
-            "amount.minor_units", f"must be a multiple of {step}: cards pay {amount.currency_code} so"
-        )
     if amount.minor_units > refundable.minor_units:
         raise reason_to_refuse(amount, refundable)
 

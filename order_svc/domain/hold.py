@@ -177,8 +177,7 @@ def _let_go(order: Order) -> tuple[shares.Share, ...]:
     assert order.tax is not None, "money is held for a total"
     rest = unshipped(order.draft, order.shipments)
     left = shares.whole(order.draft, order.tax)
-    parts = shares.of_items(order.draft, order.tax, waiting.items, rest, left)
-    return shares.payable(parts, order.draft.currency_code)
+    return shares.of_items(order.draft, order.tax, waiting.items, rest, left)
 
 
 def _release(order: Order, payment: Payment, now: datetime) -> Refund:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernel.allocation import allocate
-from kernel.money import Money, smallest_payable
+from kernel.money import Money
 from order_svc.domain.draft import Draft, Item, ItemKind
 from order_svc.domain.fulfilment import Quantity
 from order_svc.domain.tax import Tax
@@ -84,13 +84,6 @@ def of_amount(amount: Money, left: Sequence[Share]) -> tuple[Share, ...]:
         for share, net, tax in zip(left, units[::2], units[1::2], strict=True)
     )
     return _something(parts)
-
-
-def payable(shares: Sequence[Share], currency_code: str) -> tuple[Share, ...]:
-    """Return the shares rounded down to what a card pays, where the currency has a digit more than cards do."""
-    amount = total(shares, currency_code).minor_units
-    over = amount % smallest_payable(currency_code)
-    return of_amount(Money(currency_code, amount - over), shares) if over else tuple(shares)
 
 
 def of_items(
