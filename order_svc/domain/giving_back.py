@@ -1,6 +1,7 @@
 """What the shop asks to be given back of a paid order: the command; refunding.py sees it through."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +77,10 @@ def _parts(order: Order, wanted: Wanted) -> tuple[tuple[Quantity, ...], tuple[sh
         parts = shares.of_amount(wanted.amount, left)
     elif items:
         parts = shares.of_items(order.draft, order.tax, counted_items(order.refunds), items, left)
+        # What is less than can be given back waits for the last of the lines.
+        last = not _lines_left(order, items)
+        whole = last and worth == refundable and worth.minor_units > 0
+        parts = shares.of_amount(worth, left) if whole else shares.payable(parts, order.draft.currency_code)
     else:
         parts = shares.of_amount(refundable, left) if refundable.minor_units > 0 else ()
     amount = shares.total(parts, order.draft.currency_code)
@@ -89,8 +94,20 @@ def _check_amount(amount: Money, refundable: Money) -> None:
         raise Refusal.of_field("amount.currency_code", f"is not the order's: {refundable.currency_code}")
     if amount.minor_units <= 0:
         raise Refusal.of_field("amount.minor_units", "must be above zero")
+    if amount.minor_units % (step := shares.step_of(amount.currency_code)):
+        raise Refusal.of_field(
+            "amount.minor_units", f"must be a multiple of {step}: cards settle no less in {amount.currency_code}"
+        )
     if amount.minor_units > refundable.minor_units:
         raise reason_to_refuse(amount, refundable)
+
+
+def _lines_left(order: Order, items: Sequence[Quantity]) -> bool:
+    """Say whether anything can be given back by lines once these were."""
+    refundable = Counter({item.sku: item.quantity for item in order.draft.items if item.unit_price.minor_units >= 0})
+    for each in (*counted_items(order.refunds), *items):
+        refundable[each.sku] -= each.quantity
+    return any(count > 0 for count in refundable.values())
 
 
 def _lines_wanted(order: Order, wanted: Wanted) -> tuple[Quantity, ...]:

@@ -177,7 +177,8 @@ def _let_go(order: Order) -> tuple[shares.Share, ...]:
     assert order.tax is not None, "money is held for a total"
     rest = unshipped(order.draft, order.shipments)
     left = shares.whole(order.draft, order.tax)
-    return shares.of_items(order.draft, order.tax, waiting.items, rest, left)
+    let_go = shares.of_items(order.draft, order.tax, waiting.items, rest, left)
+    return shares.payable(let_go, order.draft.currency_code)
 
 
 def _release(order: Order, payment: Payment, now: datetime) -> Refund:

@@ -15,6 +15,10 @@ from order_svc.domain.fulfilment import Quantity
 from order_svc.domain.tax import Tax
 
 
+# Card networks settle two decimals, and of MGA whole ariary: Stripe takes amounts in these that end in so many zeros.
+_STEPS = {**dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 10), "MGA": 100}
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """A part of one line of an order.
@@ -51,6 +55,18 @@ def total(shares: Iterable[Share], currency_code: str) -> Money:
 def total_tax(shares: Iterable[Share], currency_code: str) -> Money:
     """Return the tax in the shares."""
     return Money.total((share.tax for share in shares), currency_code)
+
+
+def step_of(currency_code: str) -> int:
+    """Return what minor units have to be a multiple of to be taken or given back."""
+    return _STEPS.get(currency_code, 1)
+
+
+def payable(shares: Sequence[Share], currency_code: str) -> tuple[Share, ...]:
+    """Return the shares with so much less that their sum can be taken or given back; as they are in most currencies."""
+    exact = total(shares, currency_code)
+    beyond = exact.minor_units % step_of(currency_code)
+    return of_amount(Money(currency_code, exact.minor_units - beyond), shares) if beyond else tuple(shares)
 
 
 def less(shares: Sequence[Share], taken: Iterable[Share]) -> tuple[Share, ...]:
@@ -107,7 +123,7 @@ def of_items(
     for each in now:
         item = by_sku[each.sku]
         wanted = (gone[each.sku], gone[each.sku] + each.quantity, item.quantity)
-        parts.append(_units(lines[each.sku], *wanted))
+        parts.append(_units(lines[each.sku], *wanted, with_tax=draft.prices_include_tax))
         parts += [_units(share, *wanted) for share in _discounts(draft, lines, item)]
     return _within(parts, left)
 
@@ -128,9 +144,15 @@ def _allocated(amount: Money, weights: Sequence[int], position: int) -> Money:
     return Money(amount.currency_code, allocate(amount.minor_units, weights)[position])
 
 
-def _units(share: Share, begin: int, end: int, quantity: int) -> Share:
-    """Return the part of a line that its units from `begin` to `end` are; all units together are the line."""
-    return Share(share.line_id, _between(share.net, begin, end, quantity), _between(share.tax, begin, end, quantity))
+def _units(share: Share, begin: int, end: int, quantity: int, *, with_tax: bool = False) -> Share:
+    """Return the part of a line that its units from `begin` to `end` are; all units together are the line.
+
+    Where prices include the tax it is the price of a unit that is whole, and not what of it is before tax.
+    """
+    tax = _between(share.tax, begin, end, quantity)
+    if with_tax:
+        return Share(share.line_id, _between(share.gross, begin, end, quantity) - tax, tax)
+    return Share(share.line_id, _between(share.net, begin, end, quantity), tax)
 
 
 def _between(amount: Money, begin: int, end: int, quantity: int) -> Money:
