@@ -14,7 +14,6 @@ from order_svc.domain.draft import Draft, Item, ItemKind
 from order_svc.domain.fulfilment import Quantity
 from order_svc.domain.tax import Tax
 
-
 # Card networks settle two decimals, and of MGA whole ariary: Stripe takes amounts in these that end in so many zeros.
 _STEPS = {**dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 10), "MGA": 100}
 

@@ -1,4 +1,4 @@
-"""Everybody's books, read once all is done: the orders, our payments, and what the sandbox's providers have on record."""
+"""Everybody's books, read once all is done: orders, our payments, and what the sandbox's providers have on record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,7 +78,8 @@ def _of(books: Books, order_id: str, what: str) -> OrderBooks:
 
 
 async def _orders(client: AsyncClient) -> Sequence[order_pb2.Order]:
-    request, found = order_service_pb2.ListOrdersRequest(page_size=_PAGE), []
+    request = order_service_pb2.ListOrdersRequest(page_size=_PAGE)
+    found: list[order_pb2.Order] = []
     while True:
         page = await client.orders.ListOrders(request, timeout=_SECONDS)
         found += page.orders
@@ -88,7 +89,8 @@ async def _orders(client: AsyncClient) -> Sequence[order_pb2.Order]:
 
 
 async def _payments(client: AsyncClient) -> Sequence[payment_pb2.Payment]:
-    request, found = payment_service_pb2.ListPaymentsRequest(page_size=_PAGE), []
+    request = payment_service_pb2.ListPaymentsRequest(page_size=_PAGE)
+    found: list[payment_pb2.Payment] = []
     while True:
         page = await client.payments.ListPayments(request, timeout=_SECONDS)
         found += page.payments

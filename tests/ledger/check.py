@@ -1,4 +1,4 @@
-"""Lays everybody's books of one order side by side, to the minor unit; whole numbers only, and none of the product's code."""
+"""Lays everybody's books of one order side by side, to the minor unit, with none of the product's own arithmetic."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,6 +6,7 @@ from decimal import Decimal
 from ordermesh.order.v1 import order_pb2
 from ordermesh.payment.v1 import payment_pb2
 from ordermesh.tax.v1 import tax_pb2
+from ordermesh.type.v1 import money_pb2
 
 from tests.ledger.books import Books, Json, OrderBooks
 from tests.ledger.places import BY_CODE, Currency
@@ -180,4 +181,4 @@ def _differing(what: str, is_: object, of: str, should_be: object) -> Iterator[s
 
 
 def _word(value: object) -> str:
-    return f"{value.minor_units} {value.currency_code}" if hasattr(value, "minor_units") else f"{value}"
+    return f"{value.minor_units} {value.currency_code}" if isinstance(value, money_pb2.Money) else f"{value}"

@@ -15,7 +15,7 @@ LATE_REFUNDS = "pm_card_pendingRefund"
 
 _CARDS = {VISA: 84, LATE_REFUNDS: 6, THREE_D_SECURE: 4, DECLINED: 6}
 
-# How many articles an order has, and how many pieces of each: mostly few, sometimes enough for shares that do not divide.
+# How many articles an order has, and how many pieces of each: mostly few, sometimes so many that they do not divide.
 _ARTICLES = (1, 1, 1, 2, 2, 3, 4, 7)
 _PIECES = (1, 1, 1, 1, 2, 2, 3, 7, 13)
 

@@ -53,14 +53,12 @@ class Outcome:
 
 async def run(orders: int, seed: int, at_once: int = AT_ONCE) -> Outcome:
     """Place so many random orders, see them through and compare everybody's books."""
-    with tempfile.TemporaryDirectory(prefix="ordermesh-ledger-") as folder:
-        with running_mesh(Path(folder), **_settings()) as mesh:
-            return await _on(mesh, orders, seed, at_once)
-
-
-def _settings() -> dict[str, str]:
-    # Refused orders are as good an answer as any; how fast somebody is turned away is not looked at here.
-    return {"TAX_FALLBACK_RATES": "DE=0.19,FR=0.2,GB=0.2,US-WA=0.1,US-OR=0,CA=0.05,JP=0.1", "TAX_FALLBACK_RATE": "0.07"}
+    rates = "DE=0.19,FR=0.2,GB=0.2,US-WA=0.1,US-OR=0,CA=0.05,JP=0.1"
+    with (
+        tempfile.TemporaryDirectory(prefix="ordermesh-ledger-") as folder,
+        running_mesh(Path(folder), TAX_FALLBACK_RATES=rates, TAX_FALLBACK_RATE="0.07") as mesh,
+    ):
+        return await _on(mesh, orders, seed, at_once)
 
 
 async def _on(mesh: Mesh, orders: int, seed: int, at_once: int) -> Outcome:
@@ -97,8 +95,7 @@ async def _see_through(shop: Shop, orders: int, at_once: int) -> list[Told]:
     told: list[Told] = []
 
     async def work() -> None:
-        for number in numbers:
-            told.append(await shop.see_through(number))
+        told.extend([await shop.see_through(number) for number in numbers])
 
     async with asyncio.TaskGroup() as group:
         for _ in range(at_once):
@@ -141,9 +138,11 @@ def _lost(told: list[Told], books: Books) -> list[str]:
 async def _audit(values: Mapping[str, str]) -> str:
     """Audit until it is clean; mails may take a little longer than all the rest."""
     end = time.monotonic() + _PATIENCE_SECONDS
-    while (said := await audited(values)) != "clean" and time.monotonic() < end:
+    while True:
+        said = await audited(values)
+        if said == "clean" or time.monotonic() > end:
+            return said
         await asyncio.sleep(_PAUSE_SECONDS)
-    return said
 
 
 def report(outcome: Outcome) -> str:

@@ -93,7 +93,8 @@ class Shop:
             return None
         told.order_id = order.order_id
         if order.state == order_pb2.ORDER_STATE_PENDING:
-            async for order in self._client.watch_order(order.order_id, timeout=_PATIENCE_SECONDS):
+            async for seen in self._client.watch_order(told.order_id, timeout=_PATIENCE_SECONDS):
+                order = seen
                 if order.state != order_pb2.ORDER_STATE_PENDING:
                     break
         return order
