@@ -3,9 +3,10 @@
 from contextlib import suppress
 
 from kernel.errors import Refusal
-from order_svc.domain.commands import Handover, Wanted
 from order_svc.domain.fulfilment import Quantity
+from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Order
+from order_svc.domain.shipping import Handover
 from tests.fakes.order_samples import a_request
 from tests.fakes.order_world import Crash, Life, World
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone
-from order_svc.domain.commands import Wanted, refund
 from order_svc.domain.draft import Draft
+from order_svc.domain.giving_back import Wanted, refund
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentRefund, RefundState

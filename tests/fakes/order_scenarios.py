@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from order_svc.domain.commands import Wanted
 from order_svc.domain.draft import CaptureMode
 from order_svc.domain.fulfilment import Quantity
+from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Order, State
 from tests.fakes.order_asking import cancel, confirm, deliver, process, refund, ship
 from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Lost

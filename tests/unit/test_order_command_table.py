@@ -9,21 +9,18 @@ from kernel.errors import Reason, Refusal
 from order_svc.domain.commands import (
     ALLOWED,
     Command,
-    Handover,
-    Wanted,
     allowed,
     annotate,
     cancel,
     check_version,
     confirm,
-    deliver,
     process,
-    refund,
-    ship,
 )
+from order_svc.domain.giving_back import Wanted, refund
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import PaymentState
 from order_svc.domain.saga import next_step
+from order_svc.domain.shipping import Handover, deliver, ship
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import NOW
 from tests.fakes.order_situations import SITUATIONS

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from kernel.errors import Refusal
 from kernel.money import Money
-from order_svc.domain.commands import Wanted
 from order_svc.domain.draft import Draft, Item, ItemKind
 from order_svc.domain.fulfilment import Quantity
+from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import State
 from order_svc.domain.payment import RefundState
-from order_svc.domain.shares import of_items, total, whole
+from order_svc.domain.refund import RefundKind
+from order_svc.domain.shares import of_items, step_of, total, whole
 from order_svc.domain.tax import Tax, TaxLine, TaxSource
 from tests.fakes.order_ledger import Ledger
 from tests.fakes.order_samples import a_draft
@@ -158,6 +159,10 @@ def _check(ledger: Ledger) -> None:
     counted = [refund for refund in order.refunds if refund.counts]
     assert Money.total((refund.amount for refund in counted), order.draft.currency_code) == order.refunded
     assert all(total(refund.shares, order.draft.currency_code) == refund.amount for refund in order.refunds)
+    step = step_of(order.draft.currency_code)
+    others = [order.captured, *(refund.amount for refund in order.refunds if refund.kind is RefundKind.BY_HAND)]
+    if all(amount.minor_units % step == 0 for amount in others):
+        assert all(refund.amount.minor_units % step == 0 for refund in order.refunds), "no card takes that back"
     gone = ledger.given_back()
     for line in whole(order.draft, order.tax):
         for given_back, worth in zip(
