@@ -242,8 +242,16 @@ class LargeShop(Shop):
 
     def everything(self) -> Iterable[Row]:
         for number in range(self._orders):
-            made = refunded_order(number) if number % 10 == 0 else paid_order(number)
-            yield from (row for row in made if number % 1000 or not isinstance(row, DocumentRow))
+            made = _KINDS[number % len(_KINDS)](number)
+            yield from (row for row in made if number % 1000 or not _is_sale(row))
+
+
+# Mostly paid ones; so many of each kind as keep the lists as long as a shop's are.
+_KINDS = (refunded_order, *[paid_order] * 6, shipped_order, held_order, declined_order)
+
+
+def _is_sale(row: Row) -> bool:
+    return isinstance(row, DocumentRow) and row.kind == "SalesInvoice"
 
 
 @contextmanager

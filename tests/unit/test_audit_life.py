@@ -78,8 +78,8 @@ def order_thinks_failed(world: AuditWorld) -> None:
 
 
 def order_thinks_succeeded(world: AuditWorld) -> None:
-    for kind in (RefundRow, ChargeRefundRow):
-        world.change(kind, state="FAILED")
+    for refund in (RefundRow, ChargeRefundRow):
+        world.change(refund, state="FAILED")
     for kind in (ChargeRow, PaymentRow):
         world.change(kind, refunded=0)
 
