@@ -177,7 +177,8 @@ class Driver:
         if order.payment is not None:
             return await self._payments.cancel(_payment_id(order), f"{order.order_id}:cancel")
         assert order.total is not None, "without a total no payment can be under way"
-        return await self._payments.forestall(order.order_id, order.total, f"{order.order_id}:cancel")
+        # A key of its own: once the payment is known, giving it up is another request.
+        return await self._payments.forestall(order.order_id, order.total, f"{order.order_id}:forestall")
 
     def _charge(self, order: Order, leased_at: datetime) -> Charge:
         assert order.total is not None, "CHARGING is entered with the tax fixed"

@@ -75,8 +75,12 @@ def with_payment(order: Order, payment: Payment, now: datetime) -> Order:
 
 
 def follow_ups(order: Order) -> tuple[Order, tuple[NewTask, ...]]:
-    """Return the order with every refund's paper work asked for, and that work."""
-    new = [refund for refund in order.refunds if refund.counts and not refund.booked and not refund.unanswered]
+    """Return the order with every refund's paper work asked for, and that work.
+
+    Not before Stripe has taken a refund: until then it may still be refused, and the customer would have read of money
+    that never comes. That it has is news.
+    """
+    new = [refund for refund in order.refunds if refund.counts and not refund.booked and refund.provider_refund_id]
     tasks = [NewTask(kind, refund.number) for refund in new for kind in (TaskKind.REFUND_TAX, TaskKind.SEND_REFUNDED)]
     booked = tuple(replace(refund, booked=refund.booked or refund in new) for refund in order.refunds)
     return replace(order, refunds=booked), tuple(tasks)

@@ -95,7 +95,8 @@ class Refunds:
     async def refresh(self, payment: Payment) -> Payment:
         """Read all refunds of a payment that the provider has, and return the payment as it is kept then.
 
-        Those that somebody made at the provider by hand are taken into our ledger, and are news whoever asked.
+        Those that somebody made at the provider by hand are taken into our ledger. What has changed is news whoever
+        asked: the order may have been told of an earlier state.
 
         Raises:
             Refusal: The provider cannot be asked now.
@@ -145,9 +146,18 @@ class Refunds:
         return current if isinstance(looked, Unknown) else looked
 
     async def _look(self, current: Refunded) -> Refunded | Unknown | None:
-        """Return the refund as the provider has it; None when it has none."""
+        """Return the refund as the provider has it; None when it has none.
+
+        What somebody has given back there by hand is taken in: a refund that was refused because less is left than our
+        ledger says would be refused again and again.
+        """
         match await self._gateway.list_refunds(current.payment.intent_id):
             case Done(listed):
+                payment = current.payment
+                for each in listed:
+                    if not any(known.is_made_as(each) for known in payment.refunds):
+                        payment = await self._taken_in(payment, each)
+                current = Refunded(payment.refund(current.refund.refund_id), payment)
                 found = next((each for each in listed if current.refund.is_made_as(each)), None)
                 return None if found is None else await self._saw(current, found)
             case NotDone(refused):
@@ -160,7 +170,7 @@ class Refunds:
         for _ in range(_TRIES):
             known = next((each for each in payment.refunds if each.is_made_as(found)), None)
             if known is not None:
-                return (await self._saw(Refunded(known, payment), found)).payment
+                return (await self._saw(Refunded(known, payment), found, news=True)).payment
             now = self._clock.now()
             after, refund = payment.with_found(found, now)
             after = after.noticed(payment)
@@ -169,15 +179,15 @@ class Refunds:
             payment = await self._current(payment.payment_id)
         raise unavailable("The payment is being changed by others; try again.")
 
-    async def _saw(self, current: Refunded, found: ProviderRefund) -> Refunded:
-        return await self._change(current, lambda each: each.seen(found, self._clock.now()))
+    async def _saw(self, current: Refunded, found: ProviderRefund, *, news: bool = False) -> Refunded:
+        return await self._change(current, lambda each: each.seen(found, self._clock.now()), news=news)
 
     async def _rekeyed(self, current: Refunded) -> Refunded:
         spent = current.refund.send
         return await self._change(current, lambda each: each.rekeyed(spent, self._clock.now()))
 
-    async def _change(self, current: Refunded, change: Callable[[Refund], Refund]) -> Refunded:
-        """Keep a change of the refund, applied to it as it is then."""
+    async def _change(self, current: Refunded, change: Callable[[Refund], Refund], *, news: bool = False) -> Refunded:
+        """Keep a change of the refund, applied to it as it is then; as news if it is that whoever asked."""
         refund_id = current.refund.refund_id
         for _ in range(_TRIES):
             now = self._clock.now()
@@ -187,7 +197,7 @@ class Refunds:
             payment = current.payment.with_refund_changed(refund, now)
             # That one fails is news whoever asked: another call for it, or the one before an audit, may have told the
             # order already that its money is on its way.
-            if self._unasked or refund.state is RefundState.FAILED:
+            if news or self._unasked or refund.state is RefundState.FAILED:
                 payment = payment.noticed(current.payment)
             if await self._store.save_refund(payment, refund, self.next_look(refund, now)):
                 return Refunded(refund, payment)

@@ -83,10 +83,6 @@ class Faults:
     def clear(self) -> None:
         self._planned.clear()
 
-    def met(self, method: str) -> bool:
-        """Say whether every fault that was planned for the method has come true."""
-        return not self._planned[method]
-
     async def around(
         self, method: str, act: Callable[[], Done[T] | NotDone[Refusal]]
     ) -> Done[T] | NotDone[Refusal] | Unknown:
@@ -205,6 +201,7 @@ class FakePayments:
         self._clock = clock
         self._refunds: dict[str, _Refund] = {}
         self._attempts: set[str] = set()
+        self._given_up_by: dict[str, tuple[str, ...]] = {}
 
     def kept(self, order_id: str) -> Money:
         """Return what of the customer's money the shop has."""
@@ -283,10 +280,14 @@ class FakePayments:
     async def forestall(
         self, order_id: str, amount: Money, request_id: str
     ) -> Done[Payment] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("forestall", lambda: self._forestall(order_id, amount))
+        return await self.faults.around(
+            "forestall", lambda: self._once(request_id, ("", order_id), lambda: self._forestall(order_id, amount))
+        )
 
     async def cancel(self, payment_id: str, request_id: str) -> Done[Payment] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("cancel", lambda: self._cancel(payment_id))
+        return await self.faults.around(
+            "cancel", lambda: self._once(request_id, (payment_id,), lambda: self._cancel(payment_id))
+        )
 
     async def refund(
         self, payment_id: str, request_id: str, amount: Money | None = None
@@ -351,6 +352,14 @@ class FakePayments:
     def _order_of(self, payment_id: str) -> str:
         return next(order_id for order_id, each in self.payments.items() if each.payment_id == payment_id)
 
+    def _once(
+        self, request_id: str, said: tuple[str, ...], act: Callable[[], Done[Payment] | NotDone[Refusal]]
+    ) -> Done[Payment] | NotDone[Refusal]:
+        """Give a payment up, unless the key was used for another request."""
+        if self._given_up_by.setdefault(request_id, said) != said:
+            return NotDone(Refusal(Reason.REQUEST_ID_REUSED, "the key was used for another request"))
+        return act()
+
     def _take_held(self, payment_id: str, amount: Money) -> Done[Payment] | NotDone[Refusal]:
         order_id = self._order_of(payment_id)
         payment = self.payments[order_id]
@@ -410,13 +419,10 @@ class FakeMails:
         return await self.faults.around("send", lambda: self._send(order, task))
 
     async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("mail_news", self._news)
+        return await self.faults.around("mail_news", lambda: Done[Sequence[MailNews]](list(self.unheard)))
 
     async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
         return await self.faults.around("acknowledge_mail", lambda: self._acknowledge(news))
-
-    def _news(self) -> Done[Sequence[MailNews]]:
-        return Done(list(self.unheard))
 
     def _acknowledge(self, news: MailNews) -> Done[None]:
         self.unheard = [each for each in self.unheard if each != news]

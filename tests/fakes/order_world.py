@@ -117,9 +117,9 @@ class World:
     def faults_of(self, call: str) -> Faults:
         """Return the plan of faults of the service that answers the call."""
         match call:
-            case "quote" | "commit" | "refund_tax":
+            case "quote" | "commit":
                 return self.taxes.faults
-            case "send" | "mail_news" | "acknowledge_mail":
+            case "confirm":
                 return self.mails.faults
             case _:
                 return self.payments.faults

@@ -80,6 +80,20 @@ async def test_a_refund_that_somebody_was_faster_with_never_sums_up_above_what_w
     assert [each.failure_reason for each in settled.refunds if each.request_id] == ["charge_already_refunded"]
 
 
+async def test_a_refund_that_was_refused_for_what_somebody_gave_back_before_is_for_the_rest_the_next_time(
+    world: PaymentWorld,
+) -> None:
+    payment = await world.charge()
+    world.gateway.refund_by_hand(payment.intent_id, 300)
+
+    first = await world.refund(payment, None, "f1")
+    second = await world.refund(payment, None, "f2")
+
+    assert (first.refund.state, first.refund.amount) == (RefundState.FAILED, Money("EUR", 1099))
+    assert (second.refund.state, second.refund.amount) == (RefundState.SUCCEEDED, Money("EUR", 799))
+    assert world.gateway.refunded(payment.intent_id) == 1099
+
+
 async def test_a_refund_by_hand_that_fails_later_is_found_by_our_own_looking(world: PaymentWorld) -> None:
     payment = await world.charge()
     world.gateway.refund_by_hand(payment.intent_id, 300)

@@ -1,0 +1,76 @@
+"""Giving a payment up that the order does not know yet, and giving money back that the bank has not taken yet."""
+
+from dataclasses import replace
+
+from kernel.outcome import Done
+from order_svc.domain.giving_back import Wanted, refund
+from order_svc.domain.news import after_news
+from order_svc.domain.order import Order, Stage, State
+from order_svc.domain.payment import PaymentRefund, PaymentState, RefundState
+from order_svc.domain.refunding import after_give_back
+from order_svc.domain.step import Refunded
+from order_svc.domain.task import NewTask, TaskKind
+from order_svc.domain.transition import paid
+from tests.fakes.order_ports import Lost
+from tests.fakes.order_samples import a_payment, a_request, an_order
+from tests.fakes.order_stages import LATER, TOTAL
+from tests.fakes.order_world import LEASE_SECONDS, World, in_a_world
+
+
+@in_a_world
+async def test_a_payment_that_became_known_while_it_was_forestalled_is_given_up_under_a_key_of_its_own(
+    world: World,
+) -> None:
+    life = world.life()
+    world.payments.faults.plan("charge", *[Lost.ANSWER] * 10)
+    world.payments.faults.plan("forestall", *[Lost.ANSWER] * 10)
+    world.payments.faults.plan("read", *[Lost.ANSWER] * 10)
+    order = await life.place("pm_card_authenticationRequired", seconds=0.1)
+
+    order = await life.cases.cancel(order.order_id, "", "", a_request("stop", order.order_id), 0.1)
+    assert order.cancelling
+    world.payments.tell(order.order_id)
+    for _ in range(int(LEASE_SECONDS)):
+        await life.news.look()
+        await life.sweep()
+        await world.clock.sleep(5.0)
+
+    ended = await life.read.get(order.order_id)
+    assert (ended.state, ended.stage, ended.needs_review) == (State.CANCELLED, Stage.SETTLED, False)
+
+
+def test_a_refund_is_booked_and_told_when_the_bank_has_taken_it_and_not_before() -> None:
+    order = _refunding()
+    pending = PaymentRefund("r-1", "", RefundState.PENDING, order.refunds[0].amount)
+    told = replace(order.payment, refunded=pending.amount, version=2) if order.payment else None
+    assert told is not None
+
+    asked = after_give_back(order, Done(Refunded(told, pending)), LATER, 1.0)
+    assert (asked.order.stage, asked.tasks) == (Stage.SETTLED, ())
+
+    made = replace(pending, provider_refund_id="re_1", state=RefundState.SUCCEEDED)
+    heard = after_news(asked.order, replace(told, version=3, refunds=(made,)), LATER)
+    assert heard is not None
+    assert heard.tasks == (NewTask(TaskKind.REFUND_TAX, 1), NewTask(TaskKind.SEND_REFUNDED, 1))
+
+
+def test_a_refund_that_is_refused_before_the_bank_has_taken_it_is_never_told_to_the_customer() -> None:
+    order = _refunding()
+    pending = PaymentRefund("r-1", "", RefundState.PENDING, order.refunds[0].amount)
+    assert order.payment is not None
+    told = replace(order.payment, refunded=pending.amount, version=2)
+    asked = after_give_back(order, Done(Refunded(told, pending)), LATER, 1.0)
+
+    refused = replace(pending, state=RefundState.FAILED, failure_reason="insufficient_funds")
+    heard = after_news(asked.order, replace(order.payment, version=3, refunds=(refused,)), LATER)
+
+    assert heard is not None
+    assert heard.tasks == ()
+    assert heard.order.needs_review
+
+
+def _refunding() -> Order:
+    assert TOTAL is not None
+    payment = a_payment(TOTAL, PaymentState.SUCCEEDED, captured=TOTAL)
+    order = paid(an_order(Stage.CHARGING), replace(payment, version=1), LATER).order
+    return refund(order, Wanted(), LATER).order
