@@ -7,11 +7,7 @@ from typing import NamedTuple
 
 
 class OrderRow(NamedTuple):
-    """An order, as order_svc has it.
-
-    `released` is what of a hold was let go without being taken, `difference` recorded less charged tax; `lines` and
-    `line_taxes` are the sums of its lines, `shipments` is how many were handed over.
-    """
+    """An order, as order_svc has it."""
 
     order_id: str
     state: str
@@ -26,26 +22,8 @@ class OrderRow(NamedTuple):
     needs_review: bool
     version: int
     updated: int
-    captured: int
-    released: int
-    included: bool
-    on_shipment: bool
-    difference: int | None
-    lines: int
-    line_taxes: int
-    shipments: int
-
-
-class OrderRefundRow(NamedTuple):
-    """A refund, as its order has it; `number` counts the refunds of the order."""
-
-    order_id: str
-    number: str
-    provider_refund_id: str
-    state: str
-    amount: int
-    tax: int
-    document_code: str
+    released: int = 0
+    """What of a hold was let go without being taken."""
 
 
 class PaymentRow(NamedTuple):
@@ -70,18 +48,6 @@ class RefundRow(NamedTuple):
     payment_id: str
     provider_refund_id: str
     state: str
-    amount: int
-    request_id: str = ""
-
-
-class DisputeRow(NamedTuple):
-    """What a customer's bank has asked back of a payment of ours."""
-
-    provider_dispute_id: str
-    order_id: str
-    payment_id: str
-    state: str
-    currency: str
     amount: int
 
 
@@ -155,10 +121,8 @@ class RemedyRow(NamedTuple):
 
 Row = (
     OrderRow
-    | OrderRefundRow
     | PaymentRow
     | RefundRow
-    | DisputeRow
     | NotificationRow
     | ChargeRow
     | ChargeRefundRow

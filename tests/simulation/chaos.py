@@ -42,11 +42,12 @@ READ = ("away",)
 QUOTE = ("other_currency",)
 
 # What can happen to one of Stripe's events, to a refund after it was asked for, and what others do there unasked: a
-# customer pays with another card after a decline, somebody at the shop gives money back in the dashboard.
+# customer pays with another card after a decline, somebody at the shop gives money back in the dashboard, or takes it.
 EVENT = ("lost_event", "late_event", "twice", "thrice", "forged", "stale", "future", "strange")
 REFUND = ("refund_pends", "refund_fails", "refund_returned", "refund_refused")
 CUSTOMER = ("pays_anyway",)
 SHOP = ("refunds_by_hand",)
+CAPTURES = ("captures_by_hand",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Chaos:
         self._rates["lost_event"] = self.random.choice(_LOST_EVENTS)
         self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
         self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
+        self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in CAPTURES})
         self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in QUOTE})
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)

@@ -30,6 +30,7 @@ SELECT min(due) FROM (
 """
 MAILS_DUE = "SELECT min(due_at) FROM notifications"
 NEWS_DUE = "SELECT min(news_at) FROM payments"
+MAIL_NEWS_DUE = "SELECT min(news_at) FROM notifications"
 
 # Without orders that wait for a person, or that are tried again though one has to look at them.
 UNPARKED_DUE = """

@@ -1,32 +1,45 @@
-"""The promises, checked by an observer that is no part of the product: at every instant, and when all is quiet."""
+"""The promises, checked by an observer that is no part of the product: at every instant, and when all is quiet.
 
+What is checked in the end of money and documents is told in accounts.py, and of mails in letters.py.
+"""
+
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import select
 
-from kernel.errors import Reason
 from kernel.money import Money
 from notify_svc.adapters.tables import METADATA as NOTIFY_TABLES
 from notify_svc.adapters.tables import NOTIFICATIONS
-from notify_svc.domain.notification import Kind
+from notify_svc.domain.notification import Notification
+from order_svc.adapters.columns_json import shipments_from_json
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
-from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS
+from order_svc.adapters.tables import ORDER_EVENTS, ORDERS
+from order_svc.domain.order import Order
+from order_svc.domain.refund import RefundKind
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
-from payment_svc.domain.intent import Intent, IntentStatus
-from tax_svc.adapters.tables import METADATA as TAX_TABLES
+from payment_svc.domain.intent import Intent
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PARKED_SINCE, PAYMENTS_OPEN, UNPARKED_DUE
-from tests.simulation.mail_events import end_of
+from tests.simulation.accounts import check_money, check_refunds, check_tax
+from tests.simulation.errands import Told
+from tests.simulation.idling import (
+    MAIL_NEWS_DUE,
+    MAILS_DUE,
+    NEWS_DUE,
+    ORDERS_DUE,
+    PARKED_SINCE,
+    PAYMENTS_OPEN,
+    UNPARKED_DUE,
+)
+from tests.simulation.letters import check_mails, lie
+from tests.simulation.moves import ENDS, GIVEN_UP, MOVES, OPEN, REACHABLE, TAKEN
 from tests.simulation.providers import SendGrid
+from tests.simulation.records import address_refused, column, ledger, state_of, stored_order
 from tests.simulation.shelf import shelf
-from tests.simulation.shops import Told
 from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
 
-_OPEN = {"PENDING", "PAYMENT_ACTION_REQUIRED"}
-_FINAL = {IntentStatus.SUCCEEDED, IntentStatus.CANCELLED}
-_MOST_MAILS = 3
+_AT_REST = {"SETTLED", "HOLDING"}
 
 
 class Promises:
@@ -37,10 +50,14 @@ class Promises:
 
     Attributes:
         given_up: Is told of an order that stops waiting for its customer.
+        stripe: Says what was taken and given back.
+        been: The states that each order has been in.
     """
 
     def __init__(self, world: World) -> None:
         self.given_up: Callable[[str], None] = lambda _: None
+        self.stripe: Stripe | None = None
+        self.been: defaultdict[str, set[str]] = defaultdict(lambda: {"PENDING"})
         self._world = world
 
     def may_charge(self, order_id: str, intent_id: str) -> str:
@@ -48,50 +65,72 @@ class Promises:
         stored = shelf(PAYMENT_TABLES).row("SELECT intent_id FROM payments WHERE order_id = ?", order_id)
         if stored != (intent_id,):
             return f"P-11: money moves on {intent_id} of order {order_id}, and stored is {stored}"
-        state = _state(order_id)
-        return "" if state in _OPEN else f"P-13: order {order_id} is charged as {state}"
+        state = state_of(order_id)
+        return "" if state in OPEN else f"P-13: order {order_id} is charged as {state}"
 
-    def may_mail(self, order_id: str) -> str:
-        """P-33: no confirmation for an order that is not paid."""
-        state = _state(order_id)
-        return "" if state == "PAID" else f"P-33: order {order_id} is confirmed as {state}"
+    def may_capture(self, order_id: str, amount: Money) -> str:
+        """P-18: held money is taken for a shipment that was written down before: all, or what is left of the order."""
+        stage, total = column("stage", order_id), column("total", order_id)
+        shipments = shipments_from_json(column("shipments", order_id))
+        if stage != "CAPTURING" or not shipments:
+            return f"P-18: {amount} of order {order_id} is taken as {stage} with {len(shipments)} shipments"
+        whole = amount.minor_units == total
+        if whole is shipments[-1].release_rest:
+            return f"P-18: {amount} of {total} of order {order_id} is taken for {shipments[-1]}"
+        return ""
+
+    def may_mail(self, notification: Notification) -> str:
+        """P-33: no mail tells what is not so."""
+        return lie(notification, self.been[notification.summary.order_id])
 
     def moved(self, order_id: str, before: str, after: str, was: int, now: int, fence: int, next_fence: int) -> None:
-        """P-5, P-8: what happens to an order, told by the database itself."""
+        """P-5, P-8, P-18, P-19: what happens to an order, told by the database itself."""
         self._world.note(f"order {order_id} {before} {was} -> {after} {now}")
+        self.been[order_id].add(after)
         if (before, after) == ("PAYMENT_ACTION_REQUIRED", "PENDING"):
             self.given_up(order_id)
-        if before not in _OPEN and before != after:
-            self._world.violated(f"P-5: order {order_id} left {before} for {after}")
+        if before != after:
+            self._changed(order_id, before, after)
         if now != was + 1 or next_fence <= fence:
             self._world.violated(f"P-8: order {order_id} went from version {was}/{fence} to {now}/{next_fence}")
+
+    def _changed(self, order_id: str, before: str, after: str) -> None:
+        assert self.stripe is not None, "the world has begun"
+        if after not in MOVES[before]:
+            self._world.violated(f"P-5: order {order_id} left {before} for {after}")
+        taken = self.stripe.captured[order_id]
+        if after in TAKEN and not taken:
+            self._world.violated(f"P-18: order {order_id} is {after}, and nothing was taken")
+        if after == "CANCELLED" and taken != self.stripe.given_back(order_id):
+            self._world.violated(f"P-19: order {order_id} is cancelled, and {taken} was taken")
 
     def readable(self, told: list[Told]) -> None:
         """P-1: every order that somebody was told of is there."""
         for each in told:
             for order_id in each.order_ids:
-                if _state(order_id) is None:
+                if state_of(order_id) is None:
                     self._world.violated(f"P-1: order {order_id} of {each.key} is lost")
 
 
-def _state(order_id: str) -> str | None:
-    found = shelf(ORDER_TABLES).row("SELECT state FROM orders WHERE order_id = ?", order_id)
-    return None if found is None else str(found[0])
-
-
 def quiet(stripe: Stripe) -> bool:
-    """Say whether nothing is left to be done anywhere, except where somebody's work in the dashboard is in the way."""
+    """Say whether nothing is left to be done anywhere."""
     waiting = ((NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN), (PAYMENT_TABLES, NEWS_DUE))
     if any(shelf(kept).earliest(query) is not None for kept, query in waiting):
         return False
     orders = shelf(ORDER_TABLES)
-    if orders.earliest(UNPARKED_DUE) is not None or orders.earliest(PARKED_SINCE) is not None:
+    if orders.earliest(UNPARKED_DUE) is not None or orders.earliest(PARKED_SINCE) is not None or _mails_unheard():
         return False
     if orders.earliest(ORDERS_DUE) is not None:
-        parked = orders.ask(select(ORDERS.c.order_id).where(ORDERS.c.wake_at.is_not(None)))
-        if not all(stripe.by_hand[order.order_id] for order in parked):
-            return False
+        return False
     return all(_noticed(intent, stripe) for intent in stripe.intents.values())
+
+
+def _mails_unheard() -> bool:
+    """Say whether an order at rest is still to hear of a mail that did not arrive."""
+    if shelf(NOTIFY_TABLES).earliest(MAIL_NEWS_DUE) is None:
+        return False
+    news = shelf(NOTIFY_TABLES).ask(select(NOTIFICATIONS.c.order_id).where(NOTIFICATIONS.c.news_at.is_not(None)))
+    return any(column("stage", each.order_id) in _AT_REST for each in news)
 
 
 def parked() -> list[str]:
@@ -100,6 +139,12 @@ def parked() -> list[str]:
         return []
     waits = (ORDERS.c.needs_review, ORDERS.c.wake_at.is_(None), ORDERS.c.stage != "SETTLED")
     return [row.order_id for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(*waits))]
+
+
+def marked() -> list[str]:
+    """Return the ids of orders that a person has to look at, though nothing of them waits."""
+    settled = (ORDERS.c.needs_review, ORDERS.c.stage == "SETTLED")
+    return [row.order_id for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id).where(*settled))]
 
 
 def in_review() -> bool:
@@ -113,122 +158,64 @@ def in_review() -> bool:
 def _noticed(intent: Intent, stripe: Stripe) -> bool:
     """Say whether our ledger has heard of all that was taken and given back; by hand, it depends on webhooks alone."""
     kept = stripe.captured[intent.order_id] - stripe.given_back(intent.order_id)
-    return _ledger(intent.order_id) in {kept, kept + stripe.by_hand[intent.order_id]}
+    return ledger(intent.order_id) in {kept, kept + stripe.by_hand[intent.order_id]}
 
 
-def _ledger(order_id: str) -> int:
-    """Return the minor units of an order that we say we have."""
-    (kept,) = shelf(PAYMENT_TABLES).row("SELECT sum(captured - refunded) FROM payments WHERE order_id = ?", order_id)
-    return kept or 0
-
-
-def check_end(world: World, told: list[Told], stripe: Stripe, authority: FakeTaxAuthority, sendgrid: SendGrid) -> None:
+def check_end(
+    world: World,
+    promises: Promises,
+    told: list[Told],
+    stripe: Stripe,
+    authority: FakeTaxAuthority,
+    sendgrid: SendGrid,
+) -> None:
     """Check what must be true when all is quiet."""
-    orders = shelf(ORDER_TABLES).ask(select(ORDERS))
+    orders = [stored_order(row.order_id) for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id))]
     if len(orders) > len(told):
         world.violated(f"P-2: {len(orders)} orders for {len(told)} keys")
     for order in orders:
         _check_order(world, order, stripe)
-        _check_money(world, order, stripe)
-        _check_tax(world, order, authority)
-        _check_mail(world, order, sendgrid)
-    _check_mails(world, sendgrid)
-    states = {order.order_id: order.state for order in orders}
+        check_money(world, order, stripe)
+        check_refunds(world, order, stripe)
+        check_tax(world, order, authority)
+    check_mails(world, orders, promises.been, sendgrid)
+    by_id = {order.order_id: order for order in orders}
     for each in told:
-        for end in each.ends:
-            if states.get(each.order_ids[0]) != end:
-                world.violated(f"P-7: {each.key} was told {end} and is {states.get(each.order_ids[0])}")
+        _check_told(world, each, next((by_id.get(order_id) for order_id in each.order_ids), None))
     for intent in stripe.intents.values():
-        if intent.captured.minor_units and intent.order_id not in states:
+        if intent.captured.minor_units and intent.order_id not in by_id:
             world.violated(f"P-12: {intent.intent_id} belongs to no order")
 
 
-def _check_order(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN401  (a row)
+def _check_told(world: World, told: Told, order: Order | None) -> None:
+    """P-7, P-9: what was answered stays true, and each key counts once."""
+    if order is None:
+        return
+    for heard in told.ends:
+        if order.state.value not in REACHABLE[heard]:
+            world.violated(f"P-7: {told.key} was told {heard} and is {order.state}")
+    refunds = sum(each.kind is RefundKind.ASKED for each in order.refunds)
+    if not told.accepted["RefundOrder"] <= refunds <= told.asked["RefundOrder"]:
+        world.violated(f"P-9: {told.key} has {refunds} refunds, and {told.accepted} of {told.asked} were accepted")
+    ships, shipments = told.accepted["ShipOrder"], len(order.shipments)
+    lost = order.state in GIVEN_UP  # A hold that lapsed takes the shipment with it that waited for it.
+    if shipments > told.asked["ShipOrder"] or (shipments < ships and not lost):
+        world.violated(f"P-9: {told.key} has {shipments} shipments, and {told.accepted} of {told.asked} were accepted")
+
+
+def _check_order(world: World, order: Order, stripe: Stripe) -> None:
+    """P-4, P-8: the order has ended, nobody is called without need, and its story has no gap."""
     told = f"{order.state}/{order.stage}, review {order.needs_review}"
-    hindered = stripe.failed_refunds[order.order_id] or stripe.by_hand[order.order_id] or _address_refused(order)
+    by_hand = stripe.by_hand[order.order_id]
+    hindered = stripe.failed_refunds[order.order_id] or by_hand or address_refused(order.order_id) or order.alerts
     if order.needs_review and not hindered:
         world.violated(f"P-4: order {order.order_id} is parked, and nothing is the matter: {told}")
-    if order.state not in {"PAID", "FAILED"} and not (order.needs_review and hindered):
+    ended = order.state in ENDS and order.stage.value == "SETTLED"
+    if not ended and not (order.needs_review and hindered):
         world.violated(f"P-4: order {order.order_id} ends as {told}")
     query = select(ORDER_EVENTS.c.version).where(
         ORDER_EVENTS.c.order_id == order.order_id, ORDER_EVENTS.c.cause != "outbox"
     )
     versions = sorted(row.version for row in shelf(ORDER_TABLES).ask(query))
-    if versions != list(range(1, order.revision + 1)):
-        world.violated(f"P-8: order {order.order_id} at {order.revision} has the journal {versions}")
-
-
-def _check_money(world: World, order: Any, stripe: Stripe) -> None:  # noqa: ANN401  (a row)
-    by_hand = stripe.by_hand[order.order_id]
-    kept = stripe.captured[order.order_id] - stripe.given_back(order.order_id)
-    due = order.total - by_hand if order.state == "PAID" else 0
-    if kept != due:
-        world.violated(f"P-12: order {order.order_id} is {order.state}, {kept} was kept and {due} is due")
-    live = [
-        each.intent_id
-        for each in stripe.intents.values()
-        if each.order_id == order.order_id and each.status in {IntentStatus.AUTHORIZED, IntentStatus.PROCESSING}
-    ]
-    if live:
-        world.violated(f"P-13: order {order.order_id} is {order.state} and {live} may still move money")
-    for intent in (each for each in stripe.intents.values() if each.status in _FINAL):
-        stored = shelf(PAYMENT_TABLES).row("SELECT state FROM payments WHERE intent_id = ?", intent.intent_id)
-        if stored not in {None, (intent.status,)}:
-            world.violated(f"P-16: {intent.intent_id} is {intent.status}, and the ledger says {stored}")
-    if (ledger := _ledger(order.order_id)) not in {kept, kept + by_hand}:
-        world.violated(f"P-16: order {order.order_id}: the ledger says {ledger}, Stripe {kept}, and {by_hand} by hand")
-
-
-def _check_tax(world: World, order: Any, authority: FakeTaxAuthority) -> None:  # noqa: ANN401  (a row)
-    recorded = authority.recorded.get(order.order_id)
-    if order.needs_review and recorded is None and _address_refused(order):
-        return  # AvaTax was away for the quote, and will never record a sale to this address: a person is told.
-    if (order.state == "PAID") is not (recorded is not None):
-        world.violated(f"P-20: order {order.order_id} is {order.state} and its tax document is {recorded}")
-    documents = shelf(TAX_TABLES).ask(TAX_TABLES.tables["tax_documents"].select())
-    ours = [row for row in documents if row.code == order.order_id] if order.state == "PAID" else []
-    if order.state == "PAID" and (len(ours) != 1 or order.tax_document != order.order_id):
-        world.violated(f"P-20: order {order.order_id} has the documents {ours}")
-    if recorded is not None and recorded[0].subtotal() != Money(order.currency_code, order.subtotal):
-        world.violated(f"P-20: order {order.order_id} is recorded with another amount")
-
-
-def _address_refused(order: Any) -> bool:  # noqa: ANN401  (a row)
-    query = select(ORDER_TASKS.c.last_error).where(
-        ORDER_TASKS.c.order_id == order.order_id, ORDER_TASKS.c.due_at.is_(None)
-    )
-    return any(row.last_error == Reason.ADDRESS_INVALID for row in shelf(ORDER_TABLES).ask(query))
-
-
-def _check_mails(world: World, sendgrid: SendGrid) -> None:
-    """P-31, P-32: no mail goes out too often, and every one is where its events say, also when its answer was lost."""
-    for row in shelf(NOTIFY_TABLES).ask(select(NOTIFICATIONS)):
-        copies = sendgrid.copies[row.notification_id]
-        if copies > _MOST_MAILS:
-            world.violated(f"P-31: the mail {row.notification_id} went out {copies} times")
-        end = end_of(row.notification_id)
-        if not copies or end is None:
-            continue
-        if row.state != end.value or row.due_at is not None:
-            world.violated(
-                f"P-32: the mail {row.notification_id} is {row.state}, due {row.due_at}, and not {end.value}"
-            )
-        if row.news_at is not None and not end.is_news():
-            world.violated(f"P-32: the mail {row.notification_id} is {row.state}, and its news since {row.news_at}")
-
-
-def _check_mail(world: World, order: Any, sendgrid: SendGrid) -> None:  # noqa: ANN401  (a row)
-    if order.state != "PAID":
-        return
-    query = select(NOTIFICATIONS).where(
-        NOTIFICATIONS.c.order_id == order.order_id, NOTIFICATIONS.c.kind == Kind.ORDER_CONFIRMATION.value
-    )
-    found = shelf(NOTIFY_TABLES).ask(query)
-    mails = sendgrid.mails[order.order_id]
-    if len(found) != 1:
-        world.violated(f"P-30: order {order.order_id} has {len(found)} confirmations")
-    # Parked: so many attempts of unknown outcome that a person, or an event of SendGrid's, has to say.
-    elif not mails and not (found[0].state == "ACCEPTED" and found[0].open_attempts >= _MOST_MAILS):
-        world.violated(f"P-30: order {order.order_id} is paid and was never confirmed")
-    if mails > _MOST_MAILS:
-        world.violated(f"P-31: order {order.order_id} was confirmed {mails} times")
+    if versions != list(range(1, order.version + 1)):
+        world.violated(f"P-8: order {order.order_id} at {order.version} has the journal {versions}")

@@ -15,7 +15,7 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.sendgrid import BREAKER_FAILURES, BREAKER_FIRST_SECONDS, BREAKER_LONGEST_SECONDS
 from notify_svc.app.ports import Postponed, Refused
-from notify_svc.domain.notification import Kind, Notification
+from notify_svc.domain.notification import Notification
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.chaos import PROVIDER, QUOTE
 from tests.simulation.process import Process
@@ -131,25 +131,21 @@ class SendGrid:
     """Counts mails.
 
     Attributes:
-        mails: How many confirmations went out, by order.
         copies: How many mails of any kind went out, by notification.
         tell: Is told of each, to send its events.
     """
 
-    def __init__(self, world: World, may_mail: Callable[[str], str]) -> None:
-        self.mails: Counter[str] = Counter()
+    def __init__(self, world: World, may_mail: Callable[[Notification], str]) -> None:
         self.copies: Counter[str] = Counter()
         self.tell: Callable[[str, str], None] = lambda _, __: None
         self._world = world
         self._may_mail = may_mail
 
     async def send(self, notification: Notification) -> Done[str]:
-        order_id, notification_id = notification.summary.order_id, notification.notification_id
-        self._world.note(f"sendgrid mails {order_id}")
-        if notification.kind is Kind.ORDER_CONFIRMATION:
-            if wrong := self._may_mail(order_id):
-                self._world.violated(wrong)
-            self.mails[order_id] += 1
+        notification_id = notification.notification_id
+        self._world.note(f"sendgrid mails {notification.request_id}")
+        if wrong := self._may_mail(notification):
+            self._world.violated(wrong)
         self.copies[notification_id] += 1
         message_id = f"message-{self.copies.total()}"
         self.tell(notification_id, message_id)

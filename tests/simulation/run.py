@@ -20,12 +20,12 @@ from tests.simulation.chaos import Fired
 from tests.simulation.idling import RETRIED_DUE
 from tests.simulation.mail_events import MailEvents
 from tests.simulation.process import Crash, Process, make_task
-from tests.simulation.promises import Promises, check_end, in_review, parked, quiet
+from tests.simulation.promises import Promises, check_end, in_review, marked, parked, quiet
 from tests.simulation.providers import SendGrid, avatax
 from tests.simulation.services import START, Surroundings
 from tests.simulation.shelf import shelf
 from tests.simulation.shops import Shops
-from tests.simulation.stripe_world import Stripe
+from tests.simulation.stripe_world import Rules, Stripe
 from tests.simulation.webhooks import Webhooks
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
@@ -46,7 +46,7 @@ _LONG_OUTAGE_SECONDS = 86_400.0
 _EXPECTED_ERRORS = {"mail.outcome_lost"}
 
 Clients = Callable[[World, Stub], Shops]
-Bank = Callable[[World, Callable[[str, str], str]], Stripe]
+Bank = Callable[[World, Rules], Stripe]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +81,31 @@ class Mesh:
         world: Where they run.
         shops: Makes the clients.
         stripe: Makes the payment provider, with its customers and banks.
+
+    Attributes:
+        promises: What is watched.
+        stripe: The payment provider.
+        authority: The tax authority.
+        sendgrid: The mail provider.
+        shops: The clients.
     """
 
     def __init__(self, world: World, shops: Clients, stripe: Bank) -> None:
         self._world = world
-        self._promises = Promises(world)
-        self.stripe = stripe(world, self._promises.may_charge)
-        self._promises.given_up = self.stripe.last_moment
+        self.promises = Promises(world)
+        self.stripe = stripe(world, self.promises)
+        self.promises.stripe = self.stripe
+        self.promises.given_up = self.stripe.last_moment
         self.stripe.tell = Webhooks(world, Stub(world, "payment", self.pick)).tell
         self.authority = avatax()
-        self.sendgrid = SendGrid(world, self._promises.may_mail)
+        self.sendgrid = SendGrid(world, self.promises.may_mail)
         self.sendgrid.tell = MailEvents(world, Stub(world, "notify", self.pick)).tell
         self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
         self.shops = shops(world, Stub(world, "order", self.pick))
         self._living: dict[str, Process] = {}
         self._supervising: list[asyncio.Task[None]] = []
         for kept in (ORDER_TABLES, PAYMENT_TABLES, TAX_TABLES, NOTIFY_TABLES):
-            shelf(kept).clear(world.now_ms, self._promises.moved)
+            shelf(kept).clear(world.now_ms, self.promises.moved)
 
     def begin(self) -> None:
         """Start everything."""
@@ -127,7 +135,7 @@ class Mesh:
             task.cancel()
         for process in self._living.values():
             process.kill()
-        self._promises.readable(self.shops.told)
+        self.promises.readable(self.shops.told)
 
     async def _supervise(self, service: str, replica: str) -> None:
         life = 0
@@ -137,7 +145,7 @@ class Mesh:
             self._world.note(f"{process.name} starts")
             await self._begun(process)
             await process.died.wait()
-            self._promises.readable(self.shops.told)
+            self.promises.readable(self.shops.told)
             down = self._world.chaos.pick(*_DOWN_SECONDS)
             await asyncio.sleep(0.1 if self._world.chaos.over else down)
 
@@ -159,17 +167,22 @@ async def _live(world: World, mesh: Mesh) -> None:
         ends = [each.begins + each.seconds for each in world.chaos.outages]
         await asyncio.sleep(max(0.0, *ends, world.now() + world.aftermath_seconds) - world.now())
         mesh.heal()
-        # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-        until = 0.0
-        # Once it was late for a refund's next day, it stays so: what is then taken up has to settle as well.
-        while not _settled(world, mesh.stripe) and world.now() < (until := max(until, _latest_end(world))):
-            await asyncio.sleep(
-                _LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS
-            )
-            await mesh.shops.take_up(parked())
+        await _settle(world, mesh)
+        if await mesh.shops.look_after(marked()):
+            await _settle(world, mesh)
         await _audit(world, mesh)
         mesh.end()
-    check_end(world, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+    check_end(world, mesh.promises, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+
+
+async def _settle(world: World, mesh: Mesh) -> None:
+    """Wait until nothing is left to be done, or longer than that may take."""
+    # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
+    until = 0.0
+    # Once it was late for a refund's next day, it stays so: what is then taken up has to settle as well.
+    while not _settled(world, mesh.stripe) and world.now() < (until := max(until, _latest_end(world))):
+        await asyncio.sleep(_LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS)
+        await mesh.shops.take_up(parked())
 
 
 async def _audit(world: World, mesh: Mesh) -> None:

@@ -7,7 +7,7 @@ that point for the first time. Everything that nobody scripted goes well.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,18 @@ from payment_svc.domain.intent import IntentStatus
 from tests.fakes.order_requests import place_request
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA, FakeGateway
 from tests.simulation.chaos import Chaos, Fired, Outage
+from tests.simulation.errands import ASKS_AGAIN_AFTER, Told
 from tests.simulation.run import Result, played
-from tests.simulation.shops import Shops, Told
-from tests.simulation.stripe_world import Stripe
+from tests.simulation.shops import Shops
+from tests.simulation.stripe_world import Rules, Stripe
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
 # Customers of scripts have this long for 3-D Secure: a world of half an hour would only look around more often.
 ACTION_SECONDS = 6.0
 
-# How long a client waits for an answer, and before it asks again: longer together than any customer here needs.
+# How long a client waits for an answer.
 _PATIENCE_SECONDS = 30.0
-_ASKS_AGAIN_AFTER = (0.2, 1.0, 3.0, 10.0, 40.0)
 
 _CUE = re.compile(r"(?P<kind>\w+)@(?P<place>[\w.]+(?::before|:after)?)#(?P<number>\d+)")
 
@@ -164,7 +164,7 @@ class ScriptedShops(Shops):
         request = place_request(self.told[0].key, self._path.card)
         request.ship_to.postal_code = self._path.postal_code
         await asyncio.sleep(begins)
-        for wait in _ASKS_AGAIN_AFTER:
+        for wait in ASKS_AGAIN_AFTER:
             if await self._ask(self.told[0], request, _PATIENCE_SECONDS):
                 return
             await asyncio.sleep(wait)
@@ -173,8 +173,8 @@ class ScriptedShops(Shops):
 class ScriptedStripe(Stripe):
     """Stripe with a customer and a bank who act when the path says so."""
 
-    def __init__(self, world: World, may_charge: Callable[[str, str], str], path: Path) -> None:
-        super().__init__(world, may_charge)
+    def __init__(self, world: World, rules: Rules, path: Path) -> None:
+        super().__init__(world, rules)
         self._path = path
 
     def last_moment(self, order_id: str) -> None:
@@ -233,6 +233,6 @@ def play(path: Path, cues: Sequence[Cue] = (), seed: int = 0) -> Played:
     result = played(
         world,
         lambda world, orders: ScriptedShops(world, orders, path),
-        lambda world, may_charge: ScriptedStripe(world, may_charge, path),
+        lambda world, rules: ScriptedStripe(world, rules, path),
     )
     return Played(result, tuple(script.chances))

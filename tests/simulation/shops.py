@@ -1,18 +1,18 @@
-"""The clients: shops that place orders, ask again with the same key, ask twice at once, and hang up."""
+"""The clients: shops that place orders, ask again with the same key, ask twice at once, hang up, and go on."""
 
 import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import grpc
-from ordermesh.order.v1 import order_pb2, order_service_pb2
+from ordermesh.order.v1 import order_service_pb2
 
 from chassis.errors import refusal_of
 from kernel.errors import Reason
-from tests.fakes.order_requests import place_request
 from tests.fakes.payment_gateway import DECLINED, MISSING, SLOW_BANK, THREE_D_SECURE, VISA
+from tests.simulation import moves, wares
+from tests.simulation.errands import ASKS_AGAIN_AFTER, OPEN, Clerk, Told, drawn, state_of
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
@@ -22,25 +22,15 @@ _CARDS_OF_LATE_CUSTOMERS = (THREE_D_SECURE, THREE_D_SECURE, THREE_D_SECURE, DECL
 
 _PATIENCE_SECONDS = 10.0
 
-_OPEN = {Reason.UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL, Reason.OVERLOADED}
+# How long a shop waits for the answer to a command, and how many commands it has for an order. Two may work on the same
+# order, without knowing of each other.
+_WAITS_FOR_COMMANDS = (0.3, 2.0, 12.0)
+_ERRANDS = (0, 0, 1, 2, 3, 5)
+_CLERKS = (1, 1, 1, 2)
 
-_PAID = order_pb2.ORDER_STATE_PAID
-_FAILED = order_pb2.ORDER_STATE_FAILED
-
-
-@dataclass
-class Told:
-    """What the clients of one order were told.
-
-    Attributes:
-        key: Its idempotency key.
-        order_ids: The order's ids, in the order in which they were heard; one, if all is well.
-        ends: "PAID" or "FAILED", as often as it was heard.
-    """
-
-    key: str
-    order_ids: list[str] = field(default_factory=list)
-    ends: list[str] = field(default_factory=list)
+# A hasty shop begins while the order is still being charged.
+_HASTY = 0.3
+_UNHURRIED_SECONDS = 3.0
 
 
 class Shops:
@@ -57,6 +47,8 @@ class Shops:
         self._world = world
         self._orders = orders
         self._retries = 0
+        self._looked_at: set[str] = set()
+        self._clerk = Clerk(world, orders, lambda: self._random.choice(_WAITS_FOR_COMMANDS))
         self.told = [Told(f"key-{number}") for number in range(self._random.randint(1, 4))]
 
     async def shop(self) -> None:
@@ -65,10 +57,12 @@ class Shops:
         cards = _CARDS_OF_LATE_CUSTOMERS if self._world.customers_are_late else _CARDS
         for told in self.told:
             card = self._random.choice(cards)
-            request = place_request(told.key, card)
+            request = wares.order_of(told.key, card, self._random)
             for _ in range(self._random.choice((1, 1, 2, 3))):
                 begins = self._random.uniform(0.0, 6.0)
                 shopping.append(asyncio.create_task(self._place(told, request, begins)))
+            clerks = [self._random.choice(_ERRANDS) for _ in range(self._random.choice(_CLERKS))]
+            shopping += [asyncio.create_task(self._work(told, errands)) for errands in clerks]
         await asyncio.gather(*shopping)
 
     async def take_up(self, order_ids: Sequence[str]) -> None:
@@ -79,9 +73,29 @@ class Shops:
             with suppress(grpc.aio.AioRpcError):
                 await self._orders.RetryOrder(request, timeout=_PATIENCE_SECONDS)
 
+    async def look_after(self, order_ids: Sequence[str]) -> bool:
+        """Have somebody look, once, at each order that is marked though nothing waits; say whether there were any."""
+        new = [each for each in order_ids if each not in self._looked_at]
+        self._looked_at.update(new)
+        await self.take_up(new)
+        return bool(new)
+
+    async def _work(self, told: Told, errands: int) -> None:
+        """Do what a shop does with an order, until it has done enough."""
+        if not errands or not await self._clerk.found(told):
+            return
+        if self._random.random() > _HASTY:
+            await asyncio.sleep(self._random.uniform(0.0, _UNHURRIED_SECONDS))
+        for _ in range(errands):
+            errand = drawn(told, self._random)
+            if errand is None:
+                return
+            await asyncio.sleep(errand.after)
+            await self._clerk.run(told, errand)
+
     async def _place(self, told: Told, request: order_service_pb2.PlaceOrderRequest, begins: float) -> None:
         await asyncio.sleep(begins)
-        for wait in (0.2, 1.0, 3.0, 10.0, 40.0):
+        for wait in ASKS_AGAIN_AFTER:
             patience = self._random.choice((0.3, 2.0, 12.0, 30.0))
             asking = asyncio.create_task(self._ask(told, request, patience))
             if self._random.random() < 0.1:
@@ -98,22 +112,21 @@ class Shops:
             answer = await self._orders.PlaceOrder(request, timeout=patience)
         except grpc.aio.AioRpcError as error:
             refusal = refusal_of(error)
-            if refusal is None or refusal.reason in _OPEN:
+            if refusal is None or refusal.reason in OPEN:
                 return False
             if refusal.reason is Reason.REQUEST_ID_REUSED or "orderId" not in refusal.metadata:
                 self._world.violated(f"P-3: {told.key} was refused: {refusal.reason} {refusal.message}")
                 return True
             self._heard(told, refusal.metadata["orderId"], "FAILED")
             return True
-        order = answer.order
-        self._heard(told, order.order_id, {_PAID: "PAID", _FAILED: "FAILED"}.get(order.state, ""))
-        return bool(order.state in {_PAID, _FAILED})
+        state = state_of(answer.order)
+        self._heard(told, answer.order.order_id, state)
+        return state not in moves.OPEN
 
-    def _heard(self, told: Told, order_id: str, end: str) -> None:
-        self._world.note(f"{told.key} is order {order_id} {end}")
+    def _heard(self, told: Told, order_id: str, state: str) -> None:
+        self._world.note(f"{told.key} is order {order_id} {state}")
         if order_id not in told.order_ids:
             told.order_ids.append(order_id)
         if len(told.order_ids) > 1:
             self._world.violated(f"P-2: {told.key} stands for {told.order_ids}")
-        if end:
-            told.ends.append(end)
+        told.ends.append(state)

@@ -7,17 +7,18 @@ customers and banks that act by themselves, some of them late, and somebody at t
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.app.ports import Refused
 from payment_svc.domain.intent import Intent, IntentStatus, ProviderRefund, RefundState
-from payment_svc.domain.payment import HOLD
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault, Made
-from tests.simulation.chaos import CUSTOMER, REFUND, SHOP
+from tests.fakes.virtual_time import BEGIN
+from tests.simulation.chaos import CAPTURES, CUSTOMER, REFUND, SHOP
 from tests.simulation.providers import Line
-from tests.simulation.world import SimClock, World
+from tests.simulation.world import World
 
 T = TypeVar("T")
 
@@ -37,13 +38,28 @@ _BANK_SECONDS = (2.0, 60.0, 900.0)
 _REFUND_SECONDS = (3.0, 40.0, 5_400.0)
 _SHOP_SECONDS = (1.0, 50.0, 7_200.0)
 
+# How long money is held: too short for an unhurried shop, or long enough. Stripe's week is only longer.
+_HOLD_SECONDS = (40.0, 900.0, 7_200.0)
+
 _TOLD = {
+    IntentStatus.AUTHORIZED: "payment_intent.amount_capturable_updated",
     IntentStatus.ACTION_REQUIRED: "payment_intent.requires_action",
     IntentStatus.PROCESSING: "payment_intent.processing",
-    IntentStatus.AUTHORIZED: "payment_intent.amount_capturable_updated",
     IntentStatus.SUCCEEDED: "payment_intent.succeeded",
     IntentStatus.CANCELLED: "payment_intent.canceled",
 }
+
+
+class Rules(Protocol):
+    """What must hold whenever money moves; each says what is wrong, empty for nothing."""
+
+    def may_charge(self, order_id: str, intent_id: str) -> str:
+        """Say whether money may be taken or held on an intent now."""
+        ...
+
+    def may_capture(self, order_id: str, amount: Money) -> str:
+        """Say whether so much of held money may be taken now."""
+        ...
 
 
 class Stripe(FakeGateway):
@@ -51,7 +67,7 @@ class Stripe(FakeGateway):
 
     Args:
         world: Where it is.
-        may_charge: Says what is wrong with a charge that happens now; empty for nothing.
+        rules: What must hold whenever money moves.
 
     Attributes:
         captured: Minor units taken, by order.
@@ -60,15 +76,16 @@ class Stripe(FakeGateway):
         tell: Sends an event of a type about an object: Webhooks.tell.
     """
 
-    def __init__(self, world: World, may_charge: Callable[[str, str], str]) -> None:
+    def __init__(self, world: World, rules: Rules) -> None:
         super().__init__()
         self.captured: Counter[str] = Counter()
         self.by_hand: Counter[str] = Counter()
         self.failed_refunds: Counter[str] = Counter()
         self.tell: Callable[..., None] = lambda *_, **__: None
         self._world = world
-        self._may_charge = may_charge
+        self._rules = rules
         self._paid_anyway: set[str] = set()
+        self._captured_by_hand: set[str] = set()
         self._key_ages: dict[str, float] = {}
 
     def given_back(self, order_id: str) -> int:
@@ -98,23 +115,41 @@ class Stripe(FakeGateway):
 
     def _take(self, intent_id: str) -> None:
         intent = self.intents[intent_id]
-        if intent_id not in self._paid_anyway and (wrong := self._may_charge(intent.order_id, intent_id)):
+        held = intent_id in self.held
+        self._world.note(f"stripe {'holds' if held else 'takes'} {intent.amount} for {intent.order_id} on {intent_id}")
+        if intent_id not in self._paid_anyway and (wrong := self._rules.may_charge(intent.order_id, intent_id)):
             self._world.violated(wrong)
-        if intent_id in self.held:
-            self._world.note(f"stripe holds {intent.amount} for {intent.order_id} on {intent_id}")
-            self.hold_until = SimClock(self._world).now() + HOLD
-            self._world.later(HOLD.total_seconds(), self.lapse, intent_id)
+        if held:
+            seconds = self._hold_seconds()
+            self.hold_until = BEGIN + timedelta(seconds=self._world.now() + seconds)
+            self._world.later(seconds, self.lapse, intent_id)
         super()._take(intent_id)
+        if held and self._world.chaos.draw(CAPTURES, "stripe.hold"):
+            self._world.later(self._world.chaos.pick(*_SHOP_SECONDS), self._capture_by_hand, intent_id)
 
     def _pay(self, intent_id: str, amount: Money) -> None:
         intent = self.intents[intent_id]
-        self._world.note(f"stripe takes {amount} for {intent.order_id} on {intent_id}")
-        self.captured[intent.order_id] += amount.minor_units
-        if self.captured[intent.order_id] - self.given_back(intent.order_id) > intent.amount.minor_units:
-            self._world.violated(f"P-10: order {intent.order_id} is charged twice")
+        order_id, by_hand = intent.order_id, intent_id in self._captured_by_hand
+        if intent.status is IntentStatus.AUTHORIZED:
+            self._world.note(f"stripe captures {amount} of {intent.amount} for {order_id}")
+            if not by_hand and (wrong := self._rules.may_capture(order_id, amount)):
+                self._world.violated(wrong)
+        self.captured[order_id] += amount.minor_units
+        if self.captured[order_id] > intent.amount.minor_units:
+            self._world.violated(f"P-10: order {order_id} is charged twice")
         super()._pay(intent_id, amount)
         if self._world.chaos.draw(SHOP, "stripe.dashboard"):
             self._world.later(self._world.chaos.pick(*_SHOP_SECONDS), self._refund_by_hand, intent_id)
+
+    def _hold_seconds(self) -> float:
+        return self._world.luck.choice(_HOLD_SECONDS)
+
+    def _capture_by_hand(self, intent_id: str) -> None:
+        """Have somebody take the money in the dashboard, if it is still held."""
+        intent = self.intents[intent_id]
+        if intent.status is IntentStatus.AUTHORIZED:
+            self._captured_by_hand.add(intent_id)
+            self._pay(intent_id, intent.amount)
 
     def _set(self, intent_id: str, **changes: object) -> None:
         super()._set(intent_id, **changes)
@@ -194,6 +229,8 @@ class Stripe(FakeGateway):
         left = intent.captured.minor_units - self.refunded(intent_id)
         if not left:
             return
+        if self._world.chaos.pick(0.0, 1.0):
+            left = max(1, left // 3)
         self._world.note(f"somebody refunds {left} of {intent_id} by hand")
         self.by_hand[intent.order_id] += left
         state, amount = RefundState.SUCCEEDED, Money(intent.amount.currency_code, left)
