@@ -50,6 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "refund.asked": "Money is to go back to the customer.",
     "refund.succeeded": "Money went back to the customer.",
     "refund.taken_in": "A refund was made at Stripe by hand; it is kept with the order.",
+    "refund.settled": "A refund that was on its way has come through.",
     "mail.bounced": "The customer's mail server did not take the mail.",
     "tax.refunded": "The return was recorded with the tax document.",
     "read_hold.retried": "The money that is held could not be looked at; it is tried again.",

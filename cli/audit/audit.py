@@ -9,7 +9,7 @@ from cli.audit.book import Book
 from cli.audit.collect import Progress, Sources, collect
 from cli.audit.rule import Rule
 from cli.audit.rules import PREPARATION
-from cli.audit.rules_papers import MOST_MAILS
+from cli.audit.rules_mails import MOST_MAILS
 from kernel.clock import Clock
 from kernel.money import Money
 
@@ -48,10 +48,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Turnover:
-    """What Stripe took and gave back for us in one currency."""
+    """What Stripe took, gave back and holds for us in one currency."""
 
     captured: Money
     refunded: Money
+    held: Money
+
+
+@dataclass(frozen=True, slots=True)
+class TaxTurnover:
+    """What AvaTax recorded for us in one currency, of sales and of what was given back of them; both positive."""
+
+    recorded: Money
+    returned: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,9 @@ class Census:
         orders: Of ours.
         moving: Orders among them that are still moving, and so were not judged.
         turnovers: One for each currency.
+        taxes: One for each currency.
         documents: Committed sales at AvaTax, for orders of ours.
+        returns: Committed returns at AvaTax, for orders of ours.
         mails: At SendGrid, for orders of ours.
         mails_waiting: Of ours, for SendGrid to take them.
         foreign_charges: PaymentIntents that carry none of our ids.
@@ -74,7 +85,9 @@ class Census:
     orders: int
     moving: int
     turnovers: tuple[Turnover, ...]
+    taxes: tuple[TaxTurnover, ...]
     documents: int
+    returns: int
     mails: int
     mails_waiting: int
     foreign_charges: int
@@ -99,21 +112,32 @@ class Audit:
     def census(self) -> Census:
         """Count what was compared."""
         turnovers = self.book.ask(
-            "SELECT currency, sum(captured) AS captured, sum(refunded) AS refunded FROM charges "
+            "SELECT currency, sum(captured) AS captured, sum(refunded) AS refunded, "
+            "sum(iif(state = 'AUTHORIZED', amount, 0)) AS held FROM charges "
             "WHERE booked OR (order_id <> '' AND payment_id <> '') GROUP BY currency ORDER BY currency"
+        )
+        taxes = self.book.ask(
+            "SELECT currency, sum(max(tax, 0)) AS recorded, sum(max(-tax, 0)) AS returned FROM ("  # noqa: S608  (the words below)
+            f"SELECT currency, tax FROM sales WHERE {_OUR_SALE} UNION ALL "
+            "SELECT d.currency, d.tax FROM returns d JOIN orders USING (order_id)) GROUP BY currency ORDER BY currency"
         )
         return Census(
             orders=self._count("orders"),
             moving=self._count("orders WHERE moving"),
             turnovers=tuple(
-                Turnover(Money(row["currency"], row["captured"]), Money(row["currency"], row["refunded"]))
+                Turnover(*(Money(row["currency"], row[name]) for name in ("captured", "refunded", "held")))
                 for row in turnovers
             ),
-            documents=self._count("sales WHERE EXISTS (SELECT 1 FROM orders WHERE order_id = code)"),
+            taxes=tuple(
+                TaxTurnover(Money(row["currency"], row["recorded"]), Money(row["currency"], row["returned"]))
+                for row in taxes
+            ),
+            documents=self._count(f"sales WHERE {_OUR_SALE}"),
+            returns=self._count("returns JOIN orders USING (order_id)"),
             mails=self._count(f"mails WHERE {_OUR_MAIL}"),
             mails_waiting=self._count("notifications WHERE state = 'ACCEPTED' AND is_due"),
             foreign_charges=self._count("charges WHERE NOT booked AND (order_id = '' OR payment_id = '')"),
-            foreign_documents=self._count("sales WHERE NOT EXISTS (SELECT 1 FROM orders WHERE order_id = code)"),
+            foreign_documents=self._count(f"sales WHERE NOT {_OUR_SALE}"),
             foreign_mails=self._count(f"mails WHERE NOT {_OUR_MAIL}"),
             no_feed=self._no_feed,
         )
@@ -123,6 +147,8 @@ class Audit:
         found: int = row["found"]
         return found
 
+
+_OUR_SALE = "EXISTS (SELECT 1 FROM orders WHERE order_id = code)"
 
 _OUR_MAIL = (
     "EXISTS (SELECT 1 FROM notifications n WHERE n.provider_message_id = mails.provider_message_id"

@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from cli.audit.rows import (
     ChargeRefundRow,
     ChargeRow,
+    DisputeRow,
     DocumentRow,
     MailRow,
     NotificationRow,
+    OrderRefundRow,
     OrderRow,
     PaymentRow,
     RefundRow,
@@ -22,8 +24,10 @@ from cli.audit.rows import (
 # The key of each table. What a list shows twice, because it moved while it was read, replaces itself.
 _KEYS: Mapping[type[Row], tuple[str, str]] = {
     OrderRow: ("orders", "order_id"),
+    OrderRefundRow: ("order_refunds", "order_id, number"),
     PaymentRow: ("payments", "payment_id"),
     RefundRow: ("refunds", "refund_id"),
+    DisputeRow: ("disputes", "provider_dispute_id"),
     NotificationRow: ("notifications", "notification_id"),
     ChargeRow: ("charges", "provider_payment_id"),
     ChargeRefundRow: ("charge_refunds", "provider_refund_id"),
@@ -42,7 +46,9 @@ _INDICES = (
     "CREATE INDEX payments_of_order ON payments (order_id)",
     "CREATE INDEX refunds_at_provider ON refunds (provider_refund_id)",
     "CREATE INDEX charge_refunds_of_charge ON charge_refunds (provider_payment_id)",
-    "CREATE INDEX notifications_of_order ON notifications (order_id)",
+    "CREATE INDEX order_refunds_at_provider ON order_refunds (provider_refund_id)",
+    "CREATE INDEX order_refunds_on_paper ON order_refunds (document_code, state)",
+    "CREATE INDEX notifications_of_order ON notifications (order_id, kind)",
     "CREATE INDEX notifications_of_mail ON notifications (provider_message_id)",
 )
 

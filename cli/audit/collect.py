@@ -33,7 +33,7 @@ class Sources(Protocol):
         ...
 
     def payments(self) -> Batches:
-        """Return our payments, with their refunds between them."""
+        """Return our payments, with their refunds and disputes between them."""
         ...
 
     def notifications(self) -> Batches:
@@ -41,7 +41,7 @@ class Sources(Protocol):
         ...
 
     def orders(self) -> Batches:
-        """Return our orders."""
+        """Return our orders, with their refunds between them."""
         ...
 
 

@@ -85,13 +85,14 @@ class AuditedMesh:
                 return
 
     async def payments(self) -> Batches:
-        """Yield our payments, and after those of each page their refunds."""
+        """Yield our payments, and after those of each page their refunds and their disputes."""
         request = payment_service_pb2.ListPaymentsRequest(page_size=_OUR_PAGE)
         async for page in self._pages("payment", self._payment.ListPayments, request):
             yield [rows_grpc.payment_row(each) for each in page.payments]
             yield [
                 rows_grpc.refund_row(payment.payment_id, each) for payment in page.payments for each in payment.refunds
             ]
+            yield [rows_grpc.dispute_row(payment, each) for payment in page.payments for each in payment.disputes]
 
     async def notifications(self) -> Batches:
         """Yield our mails to customers."""
@@ -100,10 +101,11 @@ class AuditedMesh:
             yield [rows_grpc.notification_row(each) for each in page.notifications]
 
     async def orders(self) -> Batches:
-        """Yield our orders."""
+        """Yield our orders, and after those of each page their refunds."""
         request = order_service_pb2.ListOrdersRequest(page_size=_OUR_PAGE)
         async for page in self._pages("order", self._order.ListOrders, request):
             yield [rows_grpc.order_row(each) for each in page.orders]
+            yield [rows_grpc.order_refund_row(order.order_id, each) for order in page.orders for each in order.refunds]
 
     async def confirm_payment(self, payment_id: str, key: str) -> None:
         """Have a payment read afresh from Stripe."""
@@ -121,6 +123,11 @@ class AuditedMesh:
         """Have an order taken up again."""
         request = order_service_pb2.RetryOrderRequest(request_id=key, order_id=order_id)
         await self._call("order", self._order.RetryOrder, request)
+
+    async def void_tax(self, order_id: str, key: str) -> None:
+        """Have the document of an order voided that was never paid."""
+        request = tax_service_pb2.VoidTaxRequest(request_id=key, order_id=order_id)
+        await self._call("tax", self._tax.VoidTax, request)
 
     async def _pages(self, service: str, call: Callable[..., Awaitable[Answer]], request: Any) -> AsyncIterator[Answer]:  # noqa: ANN401  (any list request)
         asked = type(request)()

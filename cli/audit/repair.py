@@ -14,7 +14,11 @@ _TARGETS = {
     Remedy.CONFIRM_PAYMENT: "payment_id",
     Remedy.RELEASE_CHARGE: "provider_payment_id",
     Remedy.RETRY_ORDER: "order_id",
+    Remedy.VOID_TAX: "order_id",
 }
+
+# What is over when it is answered.
+_DONE_AT_ONCE = frozenset({Remedy.RELEASE_CHARGE, Remedy.VOID_TAX})
 
 _TOO_MANY = (
     "{} charges to give up at once look like a database that was restored from an old backup, or like another shop on "
@@ -40,6 +44,10 @@ class Hands(Protocol):
         """Have an order taken up again."""
         ...
 
+    async def void_tax(self, order_id: str, key: str) -> None:
+        """Have the document of an order voided that was never paid."""
+        ...
+
 
 def plan(book: Book, finding: Finding) -> None:
     """Note in the book what is to be done about a finding.
@@ -61,7 +69,7 @@ def has_plans(book: Book) -> bool:
 
 
 async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> bool:
-    """Do what was noted: payments first, then charges, then the orders that follow from both.
+    """Do what was noted: payments first, then charges, the orders that follow from both, and papers last.
 
     Returns whether work goes on behind the answers: orders that were taken up, or that hear of their payments.
 
@@ -84,7 +92,7 @@ async def repair(book: Book, hands: Hands, told: Told, most_releases: int) -> bo
             told(remedy, row["target"], refusal.message)
         else:
             told(remedy, row["target"], "")
-            goes_on = goes_on or remedy is not Remedy.RELEASE_CHARGE
+            goes_on = goes_on or remedy not in _DONE_AT_ONCE
     return goes_on
 
 
@@ -96,3 +104,5 @@ async def _apply(hands: Hands, remedy: Remedy, target: str, key: str) -> None:
             await hands.release_charge(target, key)
         case Remedy.RETRY_ORDER:
             await hands.retry_order(target, key)
+        case Remedy.VOID_TAX:
+            await hands.void_tax(target, key)

@@ -99,8 +99,13 @@ def _figures(census: Census, differences: int, reviews: int) -> Iterable[tuple[s
     yield "orders", f"{census.orders}"
     for turnover in census.turnovers:
         kept = turnover.captured - turnover.refunded
-        yield "money at Stripe", f"{turnover.captured} taken, {turnover.refunded} given back, {kept} kept"
-    yield "tax documents", f"{census.documents}"
+        held = f", {turnover.held} held" if turnover.held.minor_units else ""
+        yield "money at Stripe", f"{turnover.captured} taken, {turnover.refunded} given back, {kept} kept{held}"
+    for tax in census.taxes:
+        due = tax.recorded - tax.returned
+        yield "tax at AvaTax", f"{tax.recorded} recorded, {tax.returned} taken back, {due} due"
+    returns = f", {census.returns} returns" if census.returns else ""
+    yield "tax documents", f"{census.documents}{returns}"
     yield "mails at SendGrid", f"not compared: {census.no_feed}" if census.no_feed else f"{census.mails}"
     if census.mails_waiting:
         yield "mails waiting", f"{census.mails_waiting}"
@@ -158,10 +163,21 @@ class JsonForPrograms:
                     "captured": turnover.captured.minor_units,
                     "refunded": turnover.refunded.minor_units,
                     "kept": (turnover.captured - turnover.refunded).minor_units,
+                    "held": turnover.held.minor_units,
                 }
                 for turnover in census.turnovers
             ],
+            "tax": [
+                {
+                    "currency_code": tax.recorded.currency_code,
+                    "recorded": tax.recorded.minor_units,
+                    "returned": tax.returned.minor_units,
+                    "due": (tax.recorded - tax.returned).minor_units,
+                }
+                for tax in census.taxes
+            ],
             "documents": census.documents,
+            "returns": census.returns,
             "mails": census.mails,
             "mails_waiting": census.mails_waiting,
             "mails_not_compared": census.no_feed,

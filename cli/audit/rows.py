@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 
 class OrderRow(NamedTuple):
-    """An order, as order_svc has it."""
+    """An order, as order_svc has it.
+
+    `released` is what of a hold was let go without being taken, `difference` recorded less charged tax; `lines` and
+    `line_taxes` are the sums of its lines, `shipments` is how many were handed over.
+    """
 
     order_id: str
     state: str
@@ -22,8 +26,26 @@ class OrderRow(NamedTuple):
     needs_review: bool
     version: int
     updated: int
-    released: int = 0
-    """What of a hold was let go without being taken."""
+    captured: int
+    released: int
+    included: bool
+    on_shipment: bool
+    difference: int | None
+    lines: int
+    line_taxes: int
+    shipments: int
+
+
+class OrderRefundRow(NamedTuple):
+    """A refund, as its order has it; `number` counts the refunds of the order."""
+
+    order_id: str
+    number: str
+    provider_refund_id: str
+    state: str
+    amount: int
+    tax: int
+    document_code: str
 
 
 class PaymentRow(NamedTuple):
@@ -48,6 +70,18 @@ class RefundRow(NamedTuple):
     payment_id: str
     provider_refund_id: str
     state: str
+    amount: int
+    request_id: str = ""
+
+
+class DisputeRow(NamedTuple):
+    """What a customer's bank has asked back of a payment of ours."""
+
+    provider_dispute_id: str
+    order_id: str
+    payment_id: str
+    state: str
+    currency: str
     amount: int
 
 
@@ -121,8 +155,10 @@ class RemedyRow(NamedTuple):
 
 Row = (
     OrderRow
+    | OrderRefundRow
     | PaymentRow
     | RefundRow
+    | DisputeRow
     | NotificationRow
     | ChargeRow
     | ChargeRefundRow

@@ -11,9 +11,11 @@ from ordermesh.tax.v1 import tax_pb2
 from cli.audit.rows import (
     ChargeRefundRow,
     ChargeRow,
+    DisputeRow,
     DocumentRow,
     MailRow,
     NotificationRow,
+    OrderRefundRow,
     OrderRow,
     PaymentRow,
     RefundRow,
@@ -36,7 +38,27 @@ def order_row(message: order_pb2.Order) -> OrderRow:
         needs_review=message.needs_review,
         version=message.version,
         updated=milliseconds(message.update_time),
+        captured=message.payment.captured.minor_units,
         released=message.payment.released.minor_units,
+        included=message.prices_include_tax,
+        on_shipment=message.capture_mode == payment_pb2.CAPTURE_MODE_ON_SHIPMENT,
+        difference=message.tax.difference.minor_units if message.tax.HasField("difference") else None,
+        lines=sum(each.quantity * each.unit_price.minor_units for each in message.items),
+        line_taxes=sum(each.tax.minor_units for each in message.tax.lines),
+        shipments=len(message.shipments),
+    )
+
+
+def order_refund_row(order_id: str, message: order_pb2.OrderRefund) -> OrderRefundRow:
+    """Return the row of a refund of an order."""
+    return OrderRefundRow(
+        order_id=order_id,
+        number=message.refund_id,
+        provider_refund_id=message.provider_refund_id,
+        state=_word(payment_pb2.RefundState, message.state),
+        amount=message.amount.minor_units,
+        tax=message.tax.minor_units,
+        document_code=message.document_code,
     )
 
 
@@ -63,6 +85,19 @@ def refund_row(payment_id: str, message: payment_pb2.Refund) -> RefundRow:
         payment_id=payment_id,
         provider_refund_id=message.provider_refund_id,
         state=_word(payment_pb2.RefundState, message.state),
+        amount=message.amount.minor_units,
+        request_id=message.request_id,
+    )
+
+
+def dispute_row(payment: payment_pb2.Payment, message: payment_pb2.Dispute) -> DisputeRow:
+    """Return the row of a dispute."""
+    return DisputeRow(
+        provider_dispute_id=message.provider_dispute_id,
+        order_id=payment.order_id,
+        payment_id=payment.payment_id,
+        state=_word(payment_pb2.DisputeState, message.state),
+        currency=message.amount.currency_code,
         amount=message.amount.minor_units,
     )
 

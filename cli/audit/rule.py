@@ -14,6 +14,7 @@ class Remedy(Enum):
     CONFIRM_PAYMENT = "read the payment afresh from Stripe"
     RELEASE_CHARGE = "give up the charge at Stripe"
     RETRY_ORDER = "take the order up again"
+    VOID_TAX = "void the tax document"
 
 
 @dataclass(frozen=True, slots=True)

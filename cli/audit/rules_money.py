@@ -53,6 +53,19 @@ CHARGES = (
         (Remedy.CONFIRM_PAYMENT, Remedy.RETRY_ORDER),
     ),
     Rule(
+        "charged_too_much",
+        """
+        SELECT o.order_id, o.total, c.provider_payment_id, c.currency, c.captured
+        FROM charges c JOIN orders o USING (order_id)
+        WHERE c.booked AND NOT o.moving AND c.currency = o.currency AND c.captured > o.total
+        """,
+        lambda row: (
+            f"Stripe took {money(row['captured'], row['currency'])} with {row['provider_payment_id']}, and the order "
+            f"comes to {money(row['total'], row['currency'])}"
+        ),
+        "Give back what is too much, and tell us: this must not happen.",
+    ),
+    Rule(
         "orphan_charge",
         """
         SELECT c.order_id, c.provider_payment_id, c.state, c.currency, c.captured - c.refunded AS kept

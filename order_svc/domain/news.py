@@ -91,7 +91,9 @@ def _of_one_paid(order: Order, payment: Payment, now: datetime) -> Transition | 
     state = refunded_state(told)
     review = order.needs_review or bool(failed) or _calls_for_an_answer(payment.disputes, known.disputes)
     after = moved(told, now, state=state, needs_review=review)
-    kind = "refund.taken_in" if told.refunds != order.refunds else "payment.changed"
+    # What has paper work to be done is new here; what has not was told when we asked for it.
+    taken_in = "refund.taken_in" if tasks else "refund.settled"
+    kind = taken_in if told.refunds != order.refunds else "payment.changed"
     if failed or payment.disputes != known.disputes:
         kind = FAILED if failed else DISPUTED
     return Transition(after, kind, _facts(payment), tasks, ends=state is not order.state)

@@ -13,9 +13,11 @@ from cli.audit.book import Book
 from cli.audit.rows import (
     ChargeRefundRow,
     ChargeRow,
+    DisputeRow,
     DocumentRow,
     MailRow,
     NotificationRow,
+    OrderRefundRow,
     OrderRow,
     PaymentRow,
     RefundRow,
@@ -55,15 +57,23 @@ def _order(number: int, state: str, document_code: str) -> OrderRow:
         needs_review=False,
         version=4,
         updated=_LONG_AGO,
+        captured=1085 if state == "PAID" else 0,
+        released=0,
+        included=False,
+        on_shipment=False,
+        difference=0 if document_code else None,
+        lines=1000,
+        line_taxes=85,
+        shipments=0,
     )
 
 
-def confirmation(number: int) -> NotificationRow:
-    """Return the mail of the order with that number, which was delivered."""
+def confirmation(number: int, kind: str = "ORDER_CONFIRMATION", digit: str = "2") -> NotificationRow:
+    """Return the mail of the order with that number, which was delivered; the digit tells it from others."""
     return NotificationRow(
-        identity(number, "2"),
+        identity(number, digit),
         identity(number),
-        "ORDER_CONFIRMATION",
+        kind,
         "DELIVERED",
         f"message-{number}",
         is_due=False,
@@ -90,21 +100,59 @@ def declined_order(number: int) -> list[Row]:
     order_id, payment_id, charge = identity(number), identity(number, "1"), f"pi_{number}"
     return [
         _order(number, "FAILED", document_code=""),
-        PaymentRow(payment_id, order_id, "DECLINED", "USD", 1085, 0, 0, charge, 3, _LONG_AGO),
-        ChargeRow(charge, payment_id, order_id, "DECLINED", "USD", 1085, 0, 0, _LONG_AGO),
+        PaymentRow(payment_id, order_id, "CANCELLED", "USD", 1085, 0, 0, charge, 3, _LONG_AGO),
+        ChargeRow(charge, payment_id, order_id, "CANCELLED", "USD", 1085, 0, 0, _LONG_AGO),
     ]
 
 
 def refunded_order(number: int) -> list[Row]:
-    """Return an order of which 5.00 USD were given back."""
+    """Return an order of which 5.00 USD were given back, 0.39 USD of it tax."""
+    order_id, code = identity(number), f"{identity(number)}-r1"
     rows = [
         row._replace(refunded=500) if isinstance(row, OrderRow | PaymentRow | ChargeRow) else row
         for row in paid_order(number)
     ]
     return [
         *rows,
-        RefundRow(identity(number, "3"), identity(number, "1"), f"re_{number}", "SUCCEEDED", 500),
+        OrderRefundRow(order_id, "1", f"re_{number}", "SUCCEEDED", 500, 39, code),
+        RefundRow(
+            identity(number, "3"), identity(number, "1"), f"re_{number}", "SUCCEEDED", 500, f"{order_id}:refund:1"
+        ),
         ChargeRefundRow(f"re_{number}", identity(number, "3"), f"pi_{number}", "SUCCEEDED", "USD", 500, _LONG_AGO),
+        DocumentRow(code, "ReturnInvoice", "Committed", "USD", -461, -39),
+        confirmation(number, "ORDER_REFUNDED", "4"),
+    ]
+
+
+def held_order(number: int) -> list[Row]:
+    """Return an order over 10.85 USD that waits for its shipment with its money held."""
+    rows: list[Row] = []
+    for row in paid_order(number):
+        if isinstance(row, OrderRow):
+            rows.append(
+                row._replace(state="AUTHORIZED", on_shipment=True, captured=0, document_code="", difference=None)
+            )
+        elif isinstance(row, PaymentRow | ChargeRow):
+            rows.append(row._replace(state="AUTHORIZED", captured=0))
+        elif not isinstance(row, DocumentRow):
+            rows.append(row)
+    return rows
+
+
+def shipped_order(number: int) -> list[Row]:
+    """Return an order of whose hold 8.00 USD were taken with its one shipment, and the rest let go."""
+    rows: list[Row] = []
+    for row in paid_order(number):
+        if isinstance(row, OrderRow):
+            rows.append(row._replace(state="SHIPPED", on_shipment=True, captured=800, released=285, shipments=1))
+        elif isinstance(row, PaymentRow | ChargeRow):
+            rows.append(row._replace(captured=800))
+        else:
+            rows.append(row)
+    return [
+        *rows,
+        DocumentRow(f"{identity(number)}-r1", "ReturnInvoice", "Committed", "USD", -263, -22),
+        confirmation(number, "ORDER_SHIPPED", "5"),
     ]
 
 
@@ -143,16 +191,18 @@ class Shop:
     async def payments(self) -> AsyncIterator[Sequence[Row]]:
         async for rows in self._of(PaymentRow):
             yield rows
-        async for rows in self._of(RefundRow):
-            yield rows
+        for kind in (RefundRow, DisputeRow):
+            async for rows in self._of(kind):
+                yield rows
 
     async def notifications(self) -> AsyncIterator[Sequence[Row]]:
         async for rows in self._of(NotificationRow):
             yield rows
 
     async def orders(self) -> AsyncIterator[Sequence[Row]]:
-        async for rows in self._of(OrderRow):
-            yield rows
+        for kind in (OrderRow, OrderRefundRow):
+            async for rows in self._of(kind):
+                yield rows
 
     async def _of(self, kind: type[Row]) -> AsyncIterator[Sequence[Row]]:
         rows = (row for row in self.everything() if isinstance(row, kind))
@@ -192,8 +242,16 @@ class LargeShop(Shop):
 
     def everything(self) -> Iterable[Row]:
         for number in range(self._orders):
-            made = refunded_order(number) if number % 10 == 0 else paid_order(number)
-            yield from (row for row in made if number % 1000 or not isinstance(row, DocumentRow))
+            made = _KINDS[number % len(_KINDS)](number)
+            yield from (row for row in made if number % 1000 or not _is_sale(row))
+
+
+# Mostly paid ones; so many of each kind as keep the lists as long as a shop's are.
+_KINDS = (refunded_order, *[paid_order] * 6, shipped_order, held_order, declined_order)
+
+
+def _is_sale(row: Row) -> bool:
+    return isinstance(row, DocumentRow) and row.kind == "SalesInvoice"
 
 
 @contextmanager

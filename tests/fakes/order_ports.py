@@ -83,6 +83,10 @@ class Faults:
     def clear(self) -> None:
         self._planned.clear()
 
+    def met(self, method: str) -> bool:
+        """Say whether every fault that was planned for the method has come true."""
+        return not self._planned[method]
+
     async def around(
         self, method: str, act: Callable[[], Done[T] | NotDone[Refusal]]
     ) -> Done[T] | NotDone[Refusal] | Unknown:
@@ -419,10 +423,13 @@ class FakeMails:
         return await self.faults.around("send", lambda: self._send(order, task))
 
     async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("mail_news", lambda: Done[Sequence[MailNews]](list(self.unheard)))
+        return await self.faults.around("mail_news", self._news)
 
     async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
         return await self.faults.around("acknowledge_mail", lambda: self._acknowledge(news))
+
+    def _news(self) -> Done[Sequence[MailNews]]:
+        return Done(list(self.unheard))
 
     def _acknowledge(self, news: MailNews) -> Done[None]:
         self.unheard = [each for each in self.unheard if each != news]

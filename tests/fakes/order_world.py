@@ -117,9 +117,9 @@ class World:
     def faults_of(self, call: str) -> Faults:
         """Return the plan of faults of the service that answers the call."""
         match call:
-            case "quote" | "commit":
+            case "quote" | "commit" | "refund_tax":
                 return self.taxes.faults
-            case "confirm":
+            case "send" | "mail_news" | "acknowledge_mail":
                 return self.mails.faults
             case _:
                 return self.payments.faults

@@ -232,13 +232,13 @@ async def test_orders_that_were_not_finished_go_on_after_a_restart(shop: Shop) -
     assert len(shop.peers.payments.captures) == 1
 
 
-async def test_what_is_not_built_yet_says_so(shop: Shop) -> None:
+async def test_a_command_on_an_order_that_nobody_placed_says_so(shop: Shop) -> None:
     async with shop.open() as orders:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await orders.CancelOrder(order_service_pb2.CancelOrderRequest(request_id="k", order_id=ORDER_ID))
 
-    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert refusal(failed).reason is Reason.NOT_IMPLEMENTED
+    assert failed.value.code() is grpc.StatusCode.NOT_FOUND
+    assert refusal(failed).reason is Reason.ORDER_NOT_FOUND
 
 
 async def test_a_stop_ends_watchers_and_does_not_wait_for_them(shop: Shop) -> None:

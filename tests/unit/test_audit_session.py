@@ -69,6 +69,10 @@ class MendingWorld(AuditWorld):
         self.rows.append(DocumentRow(order_id, "SalesInvoice", "Committed", "USD", 1000, 85))
         self.change(OrderRow, document_code=order_id)
 
+    async def void_tax(self, order_id: str, key: str) -> None:
+        self._command("void", order_id, key)
+        self.change(DocumentRow, status="Cancelled")
+
     def _command(self, name: str, target: str, key: str) -> None:
         self.commands.append((name, target, key))
         if self.refuses:
@@ -123,7 +127,9 @@ async def test_programs_get_one_json_document(capsys: pytest.CaptureFixture[str]
     assert isinstance(found, dict)
     assert {each["kind"] for each in found["differences"]} == {"ledger_differs", "tax_missing", "orphan_charge"}
     assert found["summary"]["differences"] == 3
-    assert found["summary"]["money"] == [{"currency_code": "USD", "captured": 1785, "refunded": 0, "kept": 1785}]
+    assert found["summary"]["money"] == [
+        {"currency_code": "USD", "captured": 1785, "refunded": 0, "kept": 1785, "held": 0}
+    ]
 
 
 async def test_nothing_is_changed_without_repair(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +236,15 @@ async def test_an_order_that_was_parked_is_taken_up_again(capsys: pytest.Capture
 
     assert [command[:2] for command in world.commands] == [("retry", ORDER)]
     assert "Orders to look at" in said
+
+
+async def test_a_document_that_no_sale_stands_behind_is_voided(capsys: pytest.CaptureFixture[str]) -> None:
+    world = MendingWorld([*declined_order(1), DocumentRow(ORDER, "SalesInvoice", "Committed", "USD", 1000, 85)])
+
+    left, said = await lines(world, capsys, repairs=True)
+
+    assert (left, [command[:2] for command in world.commands]) == (0, [("void", ORDER)])
+    assert "void the tax document: done" in said
 
 
 async def test_what_cannot_be_repaired_stays(capsys: pytest.CaptureFixture[str]) -> None:

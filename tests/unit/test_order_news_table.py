@@ -8,10 +8,12 @@ import pytest
 from kernel.errors import Reason
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Failure, Order, Stage, State
-from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.payment import Payment, PaymentRefund, PaymentState, RefundState
+from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.saga import next_step
 from order_svc.domain.step import Step
-from tests.fakes.order_samples import a_payment, an_order, euros
+from order_svc.domain.webhook import event_types_of
+from tests.fakes.order_samples import a_payment, an_event, an_order, euros
 from tests.fakes.order_stages import AWAITING, CHARGING, FULL, LATER, QUOTING, undoing
 
 P = PaymentState
@@ -199,3 +201,28 @@ def test_news_that_changes_nothing_of_an_order_being_undone_is_kept_in_silence_t
     assert heard.order.payment is not None
     assert (heard.kind, heard.order.stage, heard.order.version) == ("", REFUNDING.stage, REFUNDING.version)
     assert heard.order.payment.version == payment().version
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_refund_is_told_once_and_not_again_when_it_comes_through(*, by_hand: bool) -> None:
+    on_its_way = PaymentRefund("r-1", "re_1", RefundState.PENDING, euros(100), by_hand=by_hand)
+    first = replace(payment(refunded=100, version=NEW), refunds=(on_its_way,))
+    if by_hand:
+        heard = after_news(PAID, first, LATER)
+        assert heard is not None
+        assert (heard.kind, event_types_of(heard.order, an_event(heard.order, heard.kind))) == (
+            "refund.taken_in",
+            ("order.refunded",),
+        )
+        order = heard.order
+    else:
+        ours = Refund(1, RefundKind.ASKED, (), euros(100), LATER, refund_id="r-1", booked=True)
+        order = replace(PAID, payment=first, refunds=(replace(ours, provider_refund_id="re_1"),))
+
+    through = replace(first, version=NEW + 1, refunds=(replace(on_its_way, state=RefundState.SUCCEEDED),))
+    settled = after_news(order, through, LATER)
+
+    assert settled is not None
+    assert [each.state for each in settled.order.refunds] == [RefundState.SUCCEEDED]
+    assert (settled.kind, settled.tasks) == ("refund.settled", ())
+    assert event_types_of(settled.order, an_event(settled.order, settled.kind)) == ()
