@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.failure.audit import audited
+from tests.failure.history import kept_history
 from tests.failure.mesh import SERVICES, running_mesh
-from tests.failure.nemesis import Nemesis, databases, disks
+from tests.failure.nemesis import Nemesis, databases, disks, moods
+from tests.failure.receiver import listening
 from tests.failure.recovery import measure
-from tests.failure.rounds import Findings, kill_in_turn, report, torment
-from tests.failure.shop import Shops, kept_history
+from tests.failure.rounds import Findings, Scene, kill_in_turn, report, torment
+from tests.failure.seen import Onlooker
+from tests.failure.shop import Shops
 from tests.fakes.postgres_server import PostgresServer
 
 
@@ -65,22 +68,25 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
     rng = random.Random(wanted.seed)
     with _postgres(wanted.database) as server, kept_history(folder / "history.jsonl") as history:
         url = server.create_database() if server else ""
-        async with running_mesh(folder, url, replicas=2 if server else 1) as mesh:
+        async with (
+            running_mesh(folder, url, replicas=2 if server else 1) as mesh,
+            listening(mesh.rest_url) as receiver,
+        ):
             shops = Shops(mesh.rest_url, mesh.sandbox_url, history, random.Random(f"shops {wanted.seed}"))
-            extra = databases(mesh, rng, server, url) if server else disks(mesh, rng)
+            scene = Scene(mesh, shops, Onlooker(mesh.rest_url, mesh.sandbox_url, receiver))
+            storage = databases(mesh, rng, server, url) if server else disks(mesh, rng)
             try:
                 if wanted.rounds:
-                    nemesis = Nemesis(mesh, rng, history, found.counts, extra)
-                    await torment(mesh, nemesis, shops, rng, wanted.rounds, found)
+                    nemesis = Nemesis(mesh, rng, history, found.counts, {**storage, **moods(receiver, rng)})
+                    await torment(scene, nemesis, rng, wanted.rounds, found)
                 if wanted.each and not found.complaints:
-                    await kill_in_turn(mesh, shops, SERVICES, wanted.each, found)
+                    await kill_in_turn(scene, SERVICES, wanted.each, found)
                 if wanted.recovery:
-                    await measure(mesh, shops, server, found)
+                    await measure(scene, server, found)
                 audit = await audited(mesh.parts["gateway"].values)
             finally:
                 await shops.abandon()
-        told = sum(bool(asked.told) for asked in shops.asked.values())
-        text = report(found, history, told, wanted.seed)
+        text = report(found, history, wanted.seed)
     figures = {
         "seed": wanted.seed,
         "database": wanted.database,
@@ -90,8 +96,11 @@ async def _run(wanted: argparse.Namespace, folder: Path) -> tuple[dict[str, obje
         "harm": {name: count for name, count in sorted(found.counts.items()) if not name.startswith("kill ")},
         "ended_by_themselves": {name: part.ended for name, part in mesh.parts.items()},
         "orders": found.orders,
-        "told": told,
+        "told": found.told,
         "charges": found.charges,
+        "refunds": found.refunds,
+        "commands": dict(sorted(found.commands.items())),
+        "webhooks": {"told": found.messages, "repeated": receiver.repeated},
         "violations": [complaint.what for _, complaint in found.complaints],
         "audit": audit,
         "recovery_seconds": found.recovery_seconds(),

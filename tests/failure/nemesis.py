@@ -10,8 +10,9 @@ from functools import partial
 
 import httpx
 
+from tests.failure.history import History
 from tests.failure.mesh import LEASE_SECONDS, SERVICES, Mesh
-from tests.failure.shop import History
+from tests.failure.receiver import Mood, Receiver
 from tests.fakes.postgres_proxy import Fault
 from tests.fakes.postgres_server import PostgresServer
 
@@ -29,8 +30,15 @@ _PROVIDER_FAULTS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("stripe", {"mode": "error", "status": 500, "executed": True, "probability": 0.5}),
     ("stripe", {"mode": "error", "status": 500, "operation": "payment_intents.create", "probability": 0.5}),
     ("stripe", {"mode": "latency", "latency_ms": 600}),
+    ("stripe", {"mode": "lost_answer", "operation": "payment_intents.capture"}),
+    ("stripe", {"mode": "late_execution", "operation": "payment_intents.capture", "delay_ms": 700}),
+    ("stripe", {"mode": "lost_answer", "operation": "refunds.create"}),
+    ("stripe", {"mode": "late_execution", "operation": "refunds.create", "delay_ms": 700}),
+    ("stripe", {"mode": "lost_answer", "operation": "payment_intents.cancel"}),
+    ("stripe", {"mode": "latency", "operation": "payment_intents.cancel", "latency_ms": 600}),
     ("avatax", {"mode": "outage"}),
     ("avatax", {"mode": "lost_answer", "operation": "transactions.create"}),
+    ("avatax", {"mode": "lost_answer", "operation": "transactions.refund"}),
     ("avatax", {"mode": "error", "status": 500, "executed": True}),
     ("sendgrid", {"mode": "outage"}),
     ("sendgrid", {"mode": "lost_answer", "probability": 0.3, "times": 3}),
@@ -151,6 +159,17 @@ class Nemesis:
             async with httpx.AsyncClient(base_url=self._mesh.sandbox_url, timeout=2) as client:
                 await client.put(f"/faults/{provider}", json=fault)
         return f"{provider} {fault}"
+
+
+def moods(receiver: Receiver, rng: random.Random) -> dict[str, Harm]:
+    """Return the harm that one of the shop's other systems can do: it takes no webhooks for a while, or says so."""
+
+    async def mood() -> str:
+        receiver.mood = rng.choice([each for each in Mood if each is not Mood.TAKES])
+        asyncio.get_running_loop().call_later(rng.uniform(0.2, 2.0), setattr, receiver, "mood", Mood.TAKES)
+        return receiver.mood
+
+    return {"receiver": mood}
 
 
 def disks(mesh: Mesh, rng: random.Random) -> dict[str, Harm]:

@@ -7,15 +7,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.failure.checker import Complaint, look, settled
+from tests.failure.checker import Complaint, settled
+from tests.failure.history import History
 from tests.failure.mesh import Mesh
 from tests.failure.nemesis import Nemesis
-from tests.failure.shop import History, Shops
+from tests.failure.seen import Onlooker
+from tests.failure.shop import Shops
 
 # How long everything that harm has left unfinished may take to be finished: a lease, a breaker and the longest pause
 # between tries, one after another, on a machine that is busy.
-SETTLE_SECONDS = 90.0
-_SUCCESS_SECONDS = 60.0
+SETTLE_SECONDS = 180.0
+_SUCCESS_SECONDS = 120.0
 
 _LOOK_EVERY = 10
 
@@ -35,6 +37,10 @@ class Findings:
         settling: Seconds until everything was settled, one for each look.
         charges: How often money was taken.
         orders: How many orders there were.
+        told: Of how many a shop was told.
+        refunds: How often money went back.
+        messages: Of how many events the shop's other system was told.
+        commands: How shops were answered, how often: "refund done".
     """
 
     rounds: int = 0
@@ -44,6 +50,10 @@ class Findings:
     settling: list[float] = field(default_factory=list)
     charges: int = 0
     orders: int = 0
+    told: int = 0
+    refunds: int = 0
+    messages: int = 0
+    commands: Counter[str] = field(default_factory=Counter)
 
     def recovery_seconds(self) -> dict[str, dict[str, float]]:
         """Return median and maximum by part."""
@@ -53,75 +63,89 @@ class Findings:
         }
 
 
-async def torment(mesh: Mesh, nemesis: Nemesis, shops: Shops, rng: random.Random, rounds: int, found: Findings) -> None:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where it all happens.
+
+    Attributes:
+        mesh: The system.
+        shops: The load.
+        onlooker: Sees what became of it.
+    """
+
+    mesh: Mesh
+    shops: Shops
+    onlooker: Onlooker
+
+
+async def torment(scene: Scene, nemesis: Nemesis, rng: random.Random, rounds: int, found: Findings) -> None:
     """Do harm and heal, again and again; ends early when a promise is broken.
 
     Args:
-        mesh: The system.
+        scene: The system under load.
         nemesis: Who does the harm.
-        shops: The load.
         rng: Draws how long each round is.
         rounds: How many.
         found: Added to.
     """
-    shops.open()
+    scene.shops.open()
     for number in range(1, rounds + 1):
         killed = await nemesis.act(rng.uniform(0.5, 1.5))
         await nemesis.heal()
-        seconds = await until_success(mesh, shops)
+        seconds = await until_success(scene)
         found.rounds += 1
         if len(set(killed)) == 1:
             found.recovery[killed[0]].append(seconds)
         if number % _LOOK_EVERY == 0 or number == rounds:
-            await examine(mesh, shops, found)
+            await examine(scene, found)
             if found.complaints:
                 return
             if number < rounds:
-                shops.open()
+                scene.shops.open()
 
 
-async def kill_in_turn(mesh: Mesh, shops: Shops, names: tuple[str, ...], each: int, found: Findings) -> None:
+async def kill_in_turn(scene: Scene, names: tuple[str, ...], each: int, found: Findings) -> None:
     """Kill every part in turn under load, start it again, and wait for the next success.
 
     Args:
-        mesh: The system.
-        shops: The load.
+        scene: The system under load.
         names: Whom to kill.
         each: How often.
         found: Added to.
     """
-    shops.open()
+    scene.shops.open()
     for _ in range(each):
         for name in names:
-            await mesh.parts[name].kill()
+            await scene.mesh.parts[name].kill()
             found.counts[f"kill {name}"] += 1
-            await mesh.parts[name].start()
-            found.recovery[name].append(await until_success(mesh, shops))
+            await scene.mesh.parts[name].start()
+            found.recovery[name].append(await until_success(scene))
         found.rounds += 1
-    await examine(mesh, shops, found)
+    await examine(scene, found)
 
 
-async def until_success(mesh: Mesh, shops: Shops) -> float:
+async def until_success(scene: Scene) -> float:
     """Return the seconds until an order is told PAID; a part that ends by itself meanwhile is started again.
 
     Raises:
         TimeoutError: None was.
     """
     started = time.monotonic()
-    shops.succeeded.clear()
-    async with mesh.supervised(), asyncio.timeout(_SUCCESS_SECONDS):
-        await shops.succeeded.wait()
+    scene.shops.succeeded.clear()
+    async with scene.mesh.supervised(), asyncio.timeout(_SUCCESS_SECONDS):
+        await scene.shops.succeeded.wait()
     return time.monotonic() - started
 
 
-async def examine(mesh: Mesh, shops: Shops, found: Findings) -> None:
+async def examine(scene: Scene, found: Findings) -> None:
     """Let every order come to its end, and compare all that is known."""
     started = time.monotonic()
+    mesh, shops, onlooker = scene.mesh, scene.shops, scene.onlooker
     async with mesh.supervised():
         async with asyncio.timeout(SETTLE_SECONDS):
             await shops.close()
-        complaints = await settled(mesh.rest_url, mesh.sandbox_url, shops.asked.values(), SETTLE_SECONDS)
-        seen = await look(mesh.rest_url, mesh.sandbox_url)
+        complaints = await settled(onlooker, shops.asked.values(), SETTLE_SECONDS)
+        seen = await onlooker.look()
     found.settling.append(time.monotonic() - started)
     defects = [
         Complaint("", f"{part.name} logs {each[:_SHOWN]}", final=True)
@@ -130,17 +154,25 @@ async def examine(mesh: Mesh, shops: Shops, found: Findings) -> None:
     ]
     found.complaints += [(found.rounds, complaint) for complaint in (*complaints, *defects)]
     found.orders, found.charges = len(seen.orders), sum(map(len, seen.charges.values()))
+    found.refunds, found.messages = sum(map(len, seen.refunds.values())), len(onlooker.receiver.messages)
+    found.told = sum(bool(asked.order_ids) for asked in shops.asked.values())
+    ends = (
+        f"{given.command.verb} {end}" for asked in shops.asked.values() for given in asked.given for end in given.ends
+    )
+    found.commands = Counter(ends)
 
 
-def report(found: Findings, history: History, told: int, seed: int) -> str:
-    """Return what broken promises look like, for a person."""
+def report(found: Findings, history: History, seed: int) -> str:
+    """Return what broken promises look like, for a person, and what was done in all."""
     lines = []
     for number, complaint in found.complaints[:20]:
         lines.append(f"BROKEN after round {number} with --seed {seed}: {complaint.key} {complaint.what}")
         lines += [f"    {line}" for line in history.of(complaint.key)] if complaint.key else []
     kills = sum(count for name, count in found.counts.items() if name.startswith("kill "))
     lines.append(
-        f"{found.rounds} rounds, {kills} kills, {found.orders} orders, {told} told, {found.charges} charges, "
+        f"{found.rounds} rounds, {kills} kills, {found.orders} orders, {found.told} told, {found.charges} charges, "
+        f"{found.refunds} refunds, {found.messages} webhooks, {found.commands.total()} commands answered "
+        f"({', '.join(f'{count} {end}' for end, count in sorted(found.commands.items()))}), "
         f"{len(found.complaints)} violations"
     )
     return "\n".join(lines) + "\n"

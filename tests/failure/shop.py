@@ -4,42 +4,17 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
 
 import httpx
 
-Json = dict[str, Any]
+from tests.failure.counter import Counter, reference_of
+from tests.failure.history import History, Json
+from tests.failure.lives import LIVES
+from tests.failure.told import Asked
 
 EXAMPLE: Json = json.loads((Path(__file__).parents[2] / "examples" / "order.json").read_text())
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Who buys.
-
-    Attributes:
-        payment_method: How they pay.
-        fate: The state that their order must end in.
-        authenticates: What they make of 3-D Secure, when they are asked: "succeed" or "fail".
-    """
-
-    payment_method: str
-    fate: str
-    authenticates: str = ""
-
-
-_CUSTOMERS = {
-    Customer("pm_card_visa", "PAID"): 7,
-    Customer("pm_card_chargeDeclined", "FAILED"): 1,
-    Customer("pm_card_visa_chargeDeclinedInsufficientFunds", "FAILED"): 1,
-    Customer("pm_card_threeDSecure2Required", "PAID", "succeed"): 2,
-    Customer("pm_card_threeDSecure2Required", "FAILED", "fail"): 1,
-}
-"""The customers that there are, and how often each comes."""
 
 # The gateway gives up after fifteen seconds; this is for a gateway that does not answer at all.
 _CALL_SECONDS = 20.0
@@ -48,60 +23,8 @@ _PAUSE_SECONDS = 0.2
 # How often two equal calls are sent at the same time.
 _TWICE = 0.1
 
-
-@dataclass(slots=True)
-class Asked:
-    """One order as a shop knows it.
-
-    Attributes:
-        key: Its Idempotency-Key.
-        customer: Who buys.
-        told: Every order id and state that an answer has named, with its time in seconds since the start.
-        done: Whether an answer was final, so that the shop asks no more.
-    """
-
-    key: str
-    customer: Customer
-    told: list[tuple[str, str, float]] = field(default_factory=list)
-    done: bool = False
-
-    @property
-    def order_ids(self) -> set[str]:
-        """The orders that answers have named: one, if all is well."""
-        return {order_id for order_id, _, _ in self.told}
-
-
-class History:
-    """What shops sent and were told, on disk before and after each call.
-
-    Args:
-        path: The file, a JSON object in each line.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._started = time.monotonic()
-        self._path = path
-        self._file: TextIO = path.open("a")
-
-    def note(self, **what: object) -> float:
-        """Write a line and flush it; returns its time in seconds since the start."""
-        at = round(time.monotonic() - self._started, 3)
-        self._file.write(json.dumps({"at": at, **what}) + "\n")
-        self._file.flush()
-        return at
-
-    def of(self, key: str) -> Iterator[str]:
-        """Yield the lines about a key, and those about the nemesis from its first line on."""
-        begun = False
-        for line in self._path.read_text().splitlines():
-            entry = json.loads(line)
-            begun = begun or entry.get("key") == key
-            if entry.get("key") == key or (begun and "nemesis" in entry):
-                yield line
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+# The states in which placing an order goes on by itself, or waits for its customer.
+_OPEN = frozenset({"PENDING", "PAYMENT_ACTION_REQUIRED"})
 
 
 class Shops:
@@ -131,6 +54,7 @@ class Shops:
         self._count = count
         self._opened = True
         self._client = httpx.AsyncClient(timeout=_CALL_SECONDS)
+        self._counter = Counter(self._client, self._orders_url, history, rng)
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
@@ -139,7 +63,7 @@ class Shops:
         self._tasks = [asyncio.create_task(self._serve(), name=f"shop {at}") for at in range(self._count)]
 
     async def close(self) -> None:
-        """Place no new orders, and return once every order that was begun has a final answer."""
+        """Place no new orders, and return once every order that was begun has its last answer."""
         self._opened = False
         await asyncio.gather(*self._tasks)
         self._tasks = []
@@ -153,16 +77,24 @@ class Shops:
 
     async def _serve(self) -> None:
         while self._opened:
-            (customer,) = self._rng.choices(list(_CUSTOMERS), list(_CUSTOMERS.values()))
-            asked = Asked(f"key-{len(self.asked)}", customer)
+            (life,) = self._rng.choices([life for life, _ in LIVES], [often for _, often in LIVES])
+            asked = Asked(f"key-{len(self.asked)}", life)
             self.asked[asked.key] = asked
             twice = self._rng.random() < _TWICE
-            await asyncio.gather(*(self._place(asked) for _ in range(2 if twice else 1)))
+            placing = [self._place(asked) for _ in range(2 if twice else 1)]
+            await asyncio.gather(*placing, *([self._counter.cancel_meanwhile(asked)] if life.cancels else []))
+            if life.course and len(asked.order_ids) == 1:
+                await self._counter.go_through(asked)
             await asyncio.sleep(self._rng.uniform(0, 2 * _PAUSE_SECONDS))
 
     async def _place(self, asked: Asked) -> None:
         """Place an order; again with the same key for as long as the answer is not final."""
-        order = {**EXAMPLE, "payment_method": asked.customer.payment_method}
+        order = {
+            **EXAMPLE,
+            "payment_method": asked.life.payment_method,
+            "reference": reference_of(asked.key),
+            **asked.life.order,
+        }
         final = False
         while not final:
             final = await self._ask(asked, order)
@@ -170,7 +102,7 @@ class Shops:
 
     async def _ask(self, asked: Asked, order: Json) -> bool:
         """Ask once, and say whether the answer is final."""
-        self._history.note(key=asked.key, asks=asked.customer.payment_method)
+        self._history.note(key=asked.key, asks=asked.life.payment_method)
         began = time.monotonic()
         try:
             answer = await self._client.post(self._orders_url, json=order, headers={"Idempotency-Key": asked.key})
@@ -180,42 +112,31 @@ class Shops:
         finally:
             self.longest_answer = max(self.longest_answer, time.monotonic() - began)
         body: Json = answer.json()
-        order_id, state = _named(answer.status_code, body)
-        at = self._history.note(
-            key=asked.key, status=answer.status_code, order_id=order_id, state=state, reason=body.get("reason", "")
-        )
-        if order_id:
-            asked.told.append((order_id, state, at))
-        final = state in {"PAID", "FAILED"}
+        said = {name: body[name] for name in ("order_id", "state", "version", "reason") if name in body}
+        at = self._history.note(key=asked.key, status=answer.status_code, **said)
+        if answer.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
+            # An order that has failed answers with the reason why: what a card refused stays refused.
+            refused = answer.status_code == httpx.codes.PAYMENT_REQUIRED
+            asked.failed |= {body["order_id"]} if refused else set()
+            return refused
+        asked.told.append((body, at))
+        return await self._heard(asked, body)
+
+    async def _heard(self, asked: Asked, body: Json) -> bool:
+        """Do what an answer asks for, and say whether it was the last one."""
+        state = body["state"]
         if state == "PAID":
             self.succeeded.set()
-        if state == "PAYMENT_ACTION_REQUIRED":
+        if state == "PAYMENT_ACTION_REQUIRED" and asked.life.authenticates:
             await self._authenticate(asked, body["payment"]["provider_payment_id"])
-        asked.done = asked.done or final
-        return final
+            return False
+        # Another payment method is a command of its own.
+        waits = state == "PAYMENT_ACTION_REQUIRED" and body["payment"]["state"] == "DECLINED"
+        return waits or state not in _OPEN
 
     async def _authenticate(self, asked: Asked, intent_id: str) -> None:
         """Let the customer do what 3-D Secure asks for; when nobody hears it, the next answer asks for it again."""
-        outcome = asked.customer.authenticates
+        outcome = asked.life.authenticates
         self._history.note(key=asked.key, authenticates=outcome)
         with suppress(httpx.HTTPError):
             await self._client.post(f"{self._customers_url}/{intent_id}/authenticate", json={"outcome": outcome})
-
-
-def _named(status: int, body: Json) -> tuple[str, str]:
-    """Return the order and the state that an answer names; the state is empty where it names none."""
-    if status in {httpx.codes.OK, httpx.codes.CREATED}:
-        return body["order_id"], body["state"]
-    order_id = body.get("order_id", "")
-    # An order that has failed answers with the reason why: what a card refused stays refused.
-    return order_id, "FAILED" if order_id and status == httpx.codes.PAYMENT_REQUIRED else ""
-
-
-@contextmanager
-def kept_history(path: Path) -> Iterator[History]:
-    """Keep a history in a file while the context is open."""
-    history = History(path)
-    try:
-        yield history
-    finally:
-        history.close()

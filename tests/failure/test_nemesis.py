@@ -13,10 +13,13 @@ import httpx
 import pytest
 
 from tests.failure.audit import audited
+from tests.failure.history import History, kept_history
 from tests.failure.mesh import Mesh, running_mesh
-from tests.failure.nemesis import Nemesis, databases, disks
-from tests.failure.rounds import Findings, examine, report, torment
-from tests.failure.shop import History, Shops, kept_history
+from tests.failure.nemesis import Nemesis, databases, disks, moods
+from tests.failure.receiver import listening
+from tests.failure.rounds import Findings, Scene, examine, report, torment
+from tests.failure.seen import Onlooker
+from tests.failure.shop import Shops
 from tests.fakes.postgres_server import PostgresServer
 
 # Much more than it takes: the bounds inside say what hangs, and this one only that something does.
@@ -28,24 +31,25 @@ _ROUNDS_AFTER_TAKING_OVER = 2
 
 
 @asynccontextmanager
-async def loaded(mesh: Mesh, history: History) -> AsyncIterator[Shops]:
-    """Have shops, and close them in the end."""
+async def loaded(mesh: Mesh, history: History) -> AsyncIterator[Scene]:
+    """Have shops with another system that hears of orders, and close them in the end."""
     shops = Shops(mesh.rest_url, mesh.sandbox_url, history, random.Random(_SEED))
-    try:
-        yield shops
-    finally:
-        await shops.abandon()
+    async with listening(mesh.rest_url) as receiver:
+        try:
+            yield Scene(mesh, shops, Onlooker(mesh.rest_url, mesh.sandbox_url, receiver))
+        finally:
+            await shops.abandon()
 
 
 async def test_no_promise_is_broken_on_sqlite(tmp_path: Path) -> None:
     found, rng = Findings(), random.Random(_SEED)
     with kept_history(tmp_path / "history.jsonl") as history:
-        async with running_mesh(tmp_path) as mesh, loaded(mesh, history) as shops:
-            nemesis = Nemesis(mesh, rng, history, found.counts, disks(mesh, rng))
-            await torment(mesh, nemesis, shops, rng, _ROUNDS, found)
+        async with running_mesh(tmp_path) as mesh, loaded(mesh, history) as scene:
+            harm = {**disks(mesh, rng), **moods(scene.onlooker.receiver, rng)}
+            await torment(scene, Nemesis(mesh, rng, history, found.counts, harm), rng, _ROUNDS, found)
             audit = await audited(mesh.parts["gateway"].values)
 
-        assert not found.complaints, report(found, history, len(shops.asked), _SEED)
+        assert not found.complaints, report(found, history, _SEED)
     assert found.counts["kill"]
     assert found.charges
     assert audit == "clean"
@@ -57,18 +61,23 @@ async def test_no_promise_is_broken_by_replicas_on_postgres(
 ) -> None:
     found, rng = Findings(), random.Random(_SEED)
     with kept_history(tmp_path / "history.jsonl") as history:
-        async with running_mesh(tmp_path, postgres_url, replicas=3) as mesh, loaded(mesh, history) as shops:
-            await take_over(mesh, shops, found)
-            nemesis = Nemesis(mesh, rng, history, found.counts, databases(mesh, rng, postgres_server, postgres_url))
-            await torment(mesh, nemesis, shops, rng, _ROUNDS_AFTER_TAKING_OVER, found)
+        async with running_mesh(tmp_path, postgres_url, replicas=3) as mesh, loaded(mesh, history) as scene:
+            await take_over(scene, found)
+            harm = {
+                **databases(mesh, rng, postgres_server, postgres_url),
+                **moods(scene.onlooker.receiver, rng),
+            }
+            nemesis = Nemesis(mesh, rng, history, found.counts, harm)
+            await torment(scene, nemesis, rng, _ROUNDS_AFTER_TAKING_OVER, found)
             audit = await audited(mesh.parts["gateway"].values)
 
-        assert not found.complaints, report(found, history, len(shops.asked), _SEED)
+        assert not found.complaints, report(found, history, _SEED)
     assert audit == "clean"
 
 
-async def take_over(mesh: Mesh, shops: Shops, found: Findings) -> None:
+async def take_over(scene: Scene, found: Findings) -> None:
     """Of three replicas that hold orders, one dies and one sleeps longer than its leases: the third takes over."""
+    mesh, shops = scene.mesh, scene.shops
     async with httpx.AsyncClient(timeout=30) as client:
         slow = {"mode": "latency", "operation": "payment_intents.confirm", "latency_ms": 1500}
         await client.put(f"{mesh.sandbox_url}/faults/stripe", json=slow)
@@ -87,7 +96,7 @@ async def take_over(mesh: Mesh, shops: Shops, found: Findings) -> None:
 
         mesh.parts["order-2"].thaw()
         await mesh.revive()
-        await examine(mesh, shops, found)
+        await examine(scene, found)
         for order_id in held:
             story = (await client.get(f"{mesh.rest_url}/api/v1/orders/{order_id}:explain")).json()
             versions = [event["version"] for event in story["events"] if event["cause"] != "outbox"]
