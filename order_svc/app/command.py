@@ -85,9 +85,14 @@ class Commands:
             order = await self._orders.get(order_id)
             if order is None:
                 raise order_not_found(order_id)
-            check_version(order, etag)
-            now = self._clock.now()
-            transition = decide(order, now)
+            try:
+                check_version(order, etag)
+                transition = decide(order, self._clock.now())
+            except Refusal:
+                # The order as it was read may be what an equal call, or our own commit in doubt, has just made of it.
+                if await self._orders.find(request, command) is None:
+                    raise
+                continue
             if transition is None:
                 return await self._attendance(order, None, _goes_on, until)
             try:
