@@ -122,5 +122,6 @@ class SendNotification:
             raise Refusal(
                 Reason.REQUEST_ID_REUSED,
                 "This request_id was used before with another request; nothing was changed. Use a new one.",
+                metadata={"notificationId": notification.notification_id},
             )
         return notification

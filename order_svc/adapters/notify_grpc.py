@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 
 from chassis.wire import address_to_wire, money_to_wire, time_to_wire
-from kernel.errors import Refusal
+from kernel.errors import Reason, Refusal
+from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.calls import outcome
 from order_svc.app.ports import MailNews
 from order_svc.domain.draft import Item
 from order_svc.domain.fulfilment import Quantity, unshipped
 from order_svc.domain.order import Order
+from order_svc.domain.refund import RefundKind
 from order_svc.domain.task import Task, TaskKind
 
 # notify_svc only stores the notification before it answers, and reads its own tables for news.
@@ -48,7 +50,7 @@ class GrpcMails:
             payment=_payment(order) if task.kind in _ABOUT_PAYMENT else None,
         )
         call = self._stub.SendNotification(request, timeout=_CALL_SECONDS)
-        return await outcome(call, lambda answer: answer.notification.notification_id)
+        return _asked_for_once(await outcome(call, lambda answer: answer.notification.notification_id))
 
     async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
         """List mails that did not reach their readers, the longest unheard first: a page of them."""
@@ -67,6 +69,15 @@ class GrpcMails:
 
 
 _ABOUT_PAYMENT = frozenset({TaskKind.SEND_ACTION_REQUIRED, TaskKind.SEND_PAYMENT_FAILED})
+
+
+def _asked_for_once(answered: Done[str] | NotDone[Refusal] | Unknown) -> Done[str] | NotDone[Refusal] | Unknown:
+    """Take a mail that was accepted before, while the order stood otherwise, for what it is: accepted."""
+    match answered:
+        case NotDone(Refusal(reason=Reason.REQUEST_ID_REUSED) as refusal) if "notificationId" in refusal.metadata:
+            return Done(refusal.metadata["notificationId"])
+        case _:
+            return answered
 
 
 def _request_id(order: Order, task: Task) -> str:
@@ -118,10 +129,13 @@ def _shipment(order: Order, number: int) -> notification_pb2.ShipmentSummary:
 
 
 def _refund(order: Order, number: int) -> notification_pb2.RefundSummary:
-    refund = order.refunds[number - 1]
+    upto = order.refunds[:number]
+    refund = upto[-1]
+    gone = [each.amount for each in upto if each.counts and each.kind is not RefundKind.RELEASED]
     return notification_pb2.RefundSummary(
         amount=money_to_wire(refund.amount),
-        total=money_to_wire(order.refunded),
+        # Not what has gone back by now: a mail that is asked for again says the same again.
+        total=money_to_wire(Money.total(gone, refund.amount.currency_code)),
         lines=_lines(order, refund.items),
     )
 

@@ -22,7 +22,8 @@ from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tax_grpc import GrpcTaxes
 from order_svc.app.ports import Charge, Mails, Payments, Taxes
 from order_svc.domain.order import Order, Stage, State
-from order_svc.domain.payment import Payment, PaymentState
+from order_svc.domain.payment import Payment, PaymentState, RefundState
+from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded, Tax, TaxSource
 from tests.fakes.order_peers import Peers, running_peers
@@ -345,6 +346,36 @@ async def test_a_quote_says_where_its_figure_comes_from() -> None:
         ports.world.answers["QuoteTax"] = answer
 
         assert await ports.taxes.quote(draft) == Done(Tax(euros(0), TaxSource.FALLBACK, ()))
+
+
+async def test_a_mail_of_a_refund_says_the_same_however_often_it_is_asked_for() -> None:
+    sent = [
+        Refund(number, RefundKind.ASKED, (), euros(100 * number), CLOCK.now(), state=RefundState.SUCCEEDED)
+        for number in (1, 2, 3)
+    ]
+    released = replace(sent[1], kind=RefundKind.RELEASED)
+    task = Task(ORDER_ID, TaskKind.SEND_REFUNDED, number=3)
+    async with adapters() as ports:
+        for refunds in (sent, [*sent, replace(sent[0], number=4)]):
+            await ports.mails.send(replace(paid(), refunds=tuple(refunds)), task)
+        await ports.mails.send(replace(paid(), refunds=(sent[0], released, sent[2])), task)
+
+        first, again, held = ports.world.of(notify_service_pb2.SendNotificationRequest)
+    assert first == again
+    assert (first.refund.amount.minor_units, first.refund.total.minor_units) == (300, 600)
+    assert held.refund.total.minor_units == 400
+
+
+@pytest.mark.parametrize(("metadata", "accepted"), [({"notificationId": "n-1"}, True), ({}, False)])
+async def test_a_mail_that_was_asked_for_in_other_words_before_is_that_mail(
+    metadata: dict[str, str], *, accepted: bool
+) -> None:
+    async with adapters() as ports:
+        ports.world.mails.faults.plan("send", Refusal(Reason.REQUEST_ID_REUSED, "used", metadata=metadata))
+
+        outcome = await ports.mails.send(paid(), CONFIRMATION)
+
+    assert outcome == Done("n-1") if accepted else isinstance(outcome, NotDone)
 
 
 async def test_requests_say_everything_that_the_peers_need() -> None:

@@ -60,7 +60,7 @@ async def test_many_of_one_command_at_once_are_one_mail() -> None:
 
 async def test_the_key_of_another_request_is_refused_and_nothing_is_sent() -> None:
     async with office() as here:
-        await here.accept("key-1")
+        accepted = await here.accept("key-1")
         await here.settle()
 
         with pytest.raises(Refusal) as refused:
@@ -68,6 +68,7 @@ async def test_the_key_of_another_request_is_refused_and_nothing_is_sent() -> No
         await here.settle()
 
         assert refused.value.reason is Reason.REQUEST_ID_REUSED
+        assert refused.value.metadata == {"notificationId": accepted.notification_id}
         assert len(here.mailer.mails) == 1
 
 
