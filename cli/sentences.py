@@ -50,6 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "refund.asked": "Money is to go back to the customer.",
     "refund.succeeded": "Money went back to the customer.",
     "refund.taken_in": "A refund was made at Stripe by hand; it is kept with the order.",
+    "refund.pending": "The refund was asked for; Stripe has not taken it yet.",
     "refund.settled": "A refund that was on its way has come through.",
     "mail.bounced": "The customer's mail server did not take the mail.",
     "tax.refunded": "The return was recorded with the tax document.",

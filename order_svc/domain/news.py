@@ -10,7 +10,9 @@ from datetime import datetime
 
 from order_svc.domain.order import Alert, Order, Stage
 from order_svc.domain.payment import Dispute, Payment, PaymentState
+from order_svc.domain.refund import RefundKind
 from order_svc.domain.refunding import FAILED, follow_ups, newly_failed, refunded_state, with_payment
+from order_svc.domain.task import NewTask
 from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed
 
 DISPUTED = "payment.disputed"
@@ -91,12 +93,18 @@ def _of_one_paid(order: Order, payment: Payment, now: datetime) -> Transition | 
     state = refunded_state(told)
     review = order.needs_review or bool(failed) or _calls_for_an_answer(payment.disputes, known.disputes)
     after = moved(told, now, state=state, needs_review=review)
-    # What has paper work to be done is new here; what has not was told when we asked for it.
-    taken_in = "refund.taken_in" if tasks else "refund.settled"
-    kind = taken_in if told.refunds != order.refunds else "payment.changed"
+    kind = _taken_in(told, tasks) if told.refunds != order.refunds else "payment.changed"
     if failed or payment.disputes != known.disputes:
         kind = FAILED if failed else DISPUTED
     return Transition(after, kind, _facts(payment), tasks, ends=state is not order.state)
+
+
+def _taken_in(order: Order, tasks: Sequence[NewTask]) -> str:
+    """Return what to call news of refunds: that they are made is told once, with the paper work that follows."""
+    made = {order.refunds[task.number - 1].kind for task in tasks}
+    if not made:
+        return "refund.settled"
+    return "refund.taken_in" if RefundKind.BY_HAND in made else "refund.succeeded"
 
 
 def _kept(order: Order) -> object:

@@ -125,7 +125,9 @@ def _answered(order: Order, payment: Payment, answered: Refund, now: datetime) -
         "provider_refund_id": answered.provider_refund_id,
         "refunded": str(payment.refunded),
     }
-    kind = "refund.succeeded" if answered.counts else FAILED
+    # Until Stripe has taken it nobody is told that the money is on its way: the news of that does.
+    made = "refund.succeeded" if answered.provider_refund_id else "refund.pending"
+    kind = made if answered.counts else FAILED
     return _on(told, order, now, kind, facts, tasks)
 
 

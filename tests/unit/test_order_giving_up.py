@@ -11,8 +11,9 @@ from order_svc.domain.refunding import after_give_back
 from order_svc.domain.step import Refunded
 from order_svc.domain.task import NewTask, TaskKind
 from order_svc.domain.transition import paid
+from order_svc.domain.webhook import event_types_of
 from tests.fakes.order_ports import Lost
-from tests.fakes.order_samples import a_payment, a_request, an_order
+from tests.fakes.order_samples import a_payment, a_request, an_event, an_order
 from tests.fakes.order_stages import LATER, TOTAL
 from tests.fakes.order_world import LEASE_SECONDS, World, in_a_world
 
@@ -47,11 +48,13 @@ def test_a_refund_is_booked_and_told_when_the_bank_has_taken_it_and_not_before()
 
     asked = after_give_back(order, Done(Refunded(told, pending)), LATER, 1.0)
     assert (asked.order.stage, asked.tasks) == (Stage.SETTLED, ())
+    assert event_types_of(asked.order, an_event(asked.order, asked.kind)) == ()
 
     made = replace(pending, provider_refund_id="re_1", state=RefundState.SUCCEEDED)
     heard = after_news(asked.order, replace(told, version=3, refunds=(made,)), LATER)
     assert heard is not None
     assert heard.tasks == (NewTask(TaskKind.REFUND_TAX, 1), NewTask(TaskKind.SEND_REFUNDED, 1))
+    assert event_types_of(heard.order, an_event(heard.order, heard.kind)) == ("order.refunded",)
 
 
 def test_a_refund_that_is_refused_before_the_bank_has_taken_it_is_never_told_to_the_customer() -> None:

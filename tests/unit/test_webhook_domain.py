@@ -61,7 +61,9 @@ def test_a_journal_entry_is_announced_as_what_it_means(kind: str, types: tuple[s
     assert event_types_of(order, an_event(order, kind)) == types
 
 
-@pytest.mark.parametrize("kind", ["tax.quoted", "payment.polled", "charge.retried", "refund.settled", "order.retried"])
+@pytest.mark.parametrize(
+    "kind", ["tax.quoted", "payment.polled", "charge.retried", "refund.settled", "refund.pending", "order.retried"]
+)
 def test_what_is_nobody_elses_business_is_not_told(kind: str) -> None:
     order = an_order(needs_review=True)
 
