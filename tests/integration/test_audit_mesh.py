@@ -12,7 +12,7 @@ import pytest
 
 from payment_svc.domain.payment import payment_id_of
 from tests.fakes.mesh_process import MeshProcess, environment, ordermesh
-from tests.fakes.sandbox_world import STRIPE_KEY
+from tests.fakes.sandbox_world import AVATAX_AUTH, STRIPE_KEY
 
 Json = dict[str, Any]
 
@@ -101,6 +101,23 @@ def plant_charge(values: dict[str, str], **metadata: str) -> str:
     return intent
 
 
+def record_sale(values: dict[str, str], code: str) -> None:
+    """Commit a sale over 10 dollars at AvaTax that nobody has paid for."""
+    address = {"line1": "400 Broad St", "city": "Seattle", "region": "WA", "postalCode": "98109", "country": "US"}
+    document = {
+        "type": "SalesInvoice",
+        "commit": True,
+        "code": code,
+        "companyCode": "DEFAULT",
+        "customerCode": "c-1",
+        "date": "2026-11-01",
+        "currencyCode": "USD",
+        "addresses": {"singleLocation": address},
+        "lines": [{"number": "1", "quantity": 1, "amount": 10}],
+    }
+    sandbox(values, "POST", "/avatax/api/v2/transactions/create", json=document, auth=AVATAX_AUTH)
+
+
 def charge(values: dict[str, str], intent: str) -> Json:
     charges: list[Json] = sandbox(values, "GET", "/ledger")["charges"]
     (found,) = [each for each in charges if each["payment_intent"] == intent]
@@ -152,6 +169,19 @@ def test_a_charge_without_an_order_is_found_and_given_back_once(values: dict[str
     assert repaired[1][1]["repairs"] == []
     assert charge(values, intent)["amount_refunded"] == 4200
     assert until_clean(values)["differences"] == 0
+
+
+def test_a_document_of_an_order_that_was_never_paid_is_found_and_voided(values: dict[str, str]) -> None:
+    failed = httpx.get(
+        f"http://{values['ORDERMESH_GATEWAY_ADDR']}/api/v1/orders", params={"state": "FAILED"}, timeout=30
+    ).json()["orders"][0]["order_id"]
+    record_sale(values, failed)
+
+    code, document = audit(values, "--grace", "0", "--repair")
+
+    assert [each["kind"] for each in document["before"]["differences"]] == ["tax_to_void"]
+    assert [(each["remedy"], each["done"]) for each in document["repairs"]] == [("void_tax", True)]
+    assert code == 0
 
 
 def test_a_ledger_that_has_fallen_behind_stripe_is_found_and_brought_up_to_date(values: dict[str, str]) -> None:

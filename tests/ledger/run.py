@@ -14,6 +14,7 @@ from ordermesh.order.v1 import order_pb2
 from ordermesh.tax.v1 import tax_pb2
 
 from tests.failure.audit import audited
+from tests.fakes.mesh_process import environment
 from tests.fakes.whole_mesh import Mesh, running_mesh
 from tests.ledger.books import Books, read_books
 from tests.ledger.check import complaints
@@ -53,12 +54,23 @@ class Outcome:
 
 async def run(orders: int, seed: int, at_once: int = AT_ONCE) -> Outcome:
     """Place so many random orders, see them through and compare everybody's books."""
-    rates = "DE=0.19,FR=0.2,GB=0.2,US-WA=0.1,US-OR=0,CA=0.05,JP=0.1"
     with (
         tempfile.TemporaryDirectory(prefix="ordermesh-ledger-") as folder,
-        running_mesh(Path(folder), TAX_FALLBACK_RATES=rates, TAX_FALLBACK_RATE="0.07") as mesh,
+        running_mesh(Path(folder), **_settings(Path(folder))) as mesh,
     ):
         return await _on(mesh, orders, seed, at_once)
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    values = environment(folder / "data")
+    webhooks = f"http://{values['ORDERMESH_GATEWAY_ADDR']}/webhooks"
+    return {
+        **values,
+        "SANDBOX_STRIPE_WEBHOOK_URL": f"{webhooks}/stripe",
+        "SANDBOX_SENDGRID_WEBHOOK_URL": f"{webhooks}/sendgrid",
+        "TAX_FALLBACK_RATES": "DE=0.19,FR=0.2,GB=0.2,US-WA=0.1,US-OR=0,CA=0.05,JP=0.1",
+        "TAX_FALLBACK_RATE": "0.07",
+    }
 
 
 async def _on(mesh: Mesh, orders: int, seed: int, at_once: int) -> Outcome:
