@@ -12,6 +12,7 @@ from tests.fakes.order_world import Crash, Life, World
 
 PATIENCE = 10.0
 ALL = Wanted()
+DAY = 86_400.0
 
 
 async def cancel(life: Life, order_id: str, key: str = "cancel") -> Order:
@@ -53,3 +54,20 @@ async def quiet(world: World, life: Life, seconds: float = 60.0) -> None:
             await life.sweep()
             await world.clock.sleep(5.0)
     await life.work.idle()
+
+
+async def looked_after(world: World, life: Life, seconds: float) -> None:
+    """Let time pass in which a life does nothing but what has become due at its end."""
+    await world.clock.sleep(seconds)
+    await quiet(world, life, 10.0)
+
+
+def stored(world: World) -> Order:
+    """Return the one order that there is."""
+    (order,) = world.database.orders.values()
+    return order
+
+
+def alerts(world: World) -> list[tuple[str, str]]:
+    """Return the kinds and the subjects of its alerts."""
+    return [(alert.kind, alert.subject) for alert in stored(world).alerts]
