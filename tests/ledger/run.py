@@ -28,7 +28,8 @@ AT_ONCE = 16
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 1.0
 
-# Every so often AvaTax is away for a few calls, so that some orders are charged at the fallback rate.
+# Every so often AvaTax is away for a few calls, so that some orders are charged at the fallback rate, and Stripe does
+# what it is asked for without saying so.
 _CLEAR_SECONDS = 20.0
 _CALLS_LOST = 4
 
@@ -89,7 +90,7 @@ async def _on(mesh: Mesh, orders: int, seed: int, at_once: int) -> Outcome:
         began = time.monotonic()
         weather = asyncio.create_task(_weather(sandbox))
         try:
-            told = await _see_through(Shop(client, seed), orders, at_once)
+            told = await _see_through(Shop(client, sandbox, seed), orders, at_once)
         finally:
             weather.cancel()
         seconds = time.monotonic() - began
@@ -116,10 +117,12 @@ async def _see_through(shop: Shop, orders: int, at_once: int) -> list[Told]:
 
 
 async def _weather(sandbox: httpx.AsyncClient) -> None:
-    """Have AvaTax miss a few calls now and then."""
-    fault = {"mode": "error", "status": 503, "operation": "transactions.create", "times": _CALLS_LOST}
+    """Have AvaTax miss a few calls now and then, and Stripe's answers get lost."""
+    missed = {"mode": "error", "status": 503, "operation": "transactions.create", "times": _CALLS_LOST}
+    lost = {"mode": "lost_answer", "times": _CALLS_LOST}
     while True:
-        await sandbox.put("/faults/avatax", json=fault)
+        await sandbox.put("/faults/avatax", json=missed)
+        await sandbox.put("/faults/stripe", json=lost)
         await asyncio.sleep(_CLEAR_SECONDS)
 
 

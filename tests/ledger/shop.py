@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import httpx
 from ordermesh.client import (
     AsyncClient,
     DeadlineExceeded,
@@ -23,12 +24,16 @@ from ordermesh.order.v1 import order_pb2, order_service_pb2
 from ordermesh.payment.v1 import payment_pb2
 from ordermesh.type.v1 import money_pb2
 
+from tests.fakes.sandbox_world import STRIPE_KEY
 from tests.ledger import draws, worth
 from tests.ledger.places import BY_CODE
 
 # What passes is asked for again with the same key for this long. The machine may be busy with other things.
 _PATIENCE_SECONDS = 300.0
 _PAUSE_SECONDS = 0.5
+
+# How often money is given back in Stripe's dashboard.
+_BY_HAND = 0.08
 
 _KEPT = {
     order_pb2.ORDER_STATE_PAID,
@@ -64,11 +69,13 @@ class Shop:
 
     Args:
         client: The services.
+        sandbox: The providers, for what somebody does there by hand.
         seed: What all draws come from.
     """
 
-    def __init__(self, client: AsyncClient, seed: int) -> None:
+    def __init__(self, client: AsyncClient, sandbox: httpx.AsyncClient, seed: int) -> None:
         self._client = client
+        self._sandbox = sandbox
         self._seed = seed
 
     async def see_through(self, number: int) -> Told:
@@ -116,7 +123,8 @@ class Shop:
             order = await self._read(order.order_id)
 
     async def _once_more(self, rng: random.Random, order: order_pb2.Order, told: Told, key: str) -> None:
-        do = rng.choice((self._refund_items, self._refund_items, self._refund_amount, self._refund_rest, self._go_on))
+        refunds = (self._refund_items, self._refund_items, self._refund_amount, self._refund_rest)
+        do = self._refund_by_hand if rng.random() < _BY_HAND else rng.choice((*refunds, self._go_on))
         try:
             await do(rng, order, told, key)
         except (IllegalState, RefundExceedsPayment, ValidationFailed) as error:
@@ -174,9 +182,7 @@ class Shop:
         self._look_at_refund(after, told)
 
     async def _refund_amount(self, rng: random.Random, order: order_pb2.Order, told: Told, key: str) -> None:
-        kept = order.payment.captured.minor_units - order.refunded.minor_units
-        step = BY_CODE[order.subtotal.currency_code].step
-        units = rng.randint(1, max(kept // step * rng.choice((10, 50, 100)) // 100, 1)) * step
+        units = _some_of(rng, order)
         told.did.append(f"refund {units}")
         request = order_service_pb2.RefundOrderRequest(
             request_id=key,
@@ -186,6 +192,34 @@ class Shop:
         after = (await self._patiently(self._client.orders.RefundOrder, request)).order
         told.given_back += units
         self._look_at_refund(after, told)
+
+    async def _refund_by_hand(self, rng: random.Random, order: order_pb2.Order, told: Told, key: str) -> None:
+        """Give back at Stripe itself, and wait until the order has taken it in."""
+        units = _some_of(rng, order)
+        told.did.append(f"refund {units} by hand")
+        form = {
+            "payment_intent": order.payment.provider_payment_id,
+            "amount": f"{units * BY_CODE[order.subtotal.currency_code].stripe}",
+        }
+        refund_id = await self._by_hand(form, {**STRIPE_KEY, "Idempotency-Key": key})
+        told.given_back += units
+        end = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while refund_id not in {each.provider_refund_id for each in (await self._read(order.order_id)).refunds}:
+            if asyncio.get_running_loop().time() > end:
+                told.complaints.append(f"{told.did}: the order has not taken in {refund_id}")
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _by_hand(self, form: dict[str, str], headers: dict[str, str]) -> str:
+        while True:
+            try:
+                answer = await self._sandbox.post("/stripe/v1/refunds", data=form, headers=headers)
+            except httpx.TransportError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            answer.raise_for_status()
+            refund_id: str = answer.json()["id"]
+            return refund_id
 
     async def _refund_rest(self, rng: random.Random, order: order_pb2.Order, told: Told, key: str) -> None:
         if rng.random() < 0.5:
@@ -221,6 +255,13 @@ def _compare(told: Told, order: order_pb2.Order, what: str, units: int, exact: F
     """Complain when an amount is further from its exact worth than rounding each line once, price and tax, explains."""
     if abs(units - exact) > 2 * len(order.items) * BY_CODE[order.subtotal.currency_code].step:
         told.complaints.append(f"{what} was {units}, and is worth {float(exact):.3f}")
+
+
+def _some_of(rng: random.Random, order: order_pb2.Order) -> int:
+    """Return some of what is left of an order, in minor units."""
+    kept: int = order.payment.captured.minor_units - order.refunded.minor_units
+    step = BY_CODE[order.subtotal.currency_code].step
+    return rng.randint(1, max(kept // step * rng.choice((10, 50, 100)) // 100, 1)) * step
 
 
 def _some(rng: random.Random, left: Counter[str]) -> list[order_pb2.OrderQuantity]:
