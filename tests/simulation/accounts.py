@@ -7,7 +7,7 @@ from order_svc.domain.payment import RefundState
 from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.refunding import FAILED
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
-from payment_svc.domain.intent import IntentStatus, ProviderRefund
+from payment_svc.domain.intent import IntentStatus
 from tax_svc.adapters.tables import METADATA as TAX_TABLES
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.moves import GIVEN_UP
@@ -48,16 +48,17 @@ def check_money(world: World, order: Order, stripe: Stripe) -> None:
 
 def check_refunds(world: World, order: Order, stripe: Stripe) -> None:
     """P-14, P-17: each refund of the order is one of Stripe's, as it ended there; and none of Stripe's is left out."""
-    made = {each.refund.provider_refund_id: each.refund for each in stripe.refunds}
     named = [each.provider_refund_id for each in order.refunds if each.provider_refund_id]
     if len(named) != len(set(named)):
         world.violated(f"P-14: order {order.order_id} counts a refund twice: {named}")
     for refund in order.refunds:
         if refund.kind is not RefundKind.RELEASED:
-            _check_refund(world, order, refund, made.get(refund.provider_refund_id))
+            _check_refund(world, order, refund, stripe)
 
 
-def _check_refund(world: World, order: Order, refund: Refund, there: ProviderRefund | None) -> None:
+def _check_refund(world: World, order: Order, refund: Refund, stripe: Stripe) -> None:
+    made = (each.refund for each in stripe.refunds)
+    there = next((each for each in made if each.provider_refund_id == refund.provider_refund_id), None)
     told = f"refund {refund.number} of order {order.order_id} is {refund.state}"
     if refund.state is RefundState.PENDING:
         world.violated(f"P-17: {told} for ever")
@@ -65,6 +66,9 @@ def _check_refund(world: World, order: Order, refund: Refund, there: ProviderRef
         world.violated(f"P-17: {told}, and Stripe has none")
     if there is not None and (there.state.value, there.amount) != (refund.state.value, refund.amount):
         world.violated(f"P-17: {told} of {refund.amount}, and Stripe has {there}")
+    hindered = stripe.failed_refunds[order.order_id] or stripe.by_hand[order.order_id]
+    if refund.state is RefundState.FAILED and not hindered:
+        world.violated(f"P-17: {told} ({refund.failure_reason}), and nothing was in its way")
     if refund.state is RefundState.FAILED and not _alerted(order, refund):
         world.violated(f"P-17: {told}, and nobody is told")
 

@@ -4,9 +4,10 @@ Each replaces methods or functions of the product, for as long as its worlds run
 does no harm, because another layer makes up for it, that layer is taken away as well: a refund under a new key for each
 try is harmless as long as somebody looks first, and an event that is taken at its word as long as what is settled is
 not touched any more. So it is with an answer that was lost and is never looked for, as long as the worker reads what is
-open. Two mistakes do no harm here at all, and are not in the list: a new key for each confirmation, because money moves
-once for each intent, whatever the key; and a charge that begins however late it is, because every try of an order's
-charge is under the order's own key, and no order is given up before its charge has been answered.
+open. Some mistakes do no harm here at all, and are not in the list: a new key for each confirmation or each capture,
+because Stripe moves money once for each intent, whatever the key; and a charge that begins however late it is, because
+every try of an order's charge is under the order's own key, and no order is given up before its charge has been
+answered.
 """
 
 from collections.abc import Iterator
@@ -16,13 +17,16 @@ from typing import Any
 from chassis.storage.view import View
 from notify_svc.adapters.notifications_store import NotificationsStore
 from notify_svc.domain import sending
+from order_svc.adapters import notify_grpc
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
-from order_svc.app import driver
+from order_svc.app import command, confirm, driver, fulfil
+from order_svc.app.mail_news import MailNewsWatcher
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.sweeper import Sweeper
-from order_svc.domain import saga
+from order_svc.domain import commands, hold, news, refunding, saga
+from order_svc.domain.refund import Refund
 from payment_svc.adapters import stripe_events
 from payment_svc.adapters.payments_store import StoredPayments
 from payment_svc.adapters.stripe_events import StripeEvents
@@ -30,9 +34,11 @@ from payment_svc.app import events, refund
 from payment_svc.app.attempt import Attempts
 from payment_svc.app.charge import ChargePayment
 from payment_svc.app.events import ApplyEvent
+from payment_svc.app.manage import CancelPayment
 from payment_svc.app.ports import Found
 from payment_svc.app.refund import Refunds
 from payment_svc.app.settlement import Settlement
+from tax_svc import servicer as tax_servicer
 from tax_svc.app.commit import CommitTax
 from tests.simulation import mistakes
 from tests.simulation.mistakes import Mutation
@@ -132,4 +138,42 @@ MUTANTS = (
     Mutant("events: a signature is good for ever", (stripe_events, "_TOLERANCE_SECONDS", mistakes.at_any_time)),
     Mutant("mail: accepted before it is stored", (NotificationsStore, "add", mistakes.in_the_background)),
     Mutant("mail: sent again after SendGrid has taken it", (sending, "sent", mistakes.sent_and_due_again)),
+    # What a shop does with its orders afterwards.
+    Mutant("refunds: all of an order under one key", (driver, "_give_back_key", mistakes.one_number)),
+    Mutant(
+        "refunds: one by hand is taken in twice",
+        (news, "with_payment", mistakes.by_hand_is_new_each_time),
+        (refunding, "with_payment", mistakes.by_hand_is_new_each_time),
+    ),
+    Mutant("refunds: one that failed counts as given back", (Refund, "counts", mistakes.always_counts)),
+    Mutant(
+        "refunds: told before Stripe has taken them",
+        (news, "follow_ups", mistakes.told_before_it_is_made),
+        (refunding, "follow_ups", mistakes.told_before_it_is_made),
+    ),
+    Mutant(
+        "refunds: no document takes back what was sold",
+        (news, "follow_ups", mistakes.no_refund_tax),
+        (refunding, "follow_ups", mistakes.no_refund_tax),
+    ),
+    Mutant("payments: what was given back by hand is not looked for", (Refunds, "_taken_in", mistakes.as_it_was)),
+    Mutant("captures: all is taken though the rest was let go", (driver, "capture_amount", mistakes.all_of_it)),
+    Mutant("holds: one that lapsed counts as taken", (hold, "_lapsed", mistakes.lapsed_is_taken)),
+    Mutant("shipments: shipped before the money is taken", (fulfil, "ship", mistakes.shipped_first)),
+    Mutant("cancel: an unanswered charge counts as none", (GrpcPayments, "forestall", mistakes.forestalled_unasked)),
+    Mutant(
+        "cancel: forestalled under the key of giving up",
+        (GrpcPayments, "forestall", mistakes.forestalled_under_the_key_of_giving_up),
+    ),
+    Mutant("payments: given up before it began, and forgotten", (CancelPayment, "of_order", mistakes.nothing_is_kept)),
+    Mutant("confirm: another card under the same attempt", (confirm, "confirm", mistakes.same_attempt)),
+    Mutant("commands: the etag is ignored", (command, "check_version", mistakes.always(None))),
+    Mutant("commands: an idempotency key is not kept", (OrdersStore, "obey", mistakes.command_key_is_not_kept)),
+    Mutant("commands: done whatever the state", (commands, "_allowed_now", mistakes.always(value=True))),
+    Mutant(
+        "tax: a return under a code of its own each try",
+        (tax_servicer, "giveback_from_wire", mistakes.own_code_each_try),
+    ),
+    Mutant("mails: one for each try", (notify_grpc, "_request_id", mistakes.new_each_time)),
+    Mutant("mails: nobody hears of those that did not arrive", (MailNewsWatcher, "look", mistakes.soon(None))),
 )

@@ -1,18 +1,40 @@
 """The ways that an order can go: the exhaustive pass lets everything go wrong on each of them, once, everywhere."""
 
-from tests.fakes.payment_gateway import DECLINED, MISSING, SLOW_BANK, THREE_D_SECURE
+from tests.fakes.payment_gateway import DECLINED, MISSING, SLOW_BANK, THREE_D_SECURE, VISA
 from tests.simulation.chaos import Outage
+from tests.simulation.errands import (
+    CANCEL,
+    DELIVER,
+    PROCESS,
+    REFUND,
+    REFUND_A_MUG,
+    RETRY,
+    SHIP,
+    SHIP_A_MUG,
+    SHIP_MUGS_ONLY,
+    Errand,
+    confirm_with,
+    refund_of,
+)
 from tests.simulation.script import Cue, Path
+from tests.simulation.wares import ON_SHIPMENT
 
 # An order that waits for its customer is given up after 6 s, and the first try to cancel its payment does not arrive:
 # a customer who acts meanwhile has paid for an order that is being given up.
 _TOO_LATE = (6.9, True)
 _NOT_CANCELLED_YET = Cue("not_sent", "payment.CancelPayment", 1)
 
+_HELD = {"capture_mode": ON_SHIPMENT}
+_IN_TWO = (Errand(SHIP_A_MUG, 0.6), Errand(SHIP), Errand(DELIVER))
+_OPEN_TO_ANOTHER = {"keep_after_decline": True}
+
+# An errand begins when the one before it is settled; the first, when the order is there. It is paid by then.
+_SOON = 0.6
+
 # A day and some, by when a refund that failed was tried again.
 _TRIED_AGAIN = 108_000.0
 
-PATHS = (
+PATHS: tuple[Path, ...] = (
     Path("paid", "PAID"),
     Path("paid at the fallback rate", "PAID", ("avatax.record:after",), outages=(Outage("avatax", 0.0, 5.0),)),
     Path("declined", "FAILED", ("stripe.confirm:after",), card=DECLINED),
@@ -58,6 +80,73 @@ PATHS = (
     Path("charge that arrives late", "PAID", ("stripe.read",), faults=(Cue("late", "stripe.confirm", 1),)),
     Path("clients who ask at once", "PAID", clients=(0.0, 0.0, 0.05, 3.0)),
     Path("mail put off", "PAID", ("sendgrid.send",), outages=(Outage("sendgrid", 0.0, 8.0),)),
+)
+
+# What a shop does with its orders afterwards.
+PATHS += (
+    Path("cancelled at once", "CANCELLED", ("order.CancelOrder",), errands=(Errand(CANCEL),)),
+    Path("cancelled while it is charged", "PAID", ("payment.CancelPayment",), errands=(Errand(CANCEL, 0.15),)),
+    Path(
+        "cancelled before its charge was answered",
+        "CANCELLED",
+        ("payment.CancelPayment",),
+        errands=(Errand(CANCEL, 1.0),),
+        faults=tuple(Cue("not_sent", "payment.ChargePayment", number) for number in (1, 2)),
+    ),
+    Path(
+        "cancelled while the customer is away",
+        "CANCELLED",
+        ("stripe.cancel",),
+        card=THREE_D_SECURE,
+        errands=(Errand(CANCEL, 2.0),),
+    ),
+    Path(
+        "another card after a decline",
+        "PAID",
+        ("order.ConfirmOrderPayment",),
+        card=DECLINED,
+        place=_OPEN_TO_ANOTHER,
+        errands=(Errand(confirm_with(VISA), _SOON),),
+    ),
+    Path("shipped in two and delivered", "DELIVERED", ("order.DeliverOrder",), errands=_IN_TWO),
+    Path("held and shipped", "SHIPPED", ("stripe.capture",), place=_HELD, errands=(Errand(SHIP, _SOON),)),
+    Path(
+        "held, shipped in part, the rest let go",
+        "SHIPPED",
+        ("avatax.give_back",),
+        place=_HELD,
+        errands=(Errand(PROCESS, _SOON), Errand(SHIP_MUGS_ONLY)),
+    ),
+    Path("held and cancelled", "CANCELLED", ("stripe.cancel",), place=_HELD, errands=(Errand(CANCEL, _SOON),)),
+    Path("held until it lapsed", "FAILED", ("payment.IngestStripeEvent",), place=_HELD, hold_seconds=4.0),
+    Path("refunded whole", "REFUNDED", ("avatax.give_back",), errands=(Errand(REFUND, _SOON),)),
+    Path(
+        "refunded by lines and by amount",
+        "SHIPPED",
+        ("order.RefundOrder",),
+        errands=(Errand(REFUND_A_MUG, _SOON, 2), Errand(refund_of(700), etag="right"), Errand(SHIP)),
+    ),
+    Path(
+        "refund of an order that the bank sends back, sent again",
+        "REFUNDED",
+        ("order.RetryOrder",),
+        errands=(Errand(REFUND, _SOON), Errand(RETRY, 10.0)),
+        faults=(Cue("refund_fails", "stripe.refund.fate", 1),),
+    ),
+    Path(
+        "refund of an order that Stripe refuses, sent again",
+        "REFUNDED",
+        ("order.RetryOrder",),
+        errands=(Errand(REFUND, _SOON),),
+        faults=(Cue("refund_refused", "stripe.refund.fate", 1),),
+    ),
+    Path(
+        "refunded by hand",
+        "PAID",
+        ("avatax.give_back",),
+        faults=(Cue("refunds_by_hand", "stripe.dashboard", 1),),
+    ),
+    Path("captured by hand", "PAID", place=_HELD, faults=(Cue("captures_by_hand", "stripe.hold", 1),)),
 )
 
 # A refund that failed or was refused is made anew after a day, and a day of looking around takes an eighth of a second

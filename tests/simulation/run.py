@@ -39,6 +39,9 @@ _SETTLE_SECONDS = 3 * 3_600.0
 _LOOK_SECONDS = 60.0
 _RARE_LOOK_SECONDS = 1_800.0
 
+# What is tried again day after day for so long will never be done.
+_NEVER_SECONDS = 14 * 86_400.0
+
 # From here on an outage outlasts Stripe's idempotency keys.
 _LONG_OUTAGE_SECONDS = 86_400.0
 
@@ -178,9 +181,9 @@ async def _live(world: World, mesh: Mesh) -> None:
 async def _settle(world: World, mesh: Mesh) -> None:
     """Wait until nothing is left to be done, or longer than that may take."""
     # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-    until = 0.0
+    until, never = 0.0, world.now() + _NEVER_SECONDS
     # Once it was late for a refund's next day, it stays so: what is then taken up has to settle as well.
-    while not _settled(world, mesh.stripe) and world.now() < (until := max(until, _latest_end(world))):
+    while not _settled(world, mesh.stripe) and world.now() < min(never, until := max(until, _latest_end(world))):
         await asyncio.sleep(_LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS)
         await mesh.shops.take_up(parked())
 

@@ -7,18 +7,18 @@ that point for the first time. Everything that nobody scripted goes well.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from payment_svc.domain.intent import IntentStatus
-from tests.fakes.order_requests import place_request
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, VISA, FakeGateway
 from tests.simulation.chaos import Chaos, Fired, Outage
-from tests.simulation.errands import ASKS_AGAIN_AFTER, Told
+from tests.simulation.errands import ASKS_AGAIN_AFTER, Clerk, Errand, Told
 from tests.simulation.run import Result, played
 from tests.simulation.shops import Shops
 from tests.simulation.stripe_world import Rules, Stripe
+from tests.simulation.wares import usual
 from tests.simulation.wire import Stub
 from tests.simulation.world import World
 
@@ -83,6 +83,9 @@ class Path:
         ends: The state in which the order ends.
         passes: Places that tell this way from others.
         card: What is charged.
+        place: What else the order is placed with: fields of PlaceOrderRequest.
+        errands: What the shop asks of the order, one after the other.
+        hold_seconds: How long held money is held.
         postal_code: Where it goes.
         clients: When each client asks first, all with the same key, in seconds.
         customer: After how many seconds the customer finishes 3-D Secure, and whether it succeeds; None: never.
@@ -96,6 +99,9 @@ class Path:
     ends: str
     passes: tuple[str, ...] = ()
     card: str = VISA
+    place: Mapping[str, Any] = field(default_factory=dict)
+    errands: tuple[Errand, ...] = ()
+    hold_seconds: float = 60.0
     postal_code: str = "75001"
     clients: tuple[float, ...] = (0.0,)
     customer: tuple[float, bool] | None = None
@@ -157,11 +163,19 @@ class ScriptedShops(Shops):
         self._path = path
 
     async def shop(self) -> None:
-        """Let each client ask."""
-        await asyncio.gather(*(self._insist(begins) for begins in self._path.clients))
+        """Let each client ask, and the shop do its errands."""
+        await asyncio.gather(*(self._insist(begins) for begins in self._path.clients), self._errands())
+
+    async def _errands(self) -> None:
+        clerk = Clerk(self._world, self._orders, lambda: _PATIENCE_SECONDS)
+        if self._path.errands and await clerk.found(self.told[0]):
+            for errand in self._path.errands:
+                await asyncio.sleep(errand.after)
+                await clerk.run(self.told[0], errand)
 
     async def _insist(self, begins: float) -> None:
-        request = place_request(self.told[0].key, self._path.card)
+        request = usual(self.told[0].key, self._path.card)
+        request.MergeFrom(type(request)(**self._path.place))
         request.ship_to.postal_code = self._path.postal_code
         await asyncio.sleep(begins)
         for wait in ASKS_AGAIN_AFTER:
@@ -187,6 +201,9 @@ class ScriptedStripe(Stripe):
         if payment_method == SLOW_BANK:
             self._world.later(self._path.bank_seconds, self._decides, intent_id)
         return FakeGateway._confirm(self, intent_id, payment_method)
+
+    def _hold_seconds(self) -> float:
+        return self._path.hold_seconds
 
     def _finishes(self, intent_id: str, success: bool) -> None:  # noqa: FBT001  (a callback)
         if self.intents[intent_id].status is IntentStatus.ACTION_REQUIRED:

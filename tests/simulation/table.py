@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tests.simulation.chaos import COMMIT, CUSTOMER, EVENT, HOLD, KILL, PROVIDER, READ, REFUND, SERVICE, SHOP
+from tests.simulation.chaos import CAPTURES, COMMIT, CUSTOMER, EVENT, HOLD, KILL, PROVIDER, READ, REFUND, SERVICE, SHOP
 
 # A kind of fault and the place where it happens.
 Cell = tuple[str, str]
@@ -14,7 +14,7 @@ _BLOCKS = (
     ("Calls of services", (*_POINTS, *SERVICE)),
     ("Databases", (*_POINTS, *dict.fromkeys((*COMMIT, *READ)))),
     ("Stripe's events", EVENT),
-    ("What others do", (*REFUND, *CUSTOMER, *SHOP)),
+    ("What others do", (*REFUND, *CUSTOMER, *SHOP, *CAPTURES)),
 )
 
 
