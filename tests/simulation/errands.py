@@ -82,7 +82,7 @@ class Errand:
         etag: "right" for the order's latest version, "stale" for none of its versions; empty for none.
     """
 
-    request: Any
+    request: Any = field(hash=False)
     after: float = 0.0
     callers: int = 1
     etag: str = ""

@@ -99,7 +99,7 @@ class Path:
     ends: str
     passes: tuple[str, ...] = ()
     card: str = VISA
-    place: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict, hash=False)
     errands: tuple[Errand, ...] = ()
     hold_seconds: float = 60.0
     postal_code: str = "75001"
