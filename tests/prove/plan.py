@@ -32,7 +32,7 @@ class Plan:
 
     name: str = "The last full run"
     command: str = field(default="make prove", compare=False)
-    seeds: int = 10_000
+    seeds: int = 7_000
     replays: int = 50
     paths: tuple[Path, ...] = PATHS
     long_paths: tuple[Path, ...] = LONG_PATHS
