@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from chassis.storage import migrations
 from chassis.storage.changes import Change, Insert
@@ -38,12 +38,26 @@ async def test_the_migrations_make_the_tables_of_the_store(database_url: str) ->
     await store.close()
 
 
+@pytest.mark.postgres
+async def test_references_are_compared_by_their_bytes_whatever_the_locale(postgres_url: str) -> None:
+    await asyncio.to_thread(migrations.run, postgres_url, MIGRATIONS)
+    store = await open_store(postgres_url, metadata=METADATA)
+    collation = text(
+        "SELECT collation_name FROM information_schema.columns"
+        " WHERE table_name = 'orders' AND column_name = 'reference'"
+    )
+
+    assert await store.read(lambda connection: connection.execute(collation).scalar_one()) == "C"
+
+    await store.close()
+
+
 async def test_migrating_twice_changes_nothing(database_url: str) -> None:
     for _ in range(2):
         await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
 async def test_orders_of_every_revision_before_are_read_and_their_writer_goes_on(
     database_url: str, tmp_path: Path, revision: str
 ) -> None:
