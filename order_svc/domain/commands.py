@@ -37,7 +37,7 @@ _ANY = frozenset(State)
 ALLOWED: dict[Command, frozenset[State]] = {
     Command.CONFIRM: frozenset({State.PAYMENT_ACTION_REQUIRED}),
     Command.CANCEL: frozenset({State.PENDING, State.PAYMENT_ACTION_REQUIRED, State.AUTHORIZED, State.PROCESSING}),
-    Command.REFUND: frozenset({State.PAID, State.PROCESSING, State.SHIPPED, State.DELIVERED}),
+    Command.REFUND: frozenset({State.PAID, State.PROCESSING, State.SHIPPED, State.DELIVERED, State.REFUNDED}),
     Command.PROCESS: frozenset({State.PAID, State.AUTHORIZED}),
     Command.SHIP: frozenset({State.PAID, State.AUTHORIZED, State.PROCESSING}),
     Command.DELIVER: frozenset({State.PROCESSING, State.SHIPPED}),
@@ -157,6 +157,9 @@ def _allowed_now(command: Command, order: Order) -> bool:
     if command is Command.DELIVER and not any(each.shipped_at for each in order.shipments):
         return False
     if command is Command.REFUND and not order.captured.minor_units:
+        return False
+    # A refund may fail after the last of the money went back: then something is left again.
+    if command is Command.REFUND and order.state is State.REFUNDED and order.captured == order.refunded:
         return False
     return order.state in ALLOWED[command]
 

@@ -7,6 +7,7 @@ import pytest
 from kernel.errors import Refusal
 from kernel.money import Money
 from order_svc.domain import shares
+from order_svc.domain.commands import Command, allowed
 from order_svc.domain.draft import Draft, Item, ItemKind
 from order_svc.domain.fulfilment import Quantity
 from order_svc.domain.giving_back import Wanted, refund
@@ -93,6 +94,23 @@ def test_an_amount_that_cards_do_not_settle_is_refused_before_anything_is_writte
         refund(paid(draft, taxed(draft, 0, 0, 0)), Wanted(amount=dinars(105)), NOW)
 
     assert "a multiple of 10" in refused.value.fields[0].description
+
+
+def test_what_comes_back_after_all_was_given_back_can_be_given_back_again() -> None:
+    draft = in_dinars()
+    order = given_back(paid(draft, taxed(draft, 391, -13, 65)), Wanted())
+    over = replace(order, state=State.REFUNDED)
+    assert Command.REFUND not in allowed(over)
+    with pytest.raises(Refusal, match="is not possible"):
+        refund(over, Wanted(), NOW)
+
+    failed = replace(over.refunds[0], state=RefundState.FAILED)
+    assert over.payment is not None
+    back = replace(over, refunds=(failed,), payment=replace(over.payment, refunded=dinars(0)))
+
+    assert Command.REFUND in allowed(back)
+    again = refund(back, Wanted(), NOW).order
+    assert (again.refunds[-1].amount, again.state) == (draft.subtotal, State.REFUNDED)
 
 
 @pytest.mark.parametrize("pieces", [1, 2])
