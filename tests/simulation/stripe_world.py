@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
+from payment_svc.adapters.stripe_amounts import multiple_of
 from payment_svc.app.ports import Refused
 from payment_svc.domain.intent import Intent, IntentStatus, ProviderRefund, RefundState
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault, Made
@@ -230,7 +231,8 @@ class Stripe(FakeGateway):
         if not left:
             return
         if self._world.chaos.pick(0.0, 1.0):
-            left = max(1, left // 3)
+            unit = multiple_of(intent.amount.currency_code)
+            left = max(unit, left // 3 // unit * unit)
         self._world.note(f"somebody refunds {left} of {intent_id} by hand")
         self.by_hand[intent.order_id] += left
         state, amount = RefundState.SUCCEEDED, Money(intent.amount.currency_code, left)
