@@ -115,6 +115,8 @@ class TcpProxy:
                 await asyncio.sleep(self.delay_seconds)
             check(data, client)
             data = self._before_the_cut(data)
+            if target.is_closing():  # while this waited, the other side has gone
+                raise CutError
             target.write(data)
             await target.drain()
             if self.cut_after == 0:
