@@ -8,7 +8,7 @@ from datetime import datetime
 from kernel.errors import Refusal
 from order_svc.domain.commands import Command, beside, nothing_to_do
 from order_svc.domain.fulfilment import Quantity, Shipment, check_quantities, unshipped
-from order_svc.domain.hold import shipped_state
+from order_svc.domain.hold import capture_amount, shipped_state
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.refund import counted_items
 from order_svc.domain.task import NewTask, TaskKind
@@ -43,7 +43,7 @@ def ship(order: Order, handover: Handover, now: datetime) -> Transition:
         now: The time.
 
     Raises:
-        Refusal: The state does not allow it, or the order has no such articles left.
+        Refusal: The state does not allow it, the order has no such articles left, or there would be nothing to take.
     """
     nothing_to_do(Command.SHIP, order)
     held = order.stage is Stage.HOLDING
@@ -62,7 +62,12 @@ def ship(order: Order, handover: Handover, now: datetime) -> Transition:
     shipments = (*order.shipments, shipment)
     facts = {"shipment": str(shipment.number), "articles": str(sum(each.quantity for each in items))}
     if held:
-        return Transition(moved(order, now, stage=Stage.CAPTURING, shipments=shipments), "shipment.waiting", facts)
+        waiting = moved(order, now, stage=Stage.CAPTURING, shipments=shipments)
+        if capture_amount(waiting).minor_units <= 0:
+            raise Refusal.of_field(
+                "release_rest", "would let go of all that is held: what is shipped costs nothing; ship without it"
+            )
+        return Transition(waiting, "shipment.waiting", facts)
     shipped = moved(order, now, state=shipped_state(order, shipments), shipments=shipments)
     return beside(shipped, "order.shipped", facts, (NewTask(TaskKind.SEND_SHIPPED, shipment.number),), now)
 

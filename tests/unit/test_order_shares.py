@@ -113,6 +113,21 @@ def test_what_comes_back_after_all_was_given_back_can_be_given_back_again() -> N
     assert (again.refunds[-1].amount, again.state) == (draft.subtotal, State.REFUNDED)
 
 
+def test_a_hold_is_not_let_go_whole_with_a_shipment_that_costs_nothing() -> None:
+    """There would be nothing to take, and the shipment would wait for it for ever."""
+    draft = a_draft(
+        items=(Item("mug", "", 1, Money("EUR", 1000), ""), Item("gift", "", 1, Money("EUR", 0), "")),
+    )
+    order = paid(draft, taxed(draft, 200, 0), PaymentState.AUTHORIZED)
+    gift = (Quantity("gift", 1),)
+
+    with pytest.raises(Refusal) as refused:
+        ship(order, Handover(items=gift, release_rest=True), NOW)
+
+    assert refused.value.fields[0].field == "release_rest"
+    assert capture_amount(ship(order, Handover(items=gift), NOW).order) == order.total
+
+
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_so_is_what_is_taken_of_a_hold(pieces: int) -> None:
     draft = in_dinars()
