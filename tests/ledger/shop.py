@@ -147,7 +147,8 @@ class Shop:
         )
         told.did.append(f"ship {_words(items)}{' and no more' if request.release_rest else ''}")
         try:
-            shipped: order_pb2.Order = (await self._patiently(self._client.orders.ShipOrder, request)).order
+            await self._patiently(self._client.orders.ShipOrder, request)
+            shipped = await self._shipped(order.order_id, told)
         except ValidationFailed as error:
             told.refused.append(error.reason)
             return await self._read(order.order_id)
@@ -155,6 +156,16 @@ class Shop:
             rest = [order_pb2.OrderQuantity(sku=sku, quantity=count) for sku, count in _unshipped(shipped).items()]
             _compare(told, order, "let go", shipped.payment.released.minor_units, worth.of_items(order, rest))
         return shipped
+
+    async def _shipped(self, order_id: str, told: Told) -> order_pb2.Order:
+        """Return the order once its first shipment has its money: ShipOrder may have answered before."""
+        end = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while not (order := await self._read(order_id)).shipments:
+            if asyncio.get_running_loop().time() > end:
+                told.complaints.append(f"{told.did}: nothing was shipped")
+                return order
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return order
 
     async def _go_on(self, rng: random.Random, order: order_pb2.Order, told: Told, key: str) -> None:
         if order.state in {order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PROCESSING} and rng.random() < 0.7:
