@@ -15,6 +15,7 @@ from order_svc.app.changes import Changes
 from order_svc.app.ports import InDoubt, Moved, News, Orders, Payments
 from order_svc.app.telling import Telling
 from order_svc.domain.news import after_news
+from order_svc.domain.order import Stage
 from order_svc.domain.retry import Standing
 
 _logger = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ class NewsWatcher:
         known = standing.order.payment
         if standing.held and (known is None or known.version < news.payment.version):
             return False  # Whoever holds it is about to move it, and may have read the payment before it changed.
+        if standing.order.stage is Stage.REFUNDING:
+            # The refund that is asked for may be refused, with no word of the payment: this is heard again afterwards.
+            return False
         transition = after_news(standing.order, news.payment, self._clock.now())
         if transition is None:
             return True

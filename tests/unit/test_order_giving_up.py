@@ -1,19 +1,21 @@
-"""Giving a payment up that the order does not know yet, and giving money back that the bank has not taken yet."""
+"""Giving a payment up that the order does not know yet, giving money back that the bank has not taken yet, or lost."""
 
 from dataclasses import replace
 
 from kernel.outcome import Done
+from order_svc.domain import shares
 from order_svc.domain.giving_back import Wanted, refund
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import PaymentRefund, PaymentState, RefundState
+from order_svc.domain.refund import RefundKind
 from order_svc.domain.refunding import after_give_back
 from order_svc.domain.step import Refunded
 from order_svc.domain.task import NewTask, TaskKind
 from order_svc.domain.transition import paid
 from order_svc.domain.webhook import event_types_of
 from tests.fakes.order_ports import Lost
-from tests.fakes.order_samples import a_payment, a_request, an_event, an_order
+from tests.fakes.order_samples import a_payment, a_request, an_event, an_order, euros
 from tests.fakes.order_stages import LATER, TOTAL
 from tests.fakes.order_world import LEASE_SECONDS, World, in_a_world
 
@@ -70,6 +72,31 @@ def test_a_refund_that_is_refused_before_the_bank_has_taken_it_is_never_told_to_
     assert heard is not None
     assert heard.tasks == ()
     assert heard.order.needs_review
+
+
+@in_a_world
+async def test_what_was_given_back_by_hand_while_a_refund_was_asked_for_is_taken_in_when_that_is_refused(
+    world: World,
+) -> None:
+    life = world.life()
+    order = await life.place()
+    world.payments.faults.plan("refund", *[Lost.REQUEST] * 3)
+    wanted = Wanted(amount=euros(700))
+    await life.cases.refund(order.order_id, wanted, "", a_request("back", order.order_id), 0.1)
+
+    world.payments.adopts(order.order_id, order.captured)
+    for _ in range(int(LEASE_SECONDS)):
+        await life.news.look()
+        await life.sweep()
+        await world.clock.sleep(5.0)
+
+    ended = await life.read.get(order.order_id)
+    assert [(each.kind, each.state, each.amount) for each in ended.refunds] == [
+        (RefundKind.ASKED, RefundState.FAILED, euros(700)),
+        (RefundKind.BY_HAND, RefundState.SUCCEEDED, order.captured),
+    ]
+    assert ended.state is State.REFUNDED
+    assert shares.total(ended.refunds[1].shares, "EUR") == order.captured
 
 
 def _refunding() -> Order:
