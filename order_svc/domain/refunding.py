@@ -13,6 +13,7 @@ from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain import shares
+from order_svc.domain.hold import shipped_state
 from order_svc.domain.order import Alert, Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentRefund, RefundState
 from order_svc.domain.refund import Refund, RefundKind, counted_shares
@@ -87,9 +88,15 @@ def follow_ups(order: Order) -> tuple[Order, tuple[NewTask, ...]]:
 
 
 def refunded_state(order: Order) -> State:
-    """Return the state of a paid order with what was given back of it: REFUNDED once nothing is left."""
-    given_back = order.captured.minor_units > 0 and order.captured == order.refunded
-    return State.REFUNDED if given_back else order.state
+    """Return the state of a paid order with what was given back of it: REFUNDED once nothing is left.
+
+    Where the articles that had not been shipped yet are what was given back, everything is on its way now.
+    """
+    if order.captured.minor_units > 0 and order.captured == order.refunded:
+        return State.REFUNDED
+    if order.state is State.PROCESSING and order.shipments:
+        return shipped_state(order, order.shipments)
+    return order.state
 
 
 def newly_failed(before: Sequence[Refund], after: Sequence[Refund]) -> list[Refund]:

@@ -155,3 +155,16 @@ async def test_an_order_that_is_refunded_while_it_is_on_its_way_can_still_arrive
     assert refused.value.metadata["state"] == "REFUNDED"
     await quiet(world, life)
     await check_account(world, life)
+
+
+@in_a_world
+async def test_an_order_whose_unshipped_articles_are_given_back_is_on_its_way(world: World) -> None:
+    life = world.life()
+    order = await paid(world, life)
+    await ship(life, order.order_id, MUGS)
+    assert (await deliver(life, order.order_id, 1, key="first")).state is State.PROCESSING
+
+    given_back = await refund(life, order.order_id, Wanted(skus=("hat",)))
+    arrived = await deliver(life, order.order_id)
+
+    assert (given_back.state, arrived.state) == (State.SHIPPED, State.DELIVERED)
