@@ -88,13 +88,14 @@ def deliver(order: Order, number: int, now: datetime) -> Transition | None:
     if number and number not in {each.number for each in order.shipments}:
         raise Refusal.of_field("shipment_id", f"{number} is no shipment of this order")
     arrived = [each for each in order.shipments if not each.delivered_at and number in {0, each.number}]
-    if not arrived and order.state is not State.SHIPPED:
+    over = order.state is State.SHIPPED
+    if not arrived and not (over and all(each.delivered_at for each in order.shipments)):
         return None
     shipments = tuple(replace(each, delivered_at=now) if each in arrived else each for each in order.shipments)
     facts = {"shipments": " ".join(str(each.number) for each in arrived)}
-    if order.state is State.SHIPPED and all(each.delivered_at for each in shipments):
-        over = moved(order, now, state=State.DELIVERED, shipments=shipments)
-        return beside(over, "order.delivered", facts, (NewTask(TaskKind.SEND_DELIVERED),), now)
+    if over and all(each.delivered_at for each in shipments):
+        delivered = moved(order, now, state=State.DELIVERED, shipments=shipments)
+        return beside(delivered, "order.delivered", facts, (NewTask(TaskKind.SEND_DELIVERED),), now)
     return beside(moved(order, now, shipments=shipments), "shipment.delivered", facts, (), now)
 
 
