@@ -68,7 +68,7 @@ def after_hold(
         case Done(payment) if payment.state is PaymentState.CANCELLED:
             return _lapsed(order, payment, now)
         case Done(payment) if payment.state is PaymentState.SUCCEEDED:
-            return _taken(order, payment, now)
+            return taken(order, payment, now)
         case Done():
             return retried(order, now, Unknown("the hold is under way"), Step.READ_HOLD, luck)
         case NotDone(refusal):
@@ -98,7 +98,7 @@ def after_capture(
         case Done(payment) if outdated(order, payment):
             return retried(order, now, OUTDATED, Step.CAPTURE, luck)
         case Done(payment) if payment.state is PaymentState.SUCCEEDED:
-            return _taken(order, payment, now)
+            return taken(order, payment, now)
         case Done(payment) if payment.state is PaymentState.CANCELLED:
             return _lapsed(order, payment, now)
         case Done():
@@ -147,7 +147,7 @@ def _lapsed(order: Order, payment: Payment, now: datetime) -> Transition:
     return failed(replace(order, payment=payment, shipments=shipped), now, why)
 
 
-def _taken(order: Order, payment: Payment, now: datetime) -> Transition:
+def taken(order: Order, payment: Payment, now: datetime) -> Transition:
     """Take in that money was taken of the hold: for the shipment that waited for it, or by somebody at Stripe."""
     assert order.total is not None, "money is held for a total"
     waiting = waiting_shipment(order)

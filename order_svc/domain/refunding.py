@@ -174,6 +174,11 @@ def _by_hand(order: Order, refunds: Sequence[Refund], told: PaymentRefund, now: 
     """Return a refund that somebody made at Stripe, shared out among what was left of the lines."""
     left = left_to_refund(replace(order, refunds=tuple(refunds)))
     worth = shares.total(left, told.amount.currency_code)
+    if worth.minor_units < told.amount.minor_units:
+        # Then Stripe will refuse what is asked for and it has not taken yet: its lines are free.
+        there = tuple(each for each in refunds if each.provider_refund_id or each.kind is RefundKind.RELEASED)
+        left = left_to_refund(replace(order, refunds=there))
+        worth = shares.total(left, told.amount.currency_code)
     # More than the lines are worth can go back where they never knew of an earlier refund; no line pays for that.
     shared = Money(told.amount.currency_code, min(told.amount.minor_units, worth.minor_units))
     parts = shares.of_amount(shared, left) if worth.minor_units > 0 else ()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.domain.hold import held
+from order_svc.domain.hold import held, taken
 from order_svc.domain.order import Failure, Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentState
 from order_svc.domain.step import FINAL_REASONS, OUTDATED, Refunded, Step, hindered, outdated
@@ -138,7 +138,9 @@ def after_cancel(
         case Done(payment) if outdated(order, payment):
             return retried(order, now, OUTDATED, Step.CANCEL_PAYMENT, luck)
         case Done(payment) if order.cancelling and paid_in_full(order, payment):
-            return paid(order, payment, now)
+            # Held money is taken for shipments, and none waits: somebody has taken it at Stripe.
+            was_held = order.state not in {State.PENDING, State.PAYMENT_ACTION_REQUIRED}
+            return taken(replace(order, cancelling=False), payment, now) if was_held else paid(order, payment, now)
         case Done(payment) if _money_taken(payment) and order.cancelling:
             wrong = Failure(Reason.PROVIDER_REFUSED, "The payment did not match the order; it is given back.")
             return undone(replace(order, cancelling=False), payment, now, wrong, "payment.mismatched", {})

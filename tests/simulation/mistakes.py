@@ -336,7 +336,7 @@ def always_counts(_: Method) -> Any:
 
 def lapsed_is_taken(_: Method) -> Method:
     def worse(order: Any, payment: Any, now: Any) -> Any:
-        return hold._taken(order, replace(payment, captured=payment.amount), now)
+        return hold.taken(order, replace(payment, captured=payment.amount), now)
 
     return worse
 

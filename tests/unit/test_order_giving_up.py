@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+from kernel.money import Money
 from kernel.outcome import Done
 from order_svc.domain import shares
+from order_svc.domain.commands import cancel
 from order_svc.domain.giving_back import Wanted, refund
+from order_svc.domain.hold import held
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import PaymentRefund, PaymentState, RefundState
 from order_svc.domain.refund import RefundKind
 from order_svc.domain.refunding import after_give_back
+from order_svc.domain.saga import after_cancel
 from order_svc.domain.step import Refunded
 from order_svc.domain.task import NewTask, TaskKind
 from order_svc.domain.transition import paid
@@ -97,6 +101,39 @@ async def test_what_was_given_back_by_hand_while_a_refund_was_asked_for_is_taken
     ]
     assert ended.state is State.REFUNDED
     assert shares.total(ended.refunds[1].shares, "EUR") == order.captured
+
+
+def test_all_that_was_given_back_by_hand_is_about_lines_though_a_part_was_asked_for_before() -> None:
+    order = _refunding()
+    assert order.payment is not None
+    asked = PaymentRefund("r-1", "", RefundState.PENDING, order.refunds[0].amount)
+    told = replace(order.payment, refunded=asked.amount, version=2)
+    pending = after_give_back(order, Done(Refunded(told, asked)), LATER, 1.0).order
+
+    by_hand = PaymentRefund("h-1", "re_1", RefundState.SUCCEEDED, order.captured, by_hand=True)
+    heard = after_news(pending, replace(told, refunded=order.captured, version=3, refunds=(asked, by_hand)), LATER)
+
+    assert heard is not None
+    assert shares.total(heard.order.refunds[1].shares, "EUR") == order.captured
+
+
+def test_an_order_whose_held_money_somebody_took_before_it_was_cancelled_is_paid_and_confirmed_once() -> None:
+    payment = a_payment(_total(), PaymentState.AUTHORIZED)
+    holding = held(an_order(Stage.CHARGING), payment, LATER)
+    assert [task.kind for task in holding.tasks] == [TaskKind.SEND_CONFIRMATION]
+    cancelling = cancel(holding.order, "", LATER)
+    assert cancelling is not None
+
+    captured = replace(payment, captured=_total(), state=PaymentState.SUCCEEDED, version=2)
+    late = after_cancel(cancelling.order, Done(captured), LATER, 1.0)
+
+    assert (late.order.state, late.order.stage, late.order.cancelling) == (State.PAID, Stage.SETTLED, False)
+    assert [task.kind for task in late.tasks] == [TaskKind.COMMIT_TAX]
+
+
+def _total() -> Money:
+    assert TOTAL is not None
+    return TOTAL
 
 
 def _refunding() -> Order:
