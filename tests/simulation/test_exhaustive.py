@@ -105,4 +105,4 @@ def test_a_table_shows_each_fault_at_its_place_and_what_never_happened() -> None
 
     assert "| `stripe.create` | - | 2 | - | - | - | - | - | 3 | - | - | - |" in page
     assert "| `order.read` | - | - | - | - | 0 |" in page
-    assert page.splitlines()[-1] == "| `somewhere.else` | " + "- | " * 6 + "0 |"
+    assert page.splitlines()[-1] == "| `somewhere.else` | " + "- | " * 7 + "0 |"
