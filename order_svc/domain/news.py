@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from kernel.money import Money
 from order_svc.domain.order import Alert, Order, Stage
 from order_svc.domain.payment import Dispute, Payment, PaymentState
 from order_svc.domain.refund import RefundKind
@@ -107,13 +108,13 @@ def _taken_in(order: Order, tasks: Sequence[NewTask]) -> str:
     return "refund.taken_in" if RefundKind.BY_HAND in made else "refund.succeeded"
 
 
-def _kept(order: Order) -> object:
+def _kept(order: Order) -> Money:
     """Return what of the customer's money should be here: what was taken, less what the order's refunds took of it."""
-    kept = order.captured
-    for refund in order.refunds:
-        if refund.counts and refund.refund_id:
-            kept -= refund.amount
-    return kept
+    gone = Money.total(
+        (each.amount for each in order.refunds if each.counts and each.refund_id), order.draft.currency_code
+    )
+    # A refund that Stripe will refuse, because somebody gave all back by hand, takes nothing more.
+    return Money(gone.currency_code, max(0, (order.captured - gone).minor_units))
 
 
 def _with_disputes(order: Order, known: Sequence[Dispute], now: datetime) -> Order:

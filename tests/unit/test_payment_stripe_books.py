@@ -69,7 +69,7 @@ async def test_a_payment_is_read_with_what_its_charge_says() -> None:
 
 
 async def test_money_that_was_held_and_let_go_was_neither_taken_nor_given_back() -> None:
-    released = {"amount_captured": 0, "amount_refunded": 1099}
+    released = {**_CHARGE, "amount_captured": 0, "amount_refunded": 1099}
 
     page = await payments({**_PAYMENT, "status": "canceled", "amount_received": 0, "latest_charge": released})
 
