@@ -9,8 +9,8 @@ import pytest
 from tests.simulation.mutants import MUTANTS, Mutant, caught
 from tests.simulation.run import run
 
-# A thousand worlds, in tests of some seconds, so that two processes share them evenly.
-_BLOCKS = 20
+# Some hundred worlds, in tests of some seconds, so that two processes share them evenly; `make prove` runs thousands.
+_BLOCKS = 12
 _SEEDS_IN_A_BLOCK = 50
 
 
