@@ -3,21 +3,29 @@
 from chassis.layers import Chain, Seat
 from chassis.serving.deadline import DeadlineLayer
 from chassis.serving.errors import ErrorsLayer
-from chassis.serving.identity import LoopbackIdentity
+from chassis.serving.identity import ConnectionIdentity
 from chassis.serving.telemetry import TelemetryLayer
 from chassis.serving.validation import ValidationLayer
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Tracer
+from chassis.trust import peer
 from kernel.ids import Ids
 
 
-def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids) -> Chain:
-    """Return the chain; the seats of authorisation and admission are empty while only loopback is served."""
+def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids, service_of: peer.ServiceOf = peer.on_loopback) -> Chain:
+    """Return the chain; the seats of authorisation and admission are empty so far.
+
+    Args:
+        tracer: Records a span per call.
+        metrics: Counts calls.
+        ids: Names defects.
+        service_of: Says who is at the other end of a connection; the transport's own.
+    """
     return Chain(
         {
             Seat.TELEMETRY: TelemetryLayer(tracer, metrics),
             Seat.ERRORS: ErrorsLayer(ids),
-            Seat.IDENTITY: LoopbackIdentity(),
+            Seat.IDENTITY: ConnectionIdentity(service_of),
             Seat.DEADLINE: DeadlineLayer(),
             Seat.VALIDATION: ValidationLayer(),
         }
