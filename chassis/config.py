@@ -48,7 +48,8 @@ class Environment:
 
     def text(self, name: str, default: str) -> str:
         """Return the variable, or the default where it is unset or empty."""
-        return self._values.get(name) or default
+        # The default is handed over as well: `ordermesh settings` reads it there.
+        return self._values.get(name, default) or default
 
     def secret(self, name: str, default: str = "") -> Secret:
         """Return the variable as a secret."""

@@ -16,6 +16,7 @@ _COMMANDS = {
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
+    "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),
     "version": ("cli.version:command", "Print the version."),
 }

@@ -34,10 +34,10 @@ class CliConfig:
     """NOTIFY_ADDR: where notify_svc is called."""
 
     gateway_url: str
-    """ORDERMESH_GATEWAY_ADDR, as the address of a web page."""
+    """ORDERMESH_GATEWAY_ADDR: where the gateway listens; read here as the address of a web page."""
 
     sandbox_url: str
-    """SANDBOX_ADDR, likewise."""
+    """SANDBOX_ADDR: where the sandbox listens; likewise."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""

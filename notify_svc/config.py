@@ -42,7 +42,7 @@ class NotifyConfig:
     """NOTIFY_ADDR: where it listens, host:port."""
 
     database_url: str
-    """NOTIFY_DATABASE_URL, else ORDERMESH_DATABASE_URL, else a SQLite file in ORDERMESH_DATA_DIR."""
+    """NOTIFY_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -51,10 +51,10 @@ class NotifyConfig:
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
     sendgrid_url: str
-    """SENDGRID_BASE_URL, else the sandbox at SANDBOX_ADDR."""
+    """SENDGRID_BASE_URL: https://api.sendgrid.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
     sendgrid_api_key: Secret
-    """SENDGRID_API_KEY."""
+    """SENDGRID_API_KEY: may send mail; the default is the sandbox's."""
 
     sendgrid_webhook_public_key: str
     """SENDGRID_WEBHOOK_PUBLIC_KEY: as SendGrid shows it, base64; empty refuses every event."""
@@ -69,7 +69,8 @@ class NotifyConfig:
     """MAIL_TRANSPORT: "sendgrid", or "smtp" for any mail server."""
 
     smtp: SmtpServer
-    """SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USERNAME, SMTP_PASSWORD: where mail goes by smtp."""
+    """SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USERNAME, SMTP_PASSWORD: the mail server where MAIL_TRANSPORT is
+    smtp, how its connection is secured (starttls, tls, off), and its login."""
 
     mail_locale: str
     """MAIL_LOCALE: the language and region of mails that are asked for in none, or in one without templates."""

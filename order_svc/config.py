@@ -12,22 +12,23 @@ class OrderConfig:
     """The order service's settings, all optional."""
 
     address: str
-    """ORDER_ADDR: where it listens."""
+    """ORDER_ADDR: where the order service listens, host:port, and where the others find it."""
 
     database_url: str
-    """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: sqlite:////file or postgresql://…"""
+    """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: where it keeps its tables, postgresql://user@host/name or
+    sqlite:////file; else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
 
     tax_address: str
-    """TAX_ADDR: where tax_svc listens."""
+    """TAX_ADDR: where the tax service listens, and where the others find it."""
 
     payment_address: str
-    """PAYMENT_ADDR: where payment_svc listens."""
+    """PAYMENT_ADDR: where the payment service listens, and where the others find it."""
 
     notify_address: str
-    """NOTIFY_ADDR: where notify_svc listens."""
+    """NOTIFY_ADDR: where the notify service listens, and where the others find it."""
 
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""

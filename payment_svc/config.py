@@ -24,7 +24,7 @@ class PaymentConfig:
     """PAYMENT_ADDR: where it listens, host:port."""
 
     database_url: str
-    """PAYMENT_DATABASE_URL, else ORDERMESH_DATABASE_URL, else a SQLite file in ORDERMESH_DATA_DIR."""
+    """PAYMENT_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -45,7 +45,7 @@ class PaymentConfig:
     """PAYMENT_SETTLE_SECONDS: how old an open attempt, refund or event is before a worker sees to it unasked."""
 
     resume_seconds: float
-    """PAYMENT_RESUME_SECONDS: how often that worker looks."""
+    """PAYMENT_RESUME_SECONDS: how often the worker looks that settles them."""
 
     @property
     def live(self) -> bool:

@@ -23,10 +23,10 @@ class SandboxConfig:
     """0 takes a free port."""
     data_dir: Path = Path(".ordermesh")
     stripe_webhook_url: str = "http://127.0.0.1:8080/webhooks/stripe"
-    """Where Stripe events go; empty sends none."""
+    """SANDBOX_STRIPE_WEBHOOK_URL: where the sandbox sends Stripe's events; empty sends none. Else the gateway."""
     stripe_webhook_secret: str = "whsec_sandbox_ordermesh"  # noqa: S105  (a published default for local use; it guards nothing)
     sendgrid_webhook_url: str = "http://127.0.0.1:8080/webhooks/sendgrid"
-    """Where mail events go; empty sends none."""
+    """SANDBOX_SENDGRID_WEBHOOK_URL: where the sandbox sends mail events; empty sends none. Else the gateway."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -25,7 +25,7 @@ class TaxConfig:
     """TAX_ADDR: where it listens, host:port."""
 
     database_url: str
-    """TAX_DATABASE_URL, else ORDERMESH_DATABASE_URL, else a SQLite file in ORDERMESH_DATA_DIR."""
+    """TAX_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -34,16 +34,16 @@ class TaxConfig:
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
     avatax_url: str
-    """AVATAX_BASE_URL, else the sandbox at SANDBOX_ADDR."""
+    """AVATAX_BASE_URL: https://rest.avatax.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
     avatax_account_id: str
-    """AVATAX_ACCOUNT_ID."""
+    """AVATAX_ACCOUNT_ID: the user name of each call."""
 
     avatax_license_key: Secret
-    """AVATAX_LICENSE_KEY."""
+    """AVATAX_LICENSE_KEY: its password."""
 
     avatax_company_code: str
-    """AVATAX_COMPANY_CODE."""
+    """AVATAX_COMPANY_CODE: the company that sells, as AvaTax calls it."""
 
     ship_from: Address | None
     """TAX_SHIP_FROM_LINE1, …_LOCALITY, …_ADMINISTRATIVE_AREA, …_POSTAL_CODE and …_REGION_CODE: where goods leave from.

@@ -62,7 +62,7 @@ def test_help_names_the_exit_codes_and_imports_nothing_heavy() -> None:
 def test_completion_knows_commands_and_the_options_of_one() -> None:
     completion = ShellComplete(cli, {}, "ordermesh", "_ORDERMESH_COMPLETE")
 
-    assert [item.value for item in completion.get_completions([], "s")] == ["serve"]
+    assert [item.value for item in completion.get_completions([], "se")] == ["serve", "settings"]
     assert [item.value for item in completion.get_completions(["trace"], "--v")] == ["--verbose"]
     assert "sandbox" in [item.value for item in completion.get_completions(["serve"], "")]
 
