@@ -1,18 +1,63 @@
-"""Who makes the call being served. Idempotency keys and, later, rights hang on it."""
+"""Who makes the call being served. Idempotency keys, limits and rights hang on it."""
 
 from contextvars import ContextVar
+from dataclasses import dataclass
 
-# As long as every port listens on loopback alone, whoever reaches it is the machine's own user.
+# Whoever reaches a port that is on loopback without TLS is the machine's own user, who may do everything.
 LOCAL = "local"
 
-_caller: ContextVar[str] = ContextVar("caller", default=LOCAL)
+# The one part of the mesh that speaks for others: it tells whom by a signed context (chassis/access/contexts.py).
+GATEWAY = "gateway"
+
+# The parts that order things of other parts on their own account.
+_OF_THE_MESH = frozenset({LOCAL, "order"})
 
 
-def current() -> str:
-    """Return the name of the caller."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who calls.
+
+    Attributes:
+        principal: Names them for limits, idempotency keys and people: "local", "service:order", "key:shop", "user:42".
+        service: The service at the other end of the connection, by its certificate; "local" on loopback without TLS.
+        scopes: What they may do; empty for parts of the mesh, whose rights stand in the contract by name.
+        customer_id: The customer who they are and who is all that they may see; empty for everybody else.
+        vouched: Whether the gateway says who they are; otherwise they are the service itself.
+    """
+
+    principal: str
+    service: str
+    scopes: frozenset[str] = frozenset()
+    customer_id: str = ""
+    vouched: bool = False
+
+    @property
+    def key_owner(self) -> str:
+        """Return whose their idempotency keys are.
+
+        A mesh that is moved from loopback to TLS must find the keys of what was under way, or it would give money back
+        a second time: so the mesh's own parts share the keys of the machine's own user.
+        """
+        return LOCAL if not self.vouched and self.service in _OF_THE_MESH else self.principal
+
+
+MACHINES_USER = Caller(principal=LOCAL, service=LOCAL)
+"""The caller on loopback without TLS, who nobody vouches for."""
+
+
+def itself(service: str, scopes: frozenset[str] = frozenset()) -> Caller:
+    """Return a service that calls on its own account; `scopes` are those that its certificate was granted."""
+    return MACHINES_USER if service == LOCAL else Caller(f"service:{service}", service, scopes)
+
+
+_caller: ContextVar[Caller] = ContextVar("caller", default=MACHINES_USER)
+
+
+def current() -> Caller:
+    """Return the caller."""
     return _caller.get()
 
 
-def set_current(name: str) -> None:
-    """Name the caller of the call being served; the identity layer does this."""
-    _caller.set(name)
+def set_current(who: Caller) -> None:
+    """Tell who makes the call being served; the identity layer does this."""
+    _caller.set(who)

@@ -1,6 +1,7 @@
 """The chain of layers that every service of the mesh serves with."""
 
 from chassis.layers import Chain, Seat
+from chassis.serving.authorisation import AuthorisationLayer
 from chassis.serving.deadline import DeadlineLayer
 from chassis.serving.errors import ErrorsLayer
 from chassis.serving.identity import ConnectionIdentity
@@ -13,7 +14,7 @@ from kernel.ids import Ids
 
 
 def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids, service_of: peer.ServiceOf = peer.on_loopback) -> Chain:
-    """Return the chain; the seats of authorisation and admission are empty so far.
+    """Return the chain; the seat of admission is empty so far.
 
     Args:
         tracer: Records a span per call.
@@ -26,6 +27,7 @@ def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids, service_of: peer.
             Seat.TELEMETRY: TelemetryLayer(tracer, metrics),
             Seat.ERRORS: ErrorsLayer(ids),
             Seat.IDENTITY: ConnectionIdentity(service_of),
+            Seat.AUTHORISATION: AuthorisationLayer(),
             Seat.DEADLINE: DeadlineLayer(),
             Seat.VALIDATION: ValidationLayer(),
         }

@@ -47,7 +47,7 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         details = wire.details_from_wire(request, order)
         wire.check_complete(kind, details)
         notification = await self._send_notification(
-            Request(caller.current(), request.request_id, fingerprint(request)),
+            Request(caller.current().key_owner, request.request_id, fingerprint(request)),
             kind,
             request.recipient_email,
             one_line(request.recipient_name),

@@ -125,4 +125,4 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
 
 def _key(request: _Command) -> Request:
-    return Request(caller.current(), request.request_id, fingerprint(request))
+    return Request(caller.current().key_owner, request.request_id, fingerprint(request))

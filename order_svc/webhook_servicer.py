@@ -81,4 +81,4 @@ def _key(
     | pb.RotateWebhookSecretRequest
     | pb.ReplayWebhookDeliveryRequest,
 ) -> Request:
-    return Request(caller.current(), request.request_id, fingerprint(request))
+    return Request(caller.current().key_owner, request.request_id, fingerprint(request))

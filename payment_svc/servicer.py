@@ -125,4 +125,4 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
 
 def _key(method: str, request_id: str, said: str) -> Request:
     span = spans.current()
-    return Request(caller.current(), method, request_id, said, "" if span is None else span.traceparent())
+    return Request(caller.current().key_owner, method, request_id, said, "" if span is None else span.traceparent())

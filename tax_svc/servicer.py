@@ -39,7 +39,7 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
         self, request: tax_service_pb2.RefundTaxRequest, context: Context
     ) -> tax_service_pb2.RefundTaxResponse:
         _note(conventions.ORDER_ID, request.order_id)
-        giveback = wire.giveback_from_wire(request, caller.current())
+        giveback = wire.giveback_from_wire(request, caller.current().key_owner)
         document = await self._cases.refund(_key(request), giveback)
         return tax_service_pb2.RefundTaxResponse(document=wire.document_to_wire(document))
 
@@ -80,7 +80,7 @@ class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
 def _key(
     request: tax_service_pb2.CommitTaxRequest | tax_service_pb2.RefundTaxRequest | tax_service_pb2.VoidTaxRequest,
 ) -> Request:
-    return Request(caller.current(), request.request_id, fingerprint(request))
+    return Request(caller.current().key_owner, request.request_id, fingerprint(request))
 
 
 def _note(name: str, value: str) -> None:

@@ -15,5 +15,5 @@ class ConnectionIdentity(Gate):
 
     async def admit(self, method: Method, request: Any, context: Context) -> Any:  # noqa: ANN401  (see layers.Unary)
         """Name the caller and let the call through."""
-        caller.set_current(self._service_of(context))
+        caller.set_current(caller.itself(self._service_of(context)))
         return request

@@ -152,8 +152,9 @@ class Room:
 
     def _complaint_of_chassis(self, imported: str, top: str) -> str:
         if top == "ordermesh":
-            shared = imported.startswith("ordermesh.type") and self._path == "chassis/wire.py"
-            return "" if shared else "the chassis knows no business noun"
+            words = imported.startswith("ordermesh.type") and self._path == "chassis/wire.py"
+            rights = _within(imported, "ordermesh.access") and self._path == "chassis/access/rules.py"
+            return "" if words or rights else "the chassis knows no business noun"
         return "the chassis knows the kernel at most" if top in {*PACKAGES} - {"kernel", "chassis"} else ""
 
     def _complaint_of_service(self, imported: str, top: str) -> str:

@@ -14,6 +14,8 @@ from ordermesh.payment.v1 import payment_service_pb2
 from ordermesh.tax.v1 import tax_service_pb2
 from ordermesh.webhook.v1 import webhook_service_pb2
 
+from chassis.access.rules import rule_of as rule_of_access
+
 SERVICES: dict[str, ServiceDescriptor] = {
     "OrderService": order_service_pb2.DESCRIPTOR.services_by_name["OrderService"],
     "TaxService": tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"],
@@ -91,6 +93,7 @@ PROMISED = {
 }
 
 VARIABLE = re.compile(r"\{([a-z_.]+)\}")
+SCOPE = re.compile(r"[a-z]+\.[a-z]+")
 PATH = re.compile(r"/api/v1(/[a-z][A-Za-z]*|/\{[a-z_]+\})+(:[a-z][A-Za-z]*)?")
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
@@ -264,3 +267,35 @@ def test_no_text_may_hold_control_characters(method: MethodDescriptor) -> None:
     for field, rules in texts_of(method.input_type, set()):
         guarded = rules.uuid or rules.email or (rules.pattern and not re.search(rules.pattern, "a\x00\nb"))
         assert guarded, field.full_name
+
+
+@each_method
+def test_every_rpc_says_who_may_call_it(method: MethodDescriptor) -> None:
+    rule = rule_of_access(method)
+
+    assert rule is not None
+    assert rule.services <= {"order", "gateway"}
+    assert not rule.scope or SCOPE.fullmatch(rule.scope)
+
+
+@pytest.mark.parametrize("method", [method for method, _ in REST], ids=lambda method: method.name)
+def test_what_rest_shows_is_there_for_somebody_with_a_scope(method: MethodDescriptor) -> None:
+    access = rule_of_access(method)
+
+    assert access is not None
+    assert access.scope
+    assert not access.services
+
+
+def test_customers_reach_their_orders_and_nothing_else() -> None:
+    found = {method.name for method in METHODS if (rule := rule_of_access(method)) is not None and rule.own}
+
+    assert found == {
+        "QuoteOrder",
+        "PlaceOrder",
+        "GetOrder",
+        "ListOrders",
+        "WatchOrder",
+        "ConfirmOrderPayment",
+        "CancelOrder",
+    }

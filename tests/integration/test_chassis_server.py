@@ -155,7 +155,7 @@ async def test_everybody_on_loopback_is_the_local_user() -> None:
     async with scripted(note) as running, running.channel() as channel:
         await stub(channel).GetOrder(GET)
 
-    assert seen == ["local"]
+    assert seen == [caller.MACHINES_USER]
 
 
 async def cancelled() -> Found:

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.webhook.v1 import webhook_pb2 as ordermesh_dot_webhook_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ordermesh/webhook/v1/webhook_service.proto\x12\x14ordermesh.webhook.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\"ordermesh/webhook/v1/webhook.proto\"\x9d\x02\n\x1c\x43reateWebhookEndpointRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12:\n\x03url\x18\x02 \x01(\tB(\xbaH%r#\x10\x01\x18\xf4\x03\x32\x1c^https?://[^\\x00-\\x20\\x7f]+$R\x03url\x12\x45\n\x0b\x65vent_types\x18\x03 \x03(\tB$\xbaH!\x92\x01\x1e\x10\x32\x18\x01\"\x18r\x16\x18\x32\x32\x12^[a-z_]+\\.[a-z_]+$R\neventTypes\x12?\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\"b\n\x1d\x43reateWebhookEndpointResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"\x1d\n\x1bListWebhookEndpointsRequest\"c\n\x1cListWebhookEndpointsResponse\x12\x43\n\tendpoints\x18\x01 \x03(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\tendpoints\"\xc7\x02\n\x1cUpdateWebhookEndpointRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x65ndpoint_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\x12?\n\x03url\x18\x03 \x01(\tB(\xbaH%r#\x10\x01\x18\xf4\x03\x32\x1c^https?://[^\\x00-\\x20\\x7f]+$H\x00R\x03url\x88\x01\x01\x12J\n\x0b\x65vent_types\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10\x32\x18\x01\"\x1dr\x1b\x18\x32\x32\x17^(\\*|[a-z_]+\\.[a-z_]+)$R\neventTypes\x12\x1f\n\x08\x64isabled\x18\x05 \x01(\x08H\x01R\x08\x64isabled\x88\x01\x01\x42\x06\n\x04_urlB\x0b\n\t_disabled\"b\n\x1dUpdateWebhookEndpointResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"\x82\x01\n\x1aRotateWebhookSecretRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x65ndpoint_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\"`\n\x1bRotateWebhookSecretResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"I\n\x1c\x44\x65leteWebhookEndpointRequest\x12)\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\"\x1f\n\x1d\x44\x65leteWebhookEndpointResponse\"\x8f\x02\n\x1cListWebhookDeliveriesRequest\x12,\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\nendpointId\x12&\n\x08order_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12J\n\x05state\x18\x03 \x01(\x0e\x32*.ordermesh.webhook.v1.WebhookDeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12$\n\tpage_size\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8e\x01\n\x1dListWebhookDeliveriesResponse\x12\x45\n\ndeliveries\x18\x01 \x03(\x0b\x32%.ordermesh.webhook.v1.WebhookDeliveryR\ndeliveries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x01\n\x1cReplayWebhookDeliveryRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\ndeliveryId\"b\n\x1dReplayWebhookDeliveryResponse\x12\x41\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookDeliveryR\x08\x64\x65livery2\xa1\n\n\x0eWebhookService\x12\xb2\x01\n\x15\x43reateWebhookEndpoint\x12\x32.ordermesh.webhook.v1.CreateWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.CreateWebhookEndpointResponse\"0\x90\x02\x02\x82\xd3\xe4\x93\x02\'\"\x18/api/v1/webhookEndpoints:\x01*b\x08\x65ndpoint\x12\xa2\x01\n\x14ListWebhookEndpoints\x12\x31.ordermesh.webhook.v1.ListWebhookEndpointsRequest\x1a\x32.ordermesh.webhook.v1.ListWebhookEndpointsResponse\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/webhookEndpoints\x12\xc0\x01\n\x15UpdateWebhookEndpoint\x12\x32.ordermesh.webhook.v1.UpdateWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.UpdateWebhookEndpointResponse\">\x90\x02\x02\x82\xd3\xe4\x93\x02\x35\x32&/api/v1/webhookEndpoints/{endpoint_id}:\x01*b\x08\x65ndpoint\x12\xc7\x01\n\x13RotateWebhookSecret\x12\x30.ordermesh.webhook.v1.RotateWebhookSecretRequest\x1a\x31.ordermesh.webhook.v1.RotateWebhookSecretResponse\"K\x90\x02\x02\x82\xd3\xe4\x93\x02\x42\"3/api/v1/webhookEndpoints/{endpoint_id}:rotateSecret:\x01*b\x08\x65ndpoint\x12\xb3\x01\n\x15\x44\x65leteWebhookEndpoint\x12\x32.ordermesh.webhook.v1.DeleteWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.DeleteWebhookEndpointResponse\"1\x90\x02\x02\x82\xd3\xe4\x93\x02(*&/api/v1/webhookEndpoints/{endpoint_id}\x12\xa6\x01\n\x15ListWebhookDeliveries\x12\x32.ordermesh.webhook.v1.ListWebhookDeliveriesRequest\x1a\x33.ordermesh.webhook.v1.ListWebhookDeliveriesResponse\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/webhookDeliveries\x12\xc8\x01\n\x15ReplayWebhookDelivery\x12\x32.ordermesh.webhook.v1.ReplayWebhookDeliveryRequest\x1a\x33.ordermesh.webhook.v1.ReplayWebhookDeliveryResponse\"F\x90\x02\x02\x82\xd3\xe4\x93\x02=\"./api/v1/webhookDeliveries/{delivery_id}:replay:\x01*b\x08\x64\x65liveryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ordermesh/webhook/v1/webhook_service.proto\x12\x14ordermesh.webhook.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a\"ordermesh/webhook/v1/webhook.proto\"\x9d\x02\n\x1c\x43reateWebhookEndpointRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12:\n\x03url\x18\x02 \x01(\tB(\xbaH%r#\x10\x01\x18\xf4\x03\x32\x1c^https?://[^\\x00-\\x20\\x7f]+$R\x03url\x12\x45\n\x0b\x65vent_types\x18\x03 \x03(\tB$\xbaH!\x92\x01\x1e\x10\x32\x18\x01\"\x18r\x16\x18\x32\x32\x12^[a-z_]+\\.[a-z_]+$R\neventTypes\x12?\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64\x65scription\"b\n\x1d\x43reateWebhookEndpointResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"\x1d\n\x1bListWebhookEndpointsRequest\"c\n\x1cListWebhookEndpointsResponse\x12\x43\n\tendpoints\x18\x01 \x03(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\tendpoints\"\xc7\x02\n\x1cUpdateWebhookEndpointRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x65ndpoint_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\x12?\n\x03url\x18\x03 \x01(\tB(\xbaH%r#\x10\x01\x18\xf4\x03\x32\x1c^https?://[^\\x00-\\x20\\x7f]+$H\x00R\x03url\x88\x01\x01\x12J\n\x0b\x65vent_types\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10\x32\x18\x01\"\x1dr\x1b\x18\x32\x32\x17^(\\*|[a-z_]+\\.[a-z_]+)$R\neventTypes\x12\x1f\n\x08\x64isabled\x18\x05 \x01(\x08H\x01R\x08\x64isabled\x88\x01\x01\x42\x06\n\x04_urlB\x0b\n\t_disabled\"b\n\x1dUpdateWebhookEndpointResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"\x82\x01\n\x1aRotateWebhookSecretRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x65ndpoint_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\"`\n\x1bRotateWebhookSecretResponse\x12\x41\n\x08\x65ndpoint\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookEndpointR\x08\x65ndpoint\"I\n\x1c\x44\x65leteWebhookEndpointRequest\x12)\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\nendpointId\"\x1f\n\x1d\x44\x65leteWebhookEndpointResponse\"\x8f\x02\n\x1cListWebhookDeliveriesRequest\x12,\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\nendpointId\x12&\n\x08order_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12J\n\x05state\x18\x03 \x01(\x0e\x32*.ordermesh.webhook.v1.WebhookDeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12$\n\tpage_size\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8e\x01\n\x1dListWebhookDeliveriesResponse\x12\x45\n\ndeliveries\x18\x01 \x03(\x0b\x32%.ordermesh.webhook.v1.WebhookDeliveryR\ndeliveries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x01\n\x1cReplayWebhookDeliveryRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12)\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\ndeliveryId\"b\n\x1dReplayWebhookDeliveryResponse\x12\x41\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32%.ordermesh.webhook.v1.WebhookDeliveryR\x08\x64\x65livery2\xab\x0b\n\x0eWebhookService\x12\xc6\x01\n\x15\x43reateWebhookEndpoint\x12\x32.ordermesh.webhook.v1.CreateWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.CreateWebhookEndpointResponse\"D\x90\x02\x02\x8a\xe7\x18\x10\x12\x0ewebhooks.write\x82\xd3\xe4\x93\x02\'\"\x18/api/v1/webhookEndpoints:\x01*b\x08\x65ndpoint\x12\xb5\x01\n\x14ListWebhookEndpoints\x12\x31.ordermesh.webhook.v1.ListWebhookEndpointsRequest\x1a\x32.ordermesh.webhook.v1.ListWebhookEndpointsResponse\"6\x90\x02\x01\x8a\xe7\x18\x0f\x12\rwebhooks.read\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/webhookEndpoints\x12\xd4\x01\n\x15UpdateWebhookEndpoint\x12\x32.ordermesh.webhook.v1.UpdateWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.UpdateWebhookEndpointResponse\"R\x90\x02\x02\x8a\xe7\x18\x10\x12\x0ewebhooks.write\x82\xd3\xe4\x93\x02\x35\x32&/api/v1/webhookEndpoints/{endpoint_id}:\x01*b\x08\x65ndpoint\x12\xdb\x01\n\x13RotateWebhookSecret\x12\x30.ordermesh.webhook.v1.RotateWebhookSecretRequest\x1a\x31.ordermesh.webhook.v1.RotateWebhookSecretResponse\"_\x90\x02\x02\x8a\xe7\x18\x10\x12\x0ewebhooks.write\x82\xd3\xe4\x93\x02\x42\"3/api/v1/webhookEndpoints/{endpoint_id}:rotateSecret:\x01*b\x08\x65ndpoint\x12\xc7\x01\n\x15\x44\x65leteWebhookEndpoint\x12\x32.ordermesh.webhook.v1.DeleteWebhookEndpointRequest\x1a\x33.ordermesh.webhook.v1.DeleteWebhookEndpointResponse\"E\x90\x02\x02\x8a\xe7\x18\x10\x12\x0ewebhooks.write\x82\xd3\xe4\x93\x02(*&/api/v1/webhookEndpoints/{endpoint_id}\x12\xb9\x01\n\x15ListWebhookDeliveries\x12\x32.ordermesh.webhook.v1.ListWebhookDeliveriesRequest\x1a\x33.ordermesh.webhook.v1.ListWebhookDeliveriesResponse\"7\x90\x02\x01\x8a\xe7\x18\x0f\x12\rwebhooks.read\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/webhookDeliveries\x12\xdc\x01\n\x15ReplayWebhookDelivery\x12\x32.ordermesh.webhook.v1.ReplayWebhookDeliveryRequest\x1a\x33.ordermesh.webhook.v1.ReplayWebhookDeliveryResponse\"Z\x90\x02\x02\x8a\xe7\x18\x10\x12\x0ewebhooks.write\x82\xd3\xe4\x93\x02=\"./api/v1/webhookDeliveries/{delivery_id}:replay:\x01*b\x08\x64\x65liveryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,47 +72,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLAYWEBHOOKDELIVERYREQUEST'].fields_by_name['delivery_id']._loaded_options = None
   _globals['_REPLAYWEBHOOKDELIVERYREQUEST'].fields_by_name['delivery_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._serialized_options = b'\220\002\002\202\323\344\223\002\'\"\030/api/v1/webhookEndpoints:\001*b\010endpoint'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._serialized_options = b'\220\002\002\212\347\030\020\022\016webhooks.write\202\323\344\223\002\'\"\030/api/v1/webhookEndpoints:\001*b\010endpoint'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookEndpoints']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookEndpoints']._serialized_options = b'\220\002\001\202\323\344\223\002\032\022\030/api/v1/webhookEndpoints'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookEndpoints']._serialized_options = b'\220\002\001\212\347\030\017\022\rwebhooks.read\202\323\344\223\002\032\022\030/api/v1/webhookEndpoints'
   _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._serialized_options = b'\220\002\002\202\323\344\223\00252&/api/v1/webhookEndpoints/{endpoint_id}:\001*b\010endpoint'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._serialized_options = b'\220\002\002\212\347\030\020\022\016webhooks.write\202\323\344\223\00252&/api/v1/webhookEndpoints/{endpoint_id}:\001*b\010endpoint'
   _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._serialized_options = b'\220\002\002\202\323\344\223\002B\"3/api/v1/webhookEndpoints/{endpoint_id}:rotateSecret:\001*b\010endpoint'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._serialized_options = b'\220\002\002\212\347\030\020\022\016webhooks.write\202\323\344\223\002B\"3/api/v1/webhookEndpoints/{endpoint_id}:rotateSecret:\001*b\010endpoint'
   _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._serialized_options = b'\220\002\002\202\323\344\223\002(*&/api/v1/webhookEndpoints/{endpoint_id}'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._serialized_options = b'\220\002\002\212\347\030\020\022\016webhooks.write\202\323\344\223\002(*&/api/v1/webhookEndpoints/{endpoint_id}'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._serialized_options = b'\220\002\001\202\323\344\223\002\033\022\031/api/v1/webhookDeliveries'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._serialized_options = b'\220\002\001\212\347\030\017\022\rwebhooks.read\202\323\344\223\002\033\022\031/api/v1/webhookDeliveries'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ReplayWebhookDelivery']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['ReplayWebhookDelivery']._serialized_options = b'\220\002\002\202\323\344\223\002=\"./api/v1/webhookDeliveries/{delivery_id}:replay:\001*b\010delivery'
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=164
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=449
-  _globals['_CREATEWEBHOOKENDPOINTRESPONSE']._serialized_start=451
-  _globals['_CREATEWEBHOOKENDPOINTRESPONSE']._serialized_end=549
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=551
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=580
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=582
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=681
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=684
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=1011
-  _globals['_UPDATEWEBHOOKENDPOINTRESPONSE']._serialized_start=1013
-  _globals['_UPDATEWEBHOOKENDPOINTRESPONSE']._serialized_end=1111
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1114
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1244
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1246
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1342
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=1344
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=1417
-  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_start=1419
-  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_end=1450
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=1453
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=1724
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=1727
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=1869
-  _globals['_REPLAYWEBHOOKDELIVERYREQUEST']._serialized_start=1872
-  _globals['_REPLAYWEBHOOKDELIVERYREQUEST']._serialized_end=2004
-  _globals['_REPLAYWEBHOOKDELIVERYRESPONSE']._serialized_start=2006
-  _globals['_REPLAYWEBHOOKDELIVERYRESPONSE']._serialized_end=2104
-  _globals['_WEBHOOKSERVICE']._serialized_start=2107
-  _globals['_WEBHOOKSERVICE']._serialized_end=3420
+  _globals['_WEBHOOKSERVICE'].methods_by_name['ReplayWebhookDelivery']._serialized_options = b'\220\002\002\212\347\030\020\022\016webhooks.write\202\323\344\223\002=\"./api/v1/webhookDeliveries/{delivery_id}:replay:\001*b\010delivery'
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=198
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=483
+  _globals['_CREATEWEBHOOKENDPOINTRESPONSE']._serialized_start=485
+  _globals['_CREATEWEBHOOKENDPOINTRESPONSE']._serialized_end=583
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=585
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=614
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=616
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=715
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=718
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=1045
+  _globals['_UPDATEWEBHOOKENDPOINTRESPONSE']._serialized_start=1047
+  _globals['_UPDATEWEBHOOKENDPOINTRESPONSE']._serialized_end=1145
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1148
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1278
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1280
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1376
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=1378
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=1451
+  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_start=1453
+  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_end=1484
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=1487
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=1758
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=1761
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=1903
+  _globals['_REPLAYWEBHOOKDELIVERYREQUEST']._serialized_start=1906
+  _globals['_REPLAYWEBHOOKDELIVERYREQUEST']._serialized_end=2038
+  _globals['_REPLAYWEBHOOKDELIVERYRESPONSE']._serialized_start=2040
+  _globals['_REPLAYWEBHOOKDELIVERYRESPONSE']._serialized_end=2138
+  _globals['_WEBHOOKSERVICE']._serialized_start=2141
+  _globals['_WEBHOOKSERVICE']._serialized_end=3592
 # @@protoc_insertion_point(module_scope)
