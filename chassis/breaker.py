@@ -1,6 +1,12 @@
 """A circuit breaker: after failures in a row the other side is left alone for a while, then asked again carefully."""
 
+from collections.abc import Callable
+
 from kernel.clock import Clock
+
+
+def _to_nobody(is_closed: bool) -> None:  # noqa: FBT001  (the only thing there is to tell)
+    """Tell nobody."""
 
 
 class Breaker:
@@ -15,10 +21,20 @@ class Breaker:
         failures: So many in a row open it.
         first_seconds: The first pause; each failing probe doubles it.
         longest_seconds: Where the doubling ends.
+        tell: Is told at the start and after each change whether it is closed.
     """
 
-    def __init__(self, clock: Clock, *, failures: int, first_seconds: float, longest_seconds: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        failures: int,
+        first_seconds: float,
+        longest_seconds: float,
+        tell: Callable[[bool], None] = _to_nobody,
+    ) -> None:
         self._clock = clock
+        self._tell = tell
         self._most_failures = failures
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
@@ -27,6 +43,7 @@ class Breaker:
         self._is_closed = True
         self._probing = False
         self._probe_at = 0.0
+        tell(True)  # noqa: FBT003  (see _to_nobody)
 
     @property
     def is_closed(self) -> bool:
@@ -52,8 +69,10 @@ class Breaker:
         """Report that the other side answered: it is there."""
         self._failures = 0
         self._pause_seconds = self._first_seconds
-        self._is_closed = True
         self._probing = False
+        if not self._is_closed:
+            self._is_closed = True
+            self._tell(True)  # noqa: FBT003  (see _to_nobody)
 
     def failed(self, pause_seconds: float | None = None) -> None:
         """Report that the other side was not there.
@@ -66,6 +85,7 @@ class Breaker:
             if self._failures < self._most_failures:
                 return
             self._is_closed = False
+            self._tell(False)  # noqa: FBT003  (see _to_nobody)
         elif self._probing:
             self._probing = False
             self._pause_seconds = min(2 * self._pause_seconds, self._longest_seconds)

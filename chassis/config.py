@@ -60,9 +60,12 @@ class Environment:
         return Path(self.text(name, default)).expanduser().absolute()
 
     def address(self, name: str, default: str) -> str:
-        """Return a "host:port" to listen on or to call; a gRPC name such as "dns:///order:50051" passes as it is."""
+        """Return a "host:port" to listen on or to call; a gRPC name such as "dns:///order:50051" passes as it is.
+
+        So does an empty default, which means nowhere.
+        """
         value = self.text(name, default)
-        if "://" in value or value.startswith("unix:"):
+        if not value or "://" in value or value.startswith("unix:"):
             return value
         host, _, port = value.rpartition(":")
         if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:

@@ -50,20 +50,23 @@ async def until_stopped(*services: Running) -> None:
     await _nested(list(services), stop)
 
 
-def run_alone(name: str, data_dir: Path, otlp_endpoint: str, running: Callable[[Telemetry], Running]) -> None:
+def run_alone(
+    name: str, data_dir: Path, otlp_endpoint: str, metrics_address: str, running: Callable[[Telemetry], Running]
+) -> None:
     """Run one service in a process of its own until it is told to stop.
 
     Args:
         name: Of the service, in logs, spans and metrics.
         data_dir: Where the span store lies.
         otlp_endpoint: The collector; empty exports nothing.
+        metrics_address: Where Prometheus reads the metrics; empty for nowhere.
         running: The service, given what it records with.
 
     Raises:
         SystemExit: It has to start again; with an exit code that a supervisor takes for failure.
     """
     configure(name)
-    telemetry = start_telemetry(name, data_dir, otlp_endpoint)
+    telemetry = start_telemetry(name, data_dir, otlp_endpoint, metrics_address)
     try:
         chassis.process.run(until_stopped(running(telemetry)))
     except MustRestart as error:

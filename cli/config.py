@@ -45,6 +45,9 @@ class CliConfig:
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
+    metrics_address: str
+    """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:
         """Read the settings.
@@ -62,6 +65,7 @@ class CliConfig:
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
         )
         env.check()
         return config

@@ -30,7 +30,13 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
     except OSError as error:
         raise Failure(f"The data directory cannot be made: {error}.\nSet ORDERMESH_DATA_DIR to another.") from None
     logs.configure(service)
-    telemetry = start_telemetry(service, config.data_dir, config.otlp_endpoint)
+    try:
+        telemetry = start_telemetry(service, config.data_dir, config.otlp_endpoint, config.metrics_address)
+    except OSError as error:
+        raise Failure(
+            f"The metrics cannot be shown on {config.metrics_address}: {error.strerror or error}.\n"
+            "Set ORDERMESH_METRICS_ADDR to a free host:port."
+        ) from None
     try:
         chassis.process.run(mesh.run(parts, telemetry, ready))
     except (mesh.CannotStart, MustRestart) as error:

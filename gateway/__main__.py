@@ -35,7 +35,7 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"gateway: {error}")
     configure("gateway")
-    telemetry = start_telemetry("gateway", config.data_dir, config.otlp_endpoint)
+    telemetry = start_telemetry("gateway", config.data_dir, config.otlp_endpoint, config.metrics_address)
     try:
         chassis.process.run(until_stopped(_announced(config, telemetry)))
     except OSError as error:

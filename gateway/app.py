@@ -12,7 +12,7 @@ from gateway import openapi, routes
 from gateway.contract import Contract
 from gateway.edge import Edge
 from gateway.endpoint import Endpoints
-from gateway.pages import pages, router_problem
+from gateway.pages import Numbers, pages, router_problem
 from gateway.readiness import Readiness
 from gateway.routes import RouteTable
 from gateway.transcoder import Backend, Transcoder
@@ -28,6 +28,7 @@ def create_app(
     ids: Ids,
     stopping: asyncio.Event,
     webhooks: Sequence[Webhook] = WEBHOOKS,
+    numbers: Numbers | None = None,
 ) -> ASGIApp:
     """Return the application.
 
@@ -39,6 +40,7 @@ def create_app(
         ids: Names requests.
         stopping: Set when open streams shall end.
         webhooks: Where providers send their events to.
+        numbers: What `/metrics` shows; None where it shows nothing.
 
     Raises:
         ContractError: The contract asks for routes that cannot be served.
@@ -47,7 +49,7 @@ def create_app(
     others = Starlette(
         routes=[
             *(_webhook(webhook, contract, backends, endpoints) for webhook in webhooks),
-            *pages(readiness, openapi.document(contract, table.routes, webhooks)),
+            *pages(readiness, openapi.document(contract, table.routes, webhooks), numbers),
         ],
         exception_handlers={HTTPException: router_problem},
     )

@@ -16,12 +16,14 @@ class GatewayConfig:
         address: Where it listens: "host:port".
         backends: The gRPC address of each service, by its area in the contract: "order", "tax", "payment", "notify".
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
+        metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
     """
 
     address: str
     backends: Mapping[str, str]
     otlp_endpoint: str
+    metrics_address: str
     data_dir: Path
 
     @classmethod
@@ -44,6 +46,7 @@ class GatewayConfig:
                 "notify": environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
             },
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             data_dir=environment.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
         )
         if "://" in config.address or config.address.startswith("unix:"):

@@ -1,7 +1,7 @@
 """The pages that the gateway serves itself: health, the OpenAPI document, and the documentation that shows it."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -12,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis.telemetry.metrics import Metrics
 from gateway import problem
 from gateway.asgi import JSON
 from gateway.readiness import Readiness
 
 _Page = Callable[[Request], Awaitable[Response]]
+Numbers = Callable[[], Sequence[Metrics]]
+"""Returns the metrics of every service in this process."""
 
 # Everything the page loads comes from here, and nothing in it is inline.
 _PAGE_POLICY = (
@@ -30,12 +33,19 @@ _FILES = {
 }
 
 
-def pages(readiness: Readiness, openapi: Mapping[str, Any]) -> list[Route]:
-    """Return the routes of all pages."""
+def pages(readiness: Readiness, openapi: Mapping[str, Any], numbers: Numbers | None) -> list[Route]:
+    """Return the routes of all pages.
+
+    Args:
+        readiness: Knows which services are serving.
+        openapi: The document of the contract.
+        numbers: What `/metrics` shows; None where it shows nothing.
+    """
     folder = resources.files("gateway.documentation").joinpath("page")
     return [
         Route("/healthz", _alive),
         Route("/readyz", _ready(readiness)),
+        *([] if numbers is None else [Route("/metrics", _metrics(numbers))]),
         Route("/openapi.json", _fixed(orjson.dumps(openapi), JSON)),
         *(Route(path, _fixed(folder.joinpath(name).read_bytes(), kind)) for path, (name, kind) in _FILES.items()),
     ]
@@ -62,6 +72,15 @@ def _ready(readiness: Readiness) -> _Page:
         document = {"status": "ready" if ready else "not ready", "services": dict(readiness.states())}
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return Response(orjson.dumps(document), status, media_type=JSON)
+
+    return answer
+
+
+def _metrics(numbers: Numbers) -> _Page:
+    async def answer(_: Request) -> Response:
+        from chassis.telemetry import exposition  # noqa: PLC0415  (memory that most processes save)
+
+        return Response(exposition.text(numbers()), headers={"Content-Type": exposition.CONTENT_TYPE})
 
     return answer
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
 
@@ -17,6 +18,7 @@ from gateway.config import GatewayConfig
 from gateway.contract import Contract, ContractError
 from gateway.endpoint import Endpoints
 from gateway.limits import BoundedProtocol
+from gateway.pages import Numbers
 from gateway.readiness import Readiness
 from gateway.webhooks import WEBHOOKS, Webhook
 from kernel.clock import Clock
@@ -43,6 +45,7 @@ class Gateway:
         ids: Names requests and defects.
         contract: What is served; the installed stubs' own when None.
         webhooks: Where providers send their events to.
+        numbers: What `/metrics` shows to this machine; nothing is shown where others reach the gateway.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Gateway:
         ids: Ids,
         contract: Contract | None = None,
         webhooks: Sequence[Webhook] = WEBHOOKS,
+        numbers: Numbers | None = None,
     ) -> None:
         self._config = config
         self._tracer = tracer
@@ -63,6 +67,7 @@ class Gateway:
         self._ids = ids
         self._contract = contract if contract is not None else contracts.load()
         self._webhooks = webhooks
+        self._numbers = numbers
         self._stopping = asyncio.Event()
         self._channels: dict[str, Channel] = {}
         self._readiness: Readiness | None = None
@@ -110,7 +115,14 @@ class Gateway:
         self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
         endpoints = Endpoints(self._tracer, self._metrics, self._ids)
         app = create_app(
-            self._contract, backends, self._readiness, endpoints, self._ids, self._stopping, self._webhooks
+            self._contract,
+            backends,
+            self._readiness,
+            endpoints,
+            self._ids,
+            self._stopping,
+            self._webhooks,
+            self._numbers if _is_private(listener) else None,
         )
         self._readiness.start()
         self._server = _Server(_uvicorn_config(app))
@@ -143,12 +155,24 @@ def _host_of(service: str) -> str:
 @contextlib.asynccontextmanager
 async def running(config: GatewayConfig, telemetry: Telemetry, *, clock: Clock, ids: Ids) -> AsyncGenerator[str]:
     """Serve for the length of a `with` block, which is given the address: "127.0.0.1:8080"."""
-    gateway = Gateway(config, tracer=telemetry.tracer, metrics=telemetry.metrics, clock=clock, ids=ids)
+    gateway = Gateway(
+        config,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        clock=clock,
+        ids=ids,
+        numbers=lambda: telemetry.every_service,
+    )
     host, port = await gateway.start()
     try:
         yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     finally:
         await gateway.stop()
+
+
+def _is_private(listener: socket.socket) -> bool:
+    """Say whether only this machine reaches it."""
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -19,6 +19,7 @@ from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.running import running_store
+from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
 from kernel.bell import Bell
 from kernel.clock import Clock, SystemClock
@@ -78,7 +79,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             headers=sendgrid.headers(config.sendgrid_api_key),
         )
         letters = Letters(config.mail_from, config.mail_locale, config.mail_templates_dir)
-        mailer = mailer or _mailer(config, client, letters, clock)
+        mailer = mailer or _mailer(config, client, letters, clock, telemetry.metrics)
         by_smtp = config.mail_transport == "smtp"
         key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
 
@@ -115,13 +116,14 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             await client.aclose()
 
 
-def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: Clock) -> Mailer:
+def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: Clock, metrics: Metrics) -> Mailer:
     """Return who sends the mails."""
     breaker = Breaker(
         clock,
         failures=sendgrid.BREAKER_FAILURES,
         first_seconds=sendgrid.BREAKER_FIRST_SECONDS,
         longest_seconds=sendgrid.BREAKER_LONGEST_SECONDS,
+        tell=metrics.provider_reachable(config.mail_transport),
     )
     if config.mail_transport == "smtp":
         return smtp.Smtp(config.smtp, config.mail_from, letters, breaker, clock)
@@ -131,7 +133,7 @@ def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: C
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = NotifyConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    run_alone("notify", config.data_dir, config.otlp_endpoint, partial(running, config))
+    run_alone("notify", config.data_dir, config.otlp_endpoint, config.metrics_address, partial(running, config))
 
 
 if __name__ == "__main__":

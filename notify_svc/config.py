@@ -50,6 +50,9 @@ class NotifyConfig:
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
+    metrics_address: str
+    """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
     sendgrid_url: str
     """SENDGRID_BASE_URL: https://api.sendgrid.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
@@ -96,6 +99,7 @@ class NotifyConfig:
             database_url=environment.text("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             sendgrid_url=url,
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
             sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),

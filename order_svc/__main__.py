@@ -142,7 +142,7 @@ def _replica(address: str) -> str:
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = OrderConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    run_alone("order", config.data_dir, config.otlp_endpoint, partial(running, config))
+    run_alone("order", config.data_dir, config.otlp_endpoint, config.metrics_address, partial(running, config))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ class OrderConfig:
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
+    metrics_address: str
+    """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
     patience_seconds: float
     """ORDER_PATIENCE_SECONDS: how long PlaceOrder waits for an order to settle before it answers PENDING."""
 
@@ -60,6 +63,7 @@ class OrderConfig:
             payment_address=env.address("PAYMENT_ADDR", "127.0.0.1:50053"),
             notify_address=env.address("NOTIFY_ADDR", "127.0.0.1:50054"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
             patience_seconds=env.seconds("ORDER_PATIENCE_SECONDS", "10"),
             # One charge may take 10 s; twice that and some leaves room for a slow commit.
             lease_seconds=env.seconds("ORDER_LEASE_SECONDS", "30", low="12"),

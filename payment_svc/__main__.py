@@ -81,6 +81,7 @@ async def running(
             failures=BREAKER_FAILURES,
             first_seconds=BREAKER_FIRST_SECONDS,
             longest_seconds=BREAKER_LONGEST_SECONDS,
+            tell=telemetry.metrics.provider_reachable("stripe"),
         )
         access = Access(config.stripe_api_key, config.stripe_api_base, transport, breaker)
         tasks = Tasks()
@@ -118,7 +119,7 @@ async def running(
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = PaymentConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    run_alone("payment", config.data_dir, config.otlp_endpoint, partial(running, config))
+    run_alone("payment", config.data_dir, config.otlp_endpoint, config.metrics_address, partial(running, config))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ class PaymentConfig:
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
+    metrics_address: str
+    """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
     stripe_api_key: Secret
     """STRIPE_API_KEY: a secret or restricted key. The default is the sandbox's."""
 
@@ -69,6 +72,7 @@ class PaymentConfig:
             database_url=environment.text("PAYMENT_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             stripe_api_key=environment.secret("STRIPE_API_KEY", _SANDBOX_KEY),
             stripe_api_base=environment.url("STRIPE_API_BASE", sandbox),
             stripe_webhook_secrets=tuple(Secret(each.strip()) for each in secrets if each.strip()),

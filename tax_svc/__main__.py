@@ -71,6 +71,7 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
             failures=BREAKER_FAILURES,
             first_seconds=BREAKER_FIRST_SECONDS,
             longest_seconds=BREAKER_LONGEST_SECONDS,
+            tell=telemetry.metrics.provider_reachable("avatax"),
         )
         authority = authority or AvaTax(client, account, breaker, clock)
         fallback = FallbackRates(config.fallback_rate, config.fallback_rates, config.fallback_policy)
@@ -89,7 +90,7 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
 def main() -> None:
     """Run the service alone in this process, set up from the environment."""
     config = TaxConfig.from_env(os.environ)  # noqa: TID251  (handed straight to config.py)
-    run_alone("tax", config.data_dir, config.otlp_endpoint, partial(running, config))
+    run_alone("tax", config.data_dir, config.otlp_endpoint, config.metrics_address, partial(running, config))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ class TaxConfig:
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
 
+    metrics_address: str
+    """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
     avatax_url: str
     """AVATAX_BASE_URL: https://rest.avatax.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
@@ -78,6 +81,7 @@ class TaxConfig:
             database_url=environment.text("TAX_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             avatax_url=environment.url("AVATAX_BASE_URL", f"http://{sandbox}/avatax"),
             avatax_account_id=environment.text("AVATAX_ACCOUNT_ID", _SANDBOX_ACCOUNT),
             avatax_license_key=environment.secret("AVATAX_LICENSE_KEY", _SANDBOX_KEY),

@@ -6,6 +6,7 @@ cumulative since the process started, as OTLP and Prometheus expect.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -196,6 +197,14 @@ class Metrics:
                 (names.PROVIDER, names.OPERATION, names.OUTCOME),
             )
         )
+        self.providers_down = Gauge(
+            Definition(
+                "ordermesh.provider.down",
+                "{provider}",
+                "1 while a provider is left alone because it did not answer; 0 while it is called.",
+                (names.PROVIDER,),
+            )
+        )
         self.webhook_events = Counter(
             Definition(
                 "ordermesh.webhook.events",
@@ -219,6 +228,14 @@ class Metrics:
         self.commit_size = Histogram(
             Definition("ordermesh.commit.size", "{transition}", "Transitions per group commit."), BATCH_SIZES
         )
+
+    def provider_reachable(self, provider: str) -> Callable[[bool], None]:
+        """Return who is told whether a provider is called, or left alone: what a Breaker takes."""
+
+        def tell(reachable: bool) -> None:  # noqa: FBT001  (the only thing there is to tell)
+            self.providers_down.set(0.0 if reachable else 1.0, provider)
+
+        return tell
 
     def batch_committed(self, size: int, seconds: float) -> None:
         """Count a group commit; the observer that open_store takes."""
