@@ -150,7 +150,7 @@ def main() -> None:
     """Run the service that the command line names."""
     part = sys.argv[1]
     data_dir = TaxConfig.from_env(environment()).data_dir  # the same for every service
-    run_alone(part, data_dir, "", _PARTS[part])
+    run_alone(part, data_dir, "", "", _PARTS[part])
 
 
 if __name__ == "__main__":

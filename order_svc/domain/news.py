@@ -12,7 +12,7 @@ from kernel.money import Money
 from order_svc.domain.order import Alert, Order, Stage
 from order_svc.domain.payment import Dispute, Payment, PaymentState
 from order_svc.domain.refund import RefundKind
-from order_svc.domain.refunding import FAILED, follow_ups, newly_failed, refunded_state, with_payment
+from order_svc.domain.refunding import FAILED, follow_ups, made_facts, newly_failed, refunded_state, with_payment
 from order_svc.domain.task import NewTask
 from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed
 
@@ -97,7 +97,7 @@ def _of_one_paid(order: Order, payment: Payment, now: datetime) -> Transition | 
     kind = _taken_in(told, tasks) if told.refunds != order.refunds else "payment.changed"
     if failed or payment.disputes != known.disputes:
         kind = FAILED if failed else DISPUTED
-    return Transition(after, kind, _facts(payment), tasks, ends=state is not order.state)
+    return Transition(after, kind, {**_facts(payment), **made_facts(tasks)}, tasks, ends=state is not order.state)
 
 
 def _taken_in(order: Order, tasks: Sequence[NewTask]) -> str:

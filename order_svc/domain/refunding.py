@@ -23,6 +23,9 @@ from order_svc.domain.transition import Transition, moved, payment_facts, retrie
 
 FAILED = "refund.failed"
 
+REFUNDS_MADE = "refunds_made"
+"""The fact of a journal entry that says which refunds Stripe was heard to have taken: their numbers, with blanks."""
+
 
 def next_refund(order: Order) -> Refund:
     """Return the refund that payment_svc is to be asked for next; the order is REFUNDING, so there is one."""
@@ -87,6 +90,12 @@ def follow_ups(order: Order) -> tuple[Order, tuple[NewTask, ...]]:
     return replace(order, refunds=booked), tuple(tasks)
 
 
+def made_facts(tasks: Sequence[NewTask]) -> dict[str, str]:
+    """Return the fact that names the refunds whose paper work `follow_ups` has asked for; nothing for none."""
+    numbers = " ".join(str(each.number) for each in tasks if each.kind is TaskKind.SEND_REFUNDED)
+    return {REFUNDS_MADE: numbers} if numbers else {}
+
+
 def refunded_state(order: Order) -> State:
     """Return the state of a paid order with what was given back of it: REFUNDED once nothing is left.
 
@@ -131,6 +140,7 @@ def _answered(order: Order, payment: Payment, answered: Refund, now: datetime) -
         "amount": str(answered.amount),
         "provider_refund_id": answered.provider_refund_id,
         "refunded": str(payment.refunded),
+        **made_facts(tasks),
     }
     # Until Stripe has taken it nobody is told that the money is on its way: the news of that does.
     made = "refund.succeeded" if answered.provider_refund_id else "refund.pending"

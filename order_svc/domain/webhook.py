@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from order_svc.domain.order import Event, Order, State
+from order_svc.domain.refund import Refund
+from order_svc.domain.refunding import REFUNDS_MADE
 
 # By the journal's word, which is what happened to the order. What is not here is nobody else's business.
 _TOLD_AS = {
@@ -19,8 +21,6 @@ _TOLD_AS = {
     "order.failed": "order.failed",
     "order.cancelled": "order.cancelled",
     "payment.declined": "order.payment_action_required",
-    "refund.succeeded": "order.refunded",
-    "refund.taken_in": "order.refunded",
     "refund.failed": "order.alerted",
     "mail.bounced": "order.alerted",
     "mail.dropped": "order.alerted",
@@ -31,6 +31,7 @@ _TOLD_AS = {
 }
 
 _ACTION, _PAID, _FAILED, _ALERTED = "order.payment_action_required", "order.paid", "order.failed", "order.alerted"
+_REFUNDED = "order.refunded"
 _NEEDS_REVIEW = "order.needs_review"
 
 # Entries that leave an order to a person, besides refusals and alerts. Others may follow while it waits, and are no
@@ -38,7 +39,12 @@ _NEEDS_REVIEW = "order.needs_review"
 _PARKING = frozenset({"payment.differs"})
 _REFUSED = ".refused"
 
-EVENT_TYPES = (*dict.fromkeys(_TOLD_AS.values()), _NEEDS_REVIEW)
+EVENT_TYPES = (
+    *dict.fromkeys(each for each in _TOLD_AS.values() if each != _ALERTED),
+    _REFUNDED,
+    _ALERTED,
+    _NEEDS_REVIEW,
+)
 """All that can be told, in the order in which an order goes through it."""
 
 # Names messages; any fixed one would do.
@@ -74,7 +80,11 @@ def messages_of(order: Order, event: Event) -> tuple[Message, ...]:
         order: As it is after what the entry tells.
         event: The entry.
     """
-    return tuple(_message(order, event, event_type) for event_type in event_types_of(order, event))
+    refunds = iter(_refunds_made(order, event))
+    return tuple(
+        _message(order, event, event_type, next(refunds) if event_type == _REFUNDED else None)
+        for event_type in event_types_of(order, event)
+    )
 
 
 def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
@@ -89,6 +99,8 @@ def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
     # The first refund of an order's undoing that fails ends the order, without an entry of its own.
     if event.kind == "refund.failed" and order.state is State.FAILED and order.refund_number == _AFTER_THE_FIRST:
         types.insert(0, _FAILED)
+    # One entry may tell of several refunds: an answer brings the payment as it is, with all that Stripe has taken.
+    types = [_REFUNDED] * len(_refunds_made(order, event)) + types
     if order.needs_review and (_ALERTED in types or event.kind in _PARKING or event.kind.endswith(_REFUSED)):
         types.append(_NEEDS_REVIEW)
     return tuple(types)
@@ -97,9 +109,15 @@ def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
 _AFTER_THE_FIRST = 2
 
 
-def _message(order: Order, event: Event, event_type: str) -> Message:
+def _refunds_made(order: Order, event: Event) -> tuple[Refund, ...]:
+    """Return the refunds that Stripe was heard to have taken with a journal entry."""
+    return tuple(order.refunds[int(number) - 1] for number in event.facts.get(REFUNDS_MADE, "").split())
+
+
+def _message(order: Order, event: Event, event_type: str, refund: Refund | None) -> Message:
     # The journal has one entry of a kind for a version, so no two messages share a name.
-    name = uuid.uuid5(_MESSAGES, f"{order.order_id}:{event.version}:{event.kind}:{event_type}")
+    parts = (order.order_id, event.version, event.kind, event_type, *(() if refund is None else (refund.number,)))
+    name = uuid.uuid5(_MESSAGES, ":".join(map(str, parts)))
     total = order.total
     data: dict[str, object] = {
         "order_id": order.order_id,
@@ -111,6 +129,8 @@ def _message(order: Order, event: Event, event_type: str) -> Message:
         "refunded": order.refunded.minor_units,
         "needs_review": order.needs_review,
     }
+    if refund is not None:
+        data["refund"] = {"refund_id": str(refund.number), "amount": refund.amount.minor_units}
     payload: dict[str, object] = {"type": event_type, "timestamp": _iso(event.at), "data": data}
     return Message(f"msg_{name.hex}", order.order_id, event_type, payload, event.at, order.traceparent)
 

@@ -93,11 +93,18 @@ async def gateway_before(
 ) -> AsyncIterator[World]:
     """Serve a gateway whose services are all at one address."""
     areas = ("order", "tax", "payment", "notify", "shop")
-    config = GatewayConfig("127.0.0.1:0", dict.fromkeys(areas, address), "", Path())
+    config = GatewayConfig("127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path())
     spans, metrics, clock = Spans(), Metrics("gateway"), HurriedClock()
     tracer = Tracer("gateway", spans, time.time_ns, random.Random().getrandbits)  # noqa: TID251  (spans need a clock)
     gateway = Gateway(
-        config, tracer=tracer, metrics=metrics, clock=clock, ids=Uuid7Ids(clock), contract=contract, webhooks=webhooks
+        config,
+        tracer=tracer,
+        metrics=metrics,
+        clock=clock,
+        ids=Uuid7Ids(clock),
+        contract=contract,
+        webhooks=webhooks,
+        numbers=lambda: [metrics],
     )
     host, port = await gateway.start()
     try:

@@ -55,3 +55,13 @@ async def test_every_type_of_a_problem_leads_into_the_page(world: World) -> None
     assert (await world.http.get(problem["type"].partition("#")[0])).status_code == 200
     reasons = (await world.http.get("/openapi.json")).json()["components"]["schemas"]["ErrorReason"]["enum"]
     assert problem["type"].partition("#")[2] in reasons
+
+
+async def test_the_metrics_of_this_process_are_there_for_this_machine(world: World) -> None:
+    await world.http.get("/api/v1/orders/no-such-order")
+
+    response = await world.http.get("/metrics")
+
+    assert response.headers["content-type"].startswith("text/plain")
+    assert "http_server_request_duration_seconds_count{" in response.text
+    assert 'job="ordermesh/gateway"' in response.text

@@ -22,6 +22,7 @@ def test_without_any_variable_the_mesh_of_one_machine_is_meant(monkeypatch: pyte
             "notify": "127.0.0.1:50054",
         },
         otlp_endpoint="",
+        metrics_address="",
         data_dir=tmp_path / ".ordermesh",
     )
 

@@ -54,13 +54,32 @@ def test_a_refund_is_booked_and_told_when_the_bank_has_taken_it_and_not_before()
 
     asked = after_give_back(order, Done(Refunded(told, pending)), LATER, 1.0)
     assert (asked.order.stage, asked.tasks) == (Stage.SETTLED, ())
-    assert event_types_of(asked.order, an_event(asked.order, asked.kind)) == ()
+    assert event_types_of(asked.order, an_event(asked.order, asked.kind, facts=asked.facts)) == ()
 
     made = replace(pending, provider_refund_id="re_1", state=RefundState.SUCCEEDED)
     heard = after_news(asked.order, replace(told, version=3, refunds=(made,)), LATER)
     assert heard is not None
     assert heard.tasks == (NewTask(TaskKind.REFUND_TAX, 1), NewTask(TaskKind.SEND_REFUNDED, 1))
-    assert event_types_of(heard.order, an_event(heard.order, heard.kind)) == ("order.refunded",)
+    assert event_types_of(heard.order, an_event(heard.order, heard.kind, facts=heard.facts)) == ("order.refunded",)
+
+
+def test_an_answer_that_brings_another_refund_with_it_tells_of_both() -> None:
+    order = _refunding()
+    half = order.refunds[0].amount
+    first = replace(order.refunds[0], refund_id="r-1")
+    second = replace(first, number=2, refund_id="")
+    both = replace(order, refunds=(first, second))
+    one = PaymentRefund("r-1", "re_1", RefundState.SUCCEEDED, half)
+    two = PaymentRefund("r-2", "re_2", RefundState.SUCCEEDED, half)
+    assert order.payment is not None
+    payment = replace(order.payment, refunded=half + half, version=2, refunds=(one, two))
+
+    answered = after_give_back(both, Done(Refunded(payment, two)), LATER, 1.0)
+
+    assert event_types_of(answered.order, an_event(answered.order, answered.kind, facts=answered.facts)) == (
+        "order.refunded",
+        "order.refunded",
+    )
 
 
 def test_a_refund_that_is_refused_before_the_bank_has_taken_it_is_never_told_to_the_customer() -> None:

@@ -9,6 +9,7 @@ import pytest
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Stage, State
+from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.webhook import EVENT_TYPES, event_types_of, messages_of
 from order_svc.domain.webhook_delivery import (
     MOST_ATTEMPTS,
@@ -41,13 +42,11 @@ TOLD = {
     "order.delivered": ("order.delivered",),
     "order.failed": ("order.failed",),
     "order.cancelled": ("order.cancelled",),
-    "refund.succeeded": ("order.refunded",),
     "refund.failed": ("order.alerted",),
     "mail.bounced": ("order.alerted",),
     "mail.dropped": ("order.alerted",),
     "mail.spam_reported": ("order.alerted",),
     "mail.undeliverable": ("order.alerted",),
-    "refund.taken_in": ("order.refunded",),
     "payment.disputed": ("order.alerted",),
     "hold.expiring": ("order.alerted",),
 }
@@ -99,6 +98,21 @@ def test_a_shipment_that_money_was_taken_for_tells_both() -> None:
     taken = an_event(order, "order.shipped", facts={"captured": "58.97 EUR", "shipment": "1"})
 
     assert event_types_of(order, taken) == ("order.paid", "order.shipped")
+
+
+@pytest.mark.parametrize("kind", ["refund.succeeded", "refund.taken_in", "refund.pending", "payment.disputed"])
+def test_each_refund_that_stripe_was_heard_to_have_taken_is_told_of(kind: str) -> None:
+    refunds = tuple(Refund(number, RefundKind.ASKED, (), euros(100 * number), NOW) for number in (1, 2, 3))
+    order = an_order(Stage.SETTLED, state=State.PAID, refunds=refunds)
+
+    told = messages_of(order, an_event(order, kind, facts={"refunds_made": "1 3"}))
+
+    refunded = [each for each in told if each.event_type == "order.refunded"]
+    assert [each.payload["data"]["refund"] for each in refunded if isinstance(each.payload["data"], dict)] == [
+        {"refund_id": "1", "amount": 100},
+        {"refund_id": "3", "amount": 300},
+    ]
+    assert len({each.message_id for each in told}) == len(told)
 
 
 def test_an_order_that_fails_with_its_refund_is_told_of_once() -> None:
