@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test prove ledger check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
+.PHONY: help setup up demo test prove ledger load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secur
 
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/pytest -n 2
+
+load: $(VENV)/.dev ## Show what the mesh does at scale: rolling restarts, outages, overload, replicas; half an hour
+	@exec $(BIN)/python -m tests.load
 
 prove: $(VENV)/.dev ## Prove that money is safe: 10,000 worlds, every fault at every point, mutants, kill -9; ten minutes
 	@exec $(BIN)/python -m tests.prove

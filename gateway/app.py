@@ -54,7 +54,7 @@ def create_app(
         exception_handlers={HTTPException: router_problem},
     )
     others.router.redirect_slashes = False
-    return Edge(Transcoder(table, backends, endpoints, stopping, otherwise=others), ids)
+    return Edge(Transcoder(table, backends, endpoints, stopping, otherwise=others), ids, readiness)
 
 
 def _webhook(webhook: Webhook, contract: Contract, backends: Mapping[str, Backend], endpoints: Endpoints) -> Route:

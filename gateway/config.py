@@ -18,6 +18,7 @@ class GatewayConfig:
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
+        drain_seconds: How long it still serves after /readyz has said that it stops: a balancer has to have asked.
     """
 
     address: str
@@ -25,6 +26,7 @@ class GatewayConfig:
     otlp_endpoint: str
     metrics_address: str
     data_dir: Path
+    drain_seconds: float = 0.0
 
     @classmethod
     def from_env(
@@ -48,6 +50,9 @@ class GatewayConfig:
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             data_dir=environment.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
+            # On a machine of its own nobody asks /readyz; behind a balancer it is longer than the balancer takes to
+            # ask and act: 10 on Kubernetes.
+            drain_seconds=environment.seconds("ORDERMESH_GATEWAY_DRAIN_SECONDS", "0", low="0", high="300"),
         )
         if "://" in config.address or config.address.startswith("unix:"):
             environment.complain("ORDERMESH_GATEWAY_ADDR", f"{config.address!r} is not host:port")

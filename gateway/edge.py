@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import problem
 from gateway.asgi import Exchange
+from gateway.readiness import Readiness
 from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 
@@ -29,9 +30,10 @@ MAX_IN_FLIGHT = 1_000
 class Edge:
     """Gives every request an id and every answer its protective headers, and turns away what is too much."""
 
-    def __init__(self, app: ASGIApp, ids: Ids) -> None:
+    def __init__(self, app: ASGIApp, ids: Ids, readiness: Readiness) -> None:
         self._app = app
         self._ids = ids
+        self._readiness = readiness
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,6 +47,9 @@ class Edge:
                 present = {name for name, _ in headers}
                 headers.extend((name, value) for name, value in _DEFAULTS.items() if name not in present)
                 headers.append((_REQUEST_ID, request_id))
+                if self._readiness.leaving:
+                    # The next request on this connection would find it closed: let the client open another elsewhere.
+                    headers.append((b"connection", b"close"))
                 message["headers"] = headers
             await send(message)
 

@@ -69,7 +69,8 @@ async def _alive(_: Request) -> Response:
 def _ready(readiness: Readiness) -> _Page:
     async def answer(_: Request) -> Response:
         ready = readiness.ready()
-        document = {"status": "ready" if ready else "not ready", "services": dict(readiness.states())}
+        status_word = "ready" if ready else "stopping" if readiness.leaving else "not ready"
+        document = {"status": status_word, "services": dict(readiness.states())}
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return Response(orjson.dumps(document), status, media_type=JSON)
 

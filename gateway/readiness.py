@@ -30,6 +30,7 @@ class Readiness:
         self._channels = channels
         self._clock = clock
         self._states = dict.fromkeys(channels, "unreachable")
+        self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
 
@@ -46,13 +47,24 @@ class Readiness:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the gateway is about to stop."""
+        return self._leaving
+
+    async def leave(self) -> None:
+        """Say from now on that the gateway is not ready, whatever its services are: it is about to stop."""
+        async with self._changed:
+            self._leaving = True
+            self._changed.notify_all()
+
     def states(self) -> Mapping[str, str]:
         """Return each service's state in words: "serving", "not serving" or "unreachable"."""
         return dict(self._states)
 
     def ready(self) -> bool:
-        """Return whether every service is serving."""
-        return all(state == "serving" for state in self._states.values())
+        """Return whether every service is serving, and the gateway stays."""
+        return not self._leaving and all(state == "serving" for state in self._states.values())
 
     async def until(self, *, ready: bool) -> None:
         """Wait until the services are all ready, or until one is not."""

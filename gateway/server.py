@@ -99,8 +99,14 @@ class Gateway:
         address = listener.getsockname()
         return address[0], address[1]
 
-    async def stop(self) -> None:
-        """Take no more connections, end streams, finish what is in flight, close the channels."""
+    async def stop(self, *, drain_seconds: float = 0.0) -> None:
+        """Say that it stops, serve on until balancers have seen it, then end in good order.
+
+        That is: take no more connections, end streams, finish what is in flight, close the channels.
+        """
+        if self._readiness is not None and self._serving is not None and not self._serving.done():
+            await self._readiness.leave()
+            await asyncio.sleep(drain_seconds)
         self._stopping.set()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
@@ -167,7 +173,7 @@ async def running(config: GatewayConfig, telemetry: Telemetry, *, clock: Clock, 
     try:
         yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     finally:
-        await gateway.stop()
+        await gateway.stop(drain_seconds=config.drain_seconds)
 
 
 def _is_private(listener: socket.socket) -> bool:

@@ -135,6 +135,11 @@ class Part:
         assert self._process is not None
         return await self._process.wait()
 
+    async def stop(self) -> int:
+        """End it as an orchestrator does, with SIGTERM, and return its exit code once it has ended."""
+        self._send(signal.SIGTERM)
+        return await self.wait()
+
     async def kill(self) -> None:
         """End it at once, when it still runs."""
         if self.running and self._process is not None:

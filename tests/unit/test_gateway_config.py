@@ -37,12 +37,14 @@ def test_every_variable_is_read() -> None:
             "NOTIFY_ADDR": "[::1]:4",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
             "ORDERMESH_DATA_DIR": "/data",
+            "ORDERMESH_GATEWAY_DRAIN_SECONDS": "10",
         }
     )
 
     assert config.address == "0.0.0.0:80"
     assert list(config.backends.values()) == ["dns:///order:50051", "tax:1", "unix:/run/payment", "[::1]:4"]
     assert (config.otlp_endpoint, config.data_dir) == ("http://collector:4318", Path("/data"))
+    assert config.drain_seconds == 10
 
 
 def test_all_complaints_come_together() -> None:

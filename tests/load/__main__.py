@@ -1,0 +1,42 @@
+"""`python -m tests.load PART…`: what the mesh does at scale, on real processes. Exit code 1 when a figure is missed."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from tests.load.fleet import REPLICATED, a_postgres, running_fleet
+from tests.load.restart import restart
+
+Figures = Mapping[str, object]
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="all, unless some are named")
+    parser.add_argument("--services", nargs="+", choices=REPLICATED, default=REPLICATED, help="of a restart")
+    parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
+    parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
+    wanted = parser.parse_args()
+    figures = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
+    wanted.json.parent.mkdir(exist_ok=True)
+    wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    return 0 if all(each["holds"] for each in figures.values()) else 1
+
+
+async def _restart(wanted: argparse.Namespace) -> Figures:
+    with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
+        async with running_fleet(Path(folder), server.create_database()) as fleet:
+            return await restart(fleet, wanted.services, wanted.rounds, "restart")
+
+
+_PARTS: Mapping[str, Callable[[argparse.Namespace], Awaitable[Figures]]] = {"restart": _restart}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

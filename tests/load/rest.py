@@ -1,0 +1,73 @@
+"""A balancer for the gateways, as a proxy is one: it asks /readyz, takes turns among the ready, and never repeats."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+
+# Less than half of the time that a gateway drains for.
+_ASK_SECONDS = 0.25
+
+
+class Balancer:
+    """Sends each request to one gateway that was ready when last asked."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._clients = [httpx.AsyncClient(base_url=f"http://{address}", timeout=20) for address in addresses]
+        self._ready = [False] * len(addresses)
+        self._turn = 0
+
+    async def request(
+        self, method: str, path: str, *, json: object = None, key: str = "", params: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """Return the answer of whichever gateway had its turn.
+
+        Raises:
+            httpx.HTTPError: It did not answer.
+            AssertionError: No gateway is ready.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self._next().request(method, path, json=json, headers=headers, params=params)
+
+    def _next(self) -> httpx.AsyncClient:
+        for _ in self._clients:
+            self._turn = (self._turn + 1) % len(self._clients)
+            if self._ready[self._turn]:
+                return self._clients[self._turn]
+        raise AssertionError("no gateway is ready")
+
+    async def ask(self) -> None:
+        """Ask every gateway once whether it is ready."""
+        await asyncio.gather(*(self._ask(number) for number in range(len(self._clients))))
+
+    async def watch(self) -> None:
+        """Ask for ever."""
+        while True:
+            await self.ask()
+            await asyncio.sleep(_ASK_SECONDS)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*(client.aclose() for client in self._clients))
+
+    async def _ask(self, number: int) -> None:
+        try:
+            answer = await self._clients[number].get("/readyz")
+        except httpx.HTTPError:
+            self._ready[number] = False
+        else:
+            self._ready[number] = answer.status_code == httpx.codes.OK
+
+
+@asynccontextmanager
+async def balanced(addresses: Sequence[str]) -> AsyncIterator[Balancer]:
+    """Open a balancer that has asked once, and asks on while the context is open."""
+    balancer = Balancer(addresses)
+    await balancer.ask()
+    watching = asyncio.create_task(balancer.watch())
+    try:
+        yield balancer
+    finally:
+        watching.cancel()
+        await balancer.aclose()
