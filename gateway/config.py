@@ -18,7 +18,7 @@ class GatewayConfig:
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
-        drain_seconds: How long it still serves after /readyz has said that it stops: a balancer has to have asked.
+        drain_seconds: ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops.
     """
 
     address: str

@@ -5,13 +5,15 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.load.fleet import REPLICATED, a_postgres, running_fleet
 from tests.load.restart import restart
 
 Figures = Mapping[str, object]
+Measure = Callable[[argparse.Namespace], Coroutine[Any, Any, Figures]]
 
 
 def main() -> int:
@@ -22,7 +24,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()
-    figures = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
+    figures: dict[str, Figures] = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
     wanted.json.parent.mkdir(exist_ok=True)
     wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
@@ -35,7 +37,7 @@ async def _restart(wanted: argparse.Namespace) -> Figures:
             return await restart(fleet, wanted.services, wanted.rounds, "restart")
 
 
-_PARTS: Mapping[str, Callable[[argparse.Namespace], Awaitable[Figures]]] = {"restart": _restart}
+_PARTS: Mapping[str, Measure] = {"restart": _restart}
 
 
 if __name__ == "__main__":
