@@ -43,6 +43,7 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.TAX_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.WEBHOOK_ENDPOINT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.WEBHOOK_DELIVERY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.CARD_NUMBER_REFUSED: grpc.StatusCode.INVALID_ARGUMENT,
 }
 
 # Our own reasons that are no answer to the request: after the first three the effect may have happened or may still be

@@ -12,7 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from chassis.redaction import is_card_number, redact
+from chassis.cards import fits_luhn
+from chassis.redaction import redact
 from chassis.telemetry.spans import current
 
 # What the logging module itself puts on a record; everything else on it is a field of ours.
@@ -138,7 +139,7 @@ def _plain(value: object) -> object:
         case bool() | None:
             return value
         case int():
-            return "[card]" if is_card_number(str(abs(value))) else value
+            return "[card]" if fits_luhn(str(abs(value))) else value
         case float() if math.isfinite(value):
             return value
         case _:

@@ -6,6 +6,7 @@ import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from chassis.layers import Context, Gate, Method
+from chassis.serving.card_guard import is_suspicious, refuse_card_numbers
 from kernel.errors import FieldViolation, Reason, Refusal
 
 
@@ -19,7 +20,8 @@ class ValidationLayer(Gate):
         """Return the parsed request.
 
         Raises:
-            Refusal: The bytes are no such message, or a field breaks its rule; every such field is named.
+            Refusal: The bytes are no such message, a text holds a card number, or a field breaks its rule; every such
+                field is named.
         """
         try:
             message = method.parse(request)
@@ -28,6 +30,8 @@ class ValidationLayer(Gate):
                 Reason.VALIDATION_FAILED,
                 f"The request is not a valid message of {method.name}; check the client's stubs.",
             ) from None
+        if is_suspicious(request):
+            refuse_card_numbers(message)
         self.check(message)
         return message
 

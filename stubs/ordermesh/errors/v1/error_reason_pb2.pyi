@@ -101,6 +101,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No such webhook endpoint. Metadata: {"endpointId": "…"}. Code: NOT_FOUND."""
     ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 27
     """No such delivery of a webhook. Metadata: {"deliveryId": "…"}. Code: NOT_FOUND."""
+    ERROR_REASON_CARD_NUMBER_REFUSED: _ErrorReason.ValueType  # 28
+    """A text of the request holds a card number, which is never taken: cards are entered at Stripe, and what stands for one is its
+    payment method. The fields are named, what is in them is not repeated. Code: INVALID_ARGUMENT.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused or failed. The name of a value is the `reason` of the google.rpc.ErrorInfo that every error of
@@ -188,4 +192,8 @@ ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: ErrorReason.ValueType  # 26
 """No such webhook endpoint. Metadata: {"endpointId": "…"}. Code: NOT_FOUND."""
 ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 27
 """No such delivery of a webhook. Metadata: {"deliveryId": "…"}. Code: NOT_FOUND."""
+ERROR_REASON_CARD_NUMBER_REFUSED: ErrorReason.ValueType  # 28
+"""A text of the request holds a card number, which is never taken: cards are entered at Stripe, and what stands for one is its
+payment method. The fields are named, what is in them is not repeated. Code: INVALID_ARGUMENT.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
