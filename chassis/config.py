@@ -5,6 +5,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chassis.redaction import redact
+
 _HIGHEST_PORT = 65_535
 
 
@@ -97,8 +99,8 @@ class Environment:
         return float(self.decimal(name, default, low=low, high=high))
 
     def complain(self, name: str, what: str) -> None:
-        """Note that a variable is wrong."""
-        self._complaints.append(f"{name}: {what}")
+        """Note that a variable is wrong; a secret in it, in a URL for instance, is not shown."""
+        self._complaints.append(f"{name}: {redact(what)}")
 
     def check(self) -> None:
         """Raise when anything was wrong.

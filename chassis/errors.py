@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from chassis.redaction import redact
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.outcome import NotDone, Unknown
 
@@ -69,6 +70,7 @@ _MOST_FIELDS = 10
 
 def to_status(refusal: Refusal) -> status_pb2.Status:
     """Return the refusal as the google.rpc.Status that travels in the trailers."""
+    refusal = without_secrets(refusal)
     details: list[any_pb2.Any] = []
     info = error_details_pb2.ErrorInfo(reason=refusal.reason.value, domain=_DOMAIN, metadata=refusal.metadata)
     details.append(_packed(info))
@@ -86,6 +88,15 @@ def to_status(refusal: Refusal) -> status_pb2.Status:
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     code: int = CODES[refusal.reason].value[0]
     return status_pb2.Status(code=code, message=_cut(refusal.message, _LONGEST_MESSAGE), details=details)
+
+
+def without_secrets(refusal: Refusal) -> Refusal:
+    """Return the refusal as a caller may read it: code that names a field too freely tells nobody what was in it."""
+    fields = tuple(FieldViolation(redact(each.field), redact(each.description)) for each in refusal.fields)
+    metadata = {name: redact(value) for name, value in refusal.metadata.items()}
+    return Refusal(
+        refusal.reason, redact(refusal.message), metadata=metadata, fields=fields, retry_after=refusal.retry_after
+    )
 
 
 def to_grpc_status(refusal: Refusal) -> grpc.Status:

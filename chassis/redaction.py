@@ -17,7 +17,7 @@ _MOST_DIGITS = 20
 _SENSITIVE = re.compile(
     r"""
     (?P<password>  (?<=://)[^\s@]{1,256}(?=@) )
-  | (?P<secret>    \b(?:sk|rk|whsec)_\w{4,}
+  | (?P<secret>    \b(?:sk|rk|whsec|omk)_[\w+/=-]{4,}
                  | \bSG\.[\w-]{6,}(?:\.[\w-]+){0,2}
                  | \b\w{2,6}_\w{1,128}_secret_\w+
                  | \beyJ[\w-]{6,}\.[\w-]{2,}(?:\.[\w-]*)?
@@ -35,20 +35,31 @@ _DIGITS = re.compile(
 )
 _GROUP = re.compile(r"\d+")
 
-# None of these shapes is in a text without one of these marks, and most texts have none: it is faster to look first.
-_SUSPICIOUS = re.compile(r"@|%40|[sr]k_|whsec_|SG\.|_secret_|eyJ|auth|bearer|basic", re.IGNORECASE)
-_MANY_DIGITS = re.compile(r"\d(?:[ -]?\d){12}")
+# None of these shapes is in a text without one of these marks, and most texts have none. Looking for each by itself
+# takes a tenth of the time that one pattern for all of them does.
+_MARKS = ("@", "%40", "sk_", "rk_", "whsec_", "omk_", "sg.", "_secret_", "eyj", "auth", "bearer", "basic")
+_MANY_DIGITS = re.compile(r"\d[\d -]{12}")
 
 
 def redact(text: str) -> str:
     """Return the text with whatever has the shape of a secret, a card number or an e-mail address replaced."""
     if len(text) > _MOST_CHARACTERS:
         text = text[:_MOST_CHARACTERS] + "[cut]"
-    if _SUSPICIOUS.search(text):
+    if _has_marks(text):
         text = _SENSITIVE.sub(lambda match: f"[{match.lastgroup}]", text)
     if _MANY_DIGITS.search(text):
         text = _DIGITS.sub(lambda match: match.group() if match["id"] else _without_cards(match.group()), text)
     return text
+
+
+def is_suspicious(text: str) -> bool:
+    """Say whether redacting the text may change it; for many short texts at once, joined, in less time than each."""
+    return _has_marks(text) or _MANY_DIGITS.search(text) is not None
+
+
+def _has_marks(text: str) -> bool:
+    lowered = text.lower()
+    return any(mark in lowered for mark in _MARKS)
 
 
 def _without_cards(run: str) -> str:

@@ -22,6 +22,9 @@ Option = tuple[str, int | str]
 # An order of 200 lines is some 40 KB; what is larger is a mistake or an attack.
 MAXIMUM_MESSAGE_BYTES = 262_144
 
+# Trace context, a signed caller context and an id are some 2 KB.
+MAXIMUM_METADATA_BYTES = 16_384
+
 SERVER_OPTIONS: tuple[Option, ...] = (
     # With port reuse a second server binds a taken port silently and gets half of the calls.
     ("grpc.so_reuseport", 0),
@@ -34,6 +37,13 @@ SERVER_OPTIONS: tuple[Option, ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
+    # By default a head is refused at random from 8 KiB on, and for certain from 16 KiB on. What is sometimes refused is
+    # found too late: there is one limit.
+    ("grpc.max_metadata_size", MAXIMUM_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAXIMUM_METADATA_BYTES),
+    # By default a connection may open two thousand million. A gateway has 1,000 requests in flight, and each of ours
+    # that watches health one more; calls beyond wait, or are refused with UNAVAILABLE, which is repeated.
+    ("grpc.max_concurrent_streams", 2_000),
     # Beyond 1,000 calls not yet accepted a server sheds at random with CANCELLED: hold more, then refuse.
     ("grpc.server.max_pending_requests", 4_000),
     ("grpc.server.max_pending_requests_hard_limit", 8_000),

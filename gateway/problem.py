@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import orjson
 
-from chassis.errors import CODES, refusal_of
+from chassis.errors import CODES, refusal_of, without_secrets
 from kernel.errors import FieldViolation, Reason, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -111,6 +111,7 @@ class Problem:
 
 def of_refusal(refusal: Refusal, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Problem:
     """Return the problem that tells of a refusal; `status` where only the caller knows it (404 or 405)."""
+    refusal = without_secrets(refusal)
     every = dict(headers or {})
     if refusal.retry_after is not None:
         every["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))

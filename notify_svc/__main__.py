@@ -66,9 +66,9 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
     """
     clock = SystemClock()
     ids = Uuid7Ids(clock)
-    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+    await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
     observer = telemetry.metrics.batch_committed
-    async with running_store(config.database_url, metadata=METADATA, observer=observer) as store:
+    async with running_store(config.database_url.reveal(), metadata=METADATA, observer=observer) as store:
         client = create_client(
             "sendgrid",
             config.sendgrid_url,

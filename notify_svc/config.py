@@ -41,7 +41,7 @@ class NotifyConfig:
     address: str
     """NOTIFY_ADDR: where it listens, host:port."""
 
-    database_url: str
+    database_url: Secret
     """NOTIFY_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
@@ -96,7 +96,7 @@ class NotifyConfig:
         known_key = _SANDBOX_PUBLIC_KEY if url == f"http://{sandbox}/sendgrid" else ""
         config = cls(
             address=environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
-            database_url=environment.text("NOTIFY_DATABASE_URL", shared),
+            database_url=environment.secret("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis.config import Environment
+from chassis.config import Environment, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class OrderConfig:
     address: str
     """ORDER_ADDR: where the order service listens, host:port, and where the others find it."""
 
-    database_url: str
+    database_url: Secret
     """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: where it keeps its tables, postgresql://user@host/name or
     sqlite:////file; else SQLite in ORDERMESH_DATA_DIR."""
 
@@ -57,7 +57,7 @@ class OrderConfig:
         shared = env.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'order.db'}")
         config = cls(
             address=env.address("ORDER_ADDR", "127.0.0.1:50051"),
-            database_url=env.text("ORDER_DATABASE_URL", shared),
+            database_url=env.secret("ORDER_DATABASE_URL", shared),
             data_dir=data_dir,
             tax_address=env.address("TAX_ADDR", "127.0.0.1:50052"),
             payment_address=env.address("PAYMENT_ADDR", "127.0.0.1:50053"),

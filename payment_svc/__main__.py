@@ -63,9 +63,9 @@ async def running(
     clock = SystemClock()
     ids = Uuid7Ids(clock)
     async with AsyncExitStack() as ending:
-        await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+        await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
         store = await ending.enter_async_context(
-            running_store(config.database_url, metadata=METADATA, observer=telemetry.metrics.batch_committed)
+            running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
         transport = HttpTransport(
             "stripe",

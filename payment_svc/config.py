@@ -23,7 +23,7 @@ class PaymentConfig:
     address: str
     """PAYMENT_ADDR: where it listens, host:port."""
 
-    database_url: str
+    database_url: Secret
     """PAYMENT_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
@@ -69,7 +69,7 @@ class PaymentConfig:
         secrets = environment.text("STRIPE_WEBHOOK_SECRET", _SANDBOX_WEBHOOK_SECRET).split(",")
         config = cls(
             address=environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
-            database_url=environment.text("PAYMENT_DATABASE_URL", shared),
+            database_url=environment.secret("PAYMENT_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),

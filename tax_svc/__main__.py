@@ -51,9 +51,9 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         authority: Who is asked for taxes; AvaTax, as configured, unless another is given.
     """
     clock = SystemClock()
-    await asyncio.to_thread(migrations.run, config.database_url, MIGRATIONS)
+    await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
     observer = telemetry.metrics.batch_committed
-    async with running_store(config.database_url, metadata=METADATA, observer=observer) as store:
+    async with running_store(config.database_url.reveal(), metadata=METADATA, observer=observer) as store:
         account = Account(
             config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from
         )

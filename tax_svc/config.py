@@ -24,7 +24,7 @@ class TaxConfig:
     address: str
     """TAX_ADDR: where it listens, host:port."""
 
-    database_url: str
+    database_url: Secret
     """TAX_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
@@ -78,7 +78,7 @@ class TaxConfig:
         shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'tax.db'}")
         config = cls(
             address=environment.address("TAX_ADDR", "127.0.0.1:50052"),
-            database_url=environment.text("TAX_DATABASE_URL", shared),
+            database_url=environment.secret("TAX_DATABASE_URL", shared),
             data_dir=data_dir,
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),

@@ -109,6 +109,8 @@ class Pipeline:
 
     def _drain(self) -> None:
         fresh = [self._queue.popleft() for _ in range(len(self._queue))]
+        for span in fresh:
+            span.redact()
         if fresh and self._exporter is not None:
             self._exporter.put(fresh)
         self._unsaved.extend(fresh)

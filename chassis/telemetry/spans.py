@@ -12,6 +12,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Protocol
 
+from chassis.redaction import is_suspicious, redact
 from chassis.telemetry.conventions import ERROR_TYPE
 
 Kind = Literal["server", "client", "internal", "producer", "consumer"]
@@ -125,6 +126,17 @@ class Span:
         """Mark the work as failed, in fixed words: an exception's text may hold personal data."""
         self.status = "error"
         self.status_message = message
+
+    def redact(self) -> None:
+        """Take out what has the shape of a secret: the last net, under code that states what it should not."""
+        texts = [value for value in self.attributes.values() if type(value) is str]
+        if not is_suspicious("\n".join((*texts, self.status_message, self.tracestate))):
+            return
+        for key, value in self.attributes.items():
+            if type(value) is str:
+                self.attributes[key] = redact(value)
+        self.status_message = redact(self.status_message)
+        self.tracestate = redact(self.tracestate)
 
     def context(self) -> SpanContext:
         """Return the part that travels."""

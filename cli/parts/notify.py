@@ -16,5 +16,5 @@ def part(values: Mapping[str, str]) -> Part:
         ConfigError: Some of it is wrong.
     """
     config = NotifyConfig.from_env(values)
-    database = Database(config.database_url, MIGRATIONS)
+    database = Database(config.database_url.reveal(), MIGRATIONS)
     return Part("notify", config.address, "NOTIFY_ADDR", partial(running, config), database, config.sendgrid_url)

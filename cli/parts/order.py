@@ -16,5 +16,5 @@ def part(values: Mapping[str, str]) -> Part:
         ConfigError: Some of it is wrong.
     """
     config = OrderConfig.from_env(values)
-    database = Database(config.database_url, MIGRATIONS)
+    database = Database(config.database_url.reveal(), MIGRATIONS)
     return Part("order", config.address, "ORDER_ADDR", partial(running, config), database)

@@ -16,5 +16,5 @@ def part(values: Mapping[str, str]) -> Part:
         ConfigError: Some of it is wrong.
     """
     config = TaxConfig.from_env(values)
-    database = Database(config.database_url, MIGRATIONS)
+    database = Database(config.database_url.reveal(), MIGRATIONS)
     return Part("tax", config.address, "TAX_ADDR", partial(running, config), database, config.avatax_url)

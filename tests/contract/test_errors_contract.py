@@ -136,3 +136,17 @@ def test_a_long_refusal_still_fits_into_the_trailers(character: str) -> None:
     message = len(quote(status.details))
     size = message + sum(len(key) + len(value) * 4 // 3 for key, value in status.trailing_metadata)
     assert size < 8_192 - 512
+
+
+def test_a_refusal_that_repeats_a_secret_reaches_the_caller_without_it() -> None:
+    told = to_status(
+        Refusal(
+            Reason.VALIDATION_FAILED,
+            "No card 4242424242424242.",
+            metadata={"orderId": "of ada@example.com"},
+            fields=(FieldViolation("map[4242424242424242]", "is sk_live_51abc"),),
+        )
+    ).SerializeToString()
+
+    assert not any(secret in told for secret in (b"4242", b"ada@", b"51abc"))
+    assert told.count(b"[card]") == 2

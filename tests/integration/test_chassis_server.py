@@ -12,7 +12,7 @@ from ordermesh.type.v1 import customer_pb2, money_pb2
 
 from chassis import caller
 from chassis.errors import refusal_of
-from chassis.server import MAXIMUM_MESSAGE_BYTES
+from chassis.server import MAXIMUM_MESSAGE_BYTES, MAXIMUM_METADATA_BYTES, SERVER_OPTIONS
 from kernel.errors import Reason, Refusal
 from tests.fakes.scripted_service import FOUND, GET, WATCH, Found, Seen, scripted, stub
 
@@ -106,7 +106,7 @@ async def test_every_field_that_breaks_a_rule_is_named() -> None:
             order_pb2.OrderItem(sku="mug", quantity=1, unit_price=money_pb2.Money(currency_code="eur")),
             order_pb2.OrderItem(),
         ],
-        payment_method="4242424242424242",
+        payment_method="visa-of-ada",
     )
     async with scripted() as running, running.channel() as channel:
         error, refusal = await failure(stub(channel).PlaceOrder(request))
@@ -124,7 +124,7 @@ async def test_every_field_that_breaks_a_rule_is_named() -> None:
         "payment_method",
     }
     assert all(each.description for each in refusal.fields)
-    assert "4242424242424242" not in repr(error)
+    assert "visa-of-ada" not in repr(error)
     assert running.servicer.calls == 0
 
 
@@ -203,3 +203,52 @@ async def test_a_message_that_is_too_large_is_refused_and_the_largest_is_not() -
 
         error, _ = await failure(call(b"\x00" * MAXIMUM_MESSAGE_BYTES))
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_metadata_has_one_limit_and_none_below_it_is_refused_by_chance() -> None:
+    async with scripted() as running, running.channel() as channel:
+        call = stub(channel).GetOrder
+        for _ in range(20):
+            await call(GET, metadata=(("x-filler", "a" * (MAXIMUM_METADATA_BYTES - 1_000)),), timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(GET, metadata=(("x-filler", "a" * (MAXIMUM_METADATA_BYTES + 1)),), timeout=5)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_calls_beyond_what_a_connection_may_carry_do_not_reach_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = {**dict(SERVER_OPTIONS), "grpc.max_concurrent_streams": 2}
+    monkeypatch.setattr("chassis.server.SERVER_OPTIONS", tuple(few.items()))
+    under_way = most = 0
+
+    async def slow() -> Found:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return FOUND
+
+    async with scripted(slow) as running, running.channel() as channel:
+        calls = (stub(channel).GetOrder(GET, timeout=5) for _ in range(6))
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+
+    # They wait for their turn, or are refused in a way that is repeated.
+    refused = [each for each in ended if isinstance(each, grpc.aio.AioRpcError)]
+    assert {each.code() for each in refused} <= {grpc.StatusCode.UNAVAILABLE}
+    assert len(ended) - len(refused) >= 2
+    assert most == 2
+
+
+async def test_a_card_number_is_refused_before_anything_is_done_and_never_repeated() -> None:
+    request = order_service_pb2.PlaceOrderRequest(request_id="4242 4242 4242 4242", reference="5555555555554444")
+    async with scripted() as running, running.channel() as channel:
+        error, refusal = await failure(stub(channel).PlaceOrder(request))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.reason is Reason.CARD_NUMBER_REFUSED
+    assert [each.field for each in refusal.fields] == ["request_id", "reference"]
+    assert not any(number in repr(error) for number in ("4242", "5555"))
+    assert running.servicer.calls == 0

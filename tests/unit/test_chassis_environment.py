@@ -86,3 +86,10 @@ def test_a_secret_is_shown_only_to_who_asks_for_it() -> None:
     assert SECRET not in f"{secret} {secret!r} {[secret]} {secret:}"
     assert bool(secret)
     assert not Secret("")
+
+
+def test_a_password_in_a_url_that_is_wrong_is_not_repeated() -> None:
+    complaint = complaints({"url": "amqp://mesh:hunter2@broker"}, "url")
+
+    assert "amqp://[password]@broker" in complaint
+    assert "hunter2" not in complaint

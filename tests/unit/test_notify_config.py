@@ -25,15 +25,15 @@ def test_without_any_setting_it_runs_on_the_sandbox_and_a_file() -> None:
     assert config.sendgrid_url == "http://127.0.0.1:8090/sendgrid"
     assert config.sendgrid_api_key.reveal() == "SG.sandbox"
     assert config.mail_from == "Ordermesh <orders@shop.example>"
-    assert config.database_url == f"sqlite:///{Path('.ordermesh').absolute() / 'notify.db'}"
+    assert config.database_url.reveal() == f"sqlite:///{Path('.ordermesh').absolute() / 'notify.db'}"
 
 
 def test_its_own_database_wins_over_the_shared_one() -> None:
     shared = {"ORDERMESH_DATABASE_URL": "postgresql://shared/mesh"}
 
-    assert NotifyConfig.from_env(shared).database_url == "postgresql://shared/mesh"
+    assert NotifyConfig.from_env(shared).database_url.reveal() == "postgresql://shared/mesh"
     own = {**shared, "NOTIFY_DATABASE_URL": "postgresql://own/notify"}
-    assert NotifyConfig.from_env(own).database_url == "postgresql://own/notify"
+    assert NotifyConfig.from_env(own).database_url.reveal() == "postgresql://own/notify"
 
 
 def test_a_live_key_is_not_given_to_the_sandbox() -> None:

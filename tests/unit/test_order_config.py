@@ -17,7 +17,7 @@ def test_nothing_has_to_be_said() -> None:
         "127.0.0.1:50053",
         "127.0.0.1:50054",
     )
-    assert config.database_url == f"sqlite:///{Path('.ordermesh/order.db').absolute()}"
+    assert config.database_url.reveal() == f"sqlite:///{Path('.ordermesh/order.db').absolute()}"
     assert (config.patience_seconds, config.lease_seconds, config.action_seconds) == (10.0, 30.0, 1800.0)
     assert config.otlp_endpoint == ""
 
@@ -25,15 +25,15 @@ def test_nothing_has_to_be_said() -> None:
 def test_its_own_database_comes_before_the_shared_one() -> None:
     shared = {"ORDERMESH_DATABASE_URL": "postgresql://h/mesh"}
 
-    assert OrderConfig.from_env(shared).database_url == "postgresql://h/mesh"
+    assert OrderConfig.from_env(shared).database_url.reveal() == "postgresql://h/mesh"
     own = shared | {"ORDER_DATABASE_URL": "postgresql://h/orders"}
-    assert OrderConfig.from_env(own).database_url == "postgresql://h/orders"
+    assert OrderConfig.from_env(own).database_url.reveal() == "postgresql://h/orders"
 
 
 def test_the_database_lies_in_the_data_directory() -> None:
     config = OrderConfig.from_env({"ORDERMESH_DATA_DIR": "/data"})
 
-    assert (config.data_dir, config.database_url) == (Path("/data"), "sqlite:////data/order.db")
+    assert (config.data_dir, config.database_url.reveal()) == (Path("/data"), "sqlite:////data/order.db")
 
 
 def test_every_complaint_is_made_at_once() -> None:

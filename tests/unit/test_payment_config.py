@@ -15,7 +15,7 @@ def test_nothing_set_means_the_sandbox_on_this_machine() -> None:
     assert config.stripe_api_base == "http://127.0.0.1:8090/stripe"
     assert config.stripe_api_key.reveal() == "sk_test_sandbox"
     assert [secret.reveal() for secret in config.stripe_webhook_secrets] == ["whsec_sandbox_ordermesh"]
-    assert config.database_url == f"sqlite:///{config.data_dir / 'payment.db'}"
+    assert config.database_url.reveal() == f"sqlite:///{config.data_dir / 'payment.db'}"
     assert config.data_dir.is_absolute()
     assert not config.live
 
@@ -23,9 +23,9 @@ def test_nothing_set_means_the_sandbox_on_this_machine() -> None:
 def test_a_shared_database_is_used_unless_there_is_an_own_one() -> None:
     shared = {"ORDERMESH_DATABASE_URL": "postgresql://db/shared"}
 
-    assert PaymentConfig.from_env(shared).database_url == "postgresql://db/shared"
+    assert PaymentConfig.from_env(shared).database_url.reveal() == "postgresql://db/shared"
     own = PaymentConfig.from_env({**shared, "PAYMENT_DATABASE_URL": "postgresql://db/own"})
-    assert own.database_url == "postgresql://db/own"
+    assert own.database_url.reveal() == "postgresql://db/own"
 
 
 def test_the_sandbox_may_be_elsewhere() -> None:

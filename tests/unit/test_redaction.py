@@ -15,6 +15,8 @@ SECRETS = [
     "sk_live_51Habc",
     "rk_live_51Habc",
     "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH",
+    "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD/x4=",
+    "omk_3pQvW8xZr1TbN6yKfGhJmA",
     "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",
     "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH",
     "seti_1Mm8s8LkdIwHu7ix0OXBfTRG_secret_NXDICkPqPeiBTAFqWmkbff09lRmSVXe",

@@ -22,7 +22,7 @@ def test_without_any_setting_it_runs_on_the_sandbox_and_a_file() -> None:
     assert config.address == "127.0.0.1:50052"
     assert config.avatax_url == "http://127.0.0.1:8090/avatax"
     assert config.avatax_company_code == "DEFAULT"
-    assert config.database_url == f"sqlite:///{Path('.ordermesh').absolute() / 'tax.db'}"
+    assert config.database_url.reveal() == f"sqlite:///{Path('.ordermesh').absolute() / 'tax.db'}"
     assert config.fallback_rate == Decimal("0.08")
     assert config.ship_from is None
 
@@ -30,9 +30,9 @@ def test_without_any_setting_it_runs_on_the_sandbox_and_a_file() -> None:
 def test_its_own_database_wins_over_the_shared_one() -> None:
     shared = {"ORDERMESH_DATABASE_URL": "postgresql://shared/mesh"}
 
-    assert TaxConfig.from_env(shared).database_url == "postgresql://shared/mesh"
+    assert TaxConfig.from_env(shared).database_url.reveal() == "postgresql://shared/mesh"
     own = {**shared, "TAX_DATABASE_URL": "postgresql://own/tax"}
-    assert TaxConfig.from_env(own).database_url == "postgresql://own/tax"
+    assert TaxConfig.from_env(own).database_url.reveal() == "postgresql://own/tax"
 
 
 def test_rates_by_region_are_read() -> None:

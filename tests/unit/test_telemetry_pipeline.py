@@ -49,6 +49,25 @@ def test_what_is_put_is_stored_and_exported(tmp_path: Path) -> None:
     pipeline.shutdown()
 
 
+def test_a_secret_that_code_has_stated_is_neither_stored_nor_exported(tmp_path: Path) -> None:
+    exporter = ListExporter()
+    pipeline = Pipeline(tmp_path / "spans.db", exporter, Nanoseconds(10))
+    one = span(1)
+    one.set("said", "by ada@example.com of 4242 4242 4242 4242")
+    one.set("count", 7)
+    one.fail("key sk_live_51abc")
+    one.tracestate = "vendor=whsec_51abc"
+
+    pipeline.put(one)
+    pipeline.flush()
+
+    assert exporter.spans[0].attributes == {"said": "by [email] of [card]", "count": 7}
+    assert (exporter.spans[0].status_message, exporter.spans[0].tracestate) == ("key [secret]", "vendor=[secret]")
+    pipeline.shutdown()
+    written = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert not any(secret in written for secret in (b"ada@", b"4242 4242", b"51abc"))
+
+
 def test_the_thread_stores_without_being_asked(tmp_path: Path) -> None:
     exported = threading.Event()
 
