@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from datetime import datetime
 from typing import Protocol
 
 from kernel.clock import Clock
@@ -27,11 +28,18 @@ class Uuid7Ids:
 
     def new(self) -> str:
         """Return a new identifier."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        random = int.from_bytes(os.urandom(10))
-        value = milliseconds & ((1 << _TIMESTAMP_BITS) - 1)
-        value = value << 4 | 7
-        value = value << _RANDOM_A_BITS | (random >> _RANDOM_B_BITS) & ((1 << _RANDOM_A_BITS) - 1)
-        value = value << 2 | 0b10
-        value = value << _RANDOM_B_BITS | random & ((1 << _RANDOM_B_BITS) - 1)
-        return str(uuid.UUID(int=value))
+        return _uuid7(self._clock.now(), int.from_bytes(os.urandom(10)))
+
+
+def least_id_at(moment: datetime) -> str:
+    """Return the least identifier that can be made at a moment: a range of time is a range of identifiers."""
+    return _uuid7(moment, 0)
+
+
+def _uuid7(moment: datetime, random: int) -> str:
+    value = int(moment.timestamp() * 1000) & ((1 << _TIMESTAMP_BITS) - 1)
+    value = value << 4 | 7
+    value = value << _RANDOM_A_BITS | (random >> _RANDOM_B_BITS) & ((1 << _RANDOM_A_BITS) - 1)
+    value = value << 2 | 0b10
+    value = value << _RANDOM_B_BITS | random & ((1 << _RANDOM_B_BITS) - 1)
+    return str(uuid.UUID(int=value))

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, and_, bindparam, func, or_, select
 
 from chassis.storage.store import database_now
+from kernel.ids import least_id_at
 from order_svc.adapters import rows
 from order_svc.adapters.columns_json import from_ms, to_ms
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS
@@ -24,6 +26,11 @@ _ITEMS = (
     .where(ORDER_ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
     .order_by(ORDER_ITEMS.c.order_id, ORDER_ITEMS.c.position)
 )
+
+# How far an order's id and its creation time may be apart: they are taken one after the other, so much less.
+_APART = timedelta(minutes=1)
+# Before all orders; an id holds no time before 1970.
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _any_due(table: Table, time: ColumnElement[int]) -> ColumnElement[bool]:
@@ -88,10 +95,13 @@ def page_of(connection: Connection, wanted: OrderFilter, after: str, limit: int)
         query = query.where(ORDERS.c.state == wanted.state.value)
     if wanted.needs_review:
         query = query.where(ORDERS.c.needs_review)
+    # An order's id was made when the order was: a range of ids, which the indexes serve, holds those of a time.
     if wanted.created_from is not None:
         query = query.where(ORDERS.c.created_at >= to_ms(wanted.created_from))
+        query = query.where(ORDERS.c.order_id >= least_id_at(max(wanted.created_from, _FIRST) - _APART))
     if wanted.created_before is not None:
         query = query.where(ORDERS.c.created_at < to_ms(wanted.created_before))
+        query = query.where(ORDERS.c.order_id < least_id_at(max(wanted.created_before, _FIRST) + _APART))
     if wanted.reference_prefix:
         # A range, which the index serves: LIKE would fold case on SQLite and need another index on PostgreSQL.
         prefix = wanted.reference_prefix

@@ -147,6 +147,7 @@ def release(connection: Connection, replica: str, owner: str) -> None:
     connection.execute(
         update(WEBHOOK_DELIVERIES)
         .where(
+            _WAITING,  # and so in a small index: nothing else is read
             WEBHOOK_DELIVERIES.c.lease_owner.startswith(f"{replica}#", autoescape=True),
             WEBHOOK_DELIVERIES.c.lease_owner != owner,
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Select, Table, and_, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, update
 
 from chassis.storage.changes import Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.store import Store
@@ -122,13 +122,13 @@ class StoredPayments:
 
         return await self._read(read)
 
-    async def put_off_payment(self, payment_id: str, look_at: datetime) -> None:
-        """Look at a payment later, if it is to be looked at at all."""
-        await self._put_off(PAYMENTS, PAYMENTS.c.payment_id, payment_id, look_at)
+    async def take_payment(self, payment_id: str, now: datetime, look_at: datetime) -> bool:
+        """Put off a payment that is due; False when somebody else was faster."""
+        return await self._take(PAYMENTS, PAYMENTS.c.payment_id == payment_id, now, look_at)
 
-    async def put_off_refund(self, refund_id: str, look_at: datetime | None) -> None:
-        """Look at a refund later or never again, if it is to be looked at at all."""
-        await self._put_off(REFUNDS, REFUNDS.c.refund_id, refund_id, look_at)
+    async def take_refund(self, refund_id: str, now: datetime, look_at: datetime | None) -> bool:
+        """Put off a refund that is due; False when somebody else was faster."""
+        return await self._take(REFUNDS, REFUNDS.c.refund_id == refund_id, now, look_at)
 
     async def news(self, most: int) -> list[Payment]:
         """Return payments that are news, the longest unheard first."""
@@ -157,10 +157,13 @@ class StoredPayments:
         events = queries.due(STRIPE_EVENTS)
         return await self._read(lambda connection: [event_of(row) for row in connection.execute(events, due)])
 
-    async def put_off_event(self, event_id: str, look_at: datetime | None) -> None:
-        """Apply an event later, or never again."""
-        row = Update(STRIPE_EVENTS, {"event_id": event_id}, {"look_at": look_at and to_ms(look_at)})
-        await self._commit(Change((), (row,)))
+    async def take_event(self, event_id: str, now: datetime, look_at: datetime) -> bool:
+        """Put off an event that is due; False when somebody else was faster."""
+        return await self._take(STRIPE_EVENTS, STRIPE_EVENTS.c.event_id == event_id, now, look_at)
+
+    async def applied(self, event_id: str) -> None:
+        """Keep that an event was applied."""
+        await self._commit(Change((), (Update(STRIPE_EVENTS, {"event_id": event_id}, {"look_at": None}),)))
 
     async def _find(self, lookup: Select[Any], subject: str, request: Request) -> Found:
         return await self._read(lambda connection: queries.found(connection, lookup, subject, request))
@@ -170,13 +173,13 @@ class StoredPayments:
             lambda connection: queries.payments(connection, connection.execute(query, parameters).all())
         )
 
-    async def _put_off(self, table: Table, key: Column[str], value: str, look_at: datetime | None) -> None:
-        is_due = and_(key == value, table.c.look_at.is_not(None))
-        later = update(table).where(is_due).values(look_at=look_at and to_ms(look_at))
+    async def _take(self, table: Table, row: ColumnElement[bool], now: datetime, look_at: datetime | None) -> bool:
+        """Put off a row in one statement with the look whether it is due: of several replicas one finds that it is."""
+        later = update(table).where(row, table.c.look_at <= to_ms(now)).values(look_at=look_at and to_ms(look_at))
         try:
-            await self._store.transact(lambda connection: connection.execute(later).close())
+            return await self._store.transact(lambda connection: connection.execute(later).rowcount == 1)
         except CommitUnknown:
-            return  # at worst it is looked at once more than needed
+            return False  # at worst it is looked at when it is due again
         except StorageUnavailable as error:
             raise _away() from error
 

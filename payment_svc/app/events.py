@@ -153,7 +153,7 @@ class ApplyEvent:
         elif subject is EventEnd.UNKNOWN and self._may_come(received_at):
             return
         self._telling.event(EventEnd.APPLIED if isinstance(subject, Payment) else subject)
-        await self._events.put_off_event(event.event_id, None)
+        await self._events.applied(event.event_id)
 
     async def _read(self, payment: Payment, event: ProviderEvent) -> None:
         # Events come in any order: this one may be ahead of the one that says that the money was taken.

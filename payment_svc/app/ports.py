@@ -227,12 +227,12 @@ class PaymentStore(Protocol):
         """Return refunds that are to be looked at, most overdue first."""
         ...
 
-    async def put_off_payment(self, payment_id: str, look_at: datetime) -> None:
-        """Look at a payment later, if it is to be looked at at all."""
+    async def take_payment(self, payment_id: str, now: datetime, look_at: datetime) -> bool:
+        """Put off a payment that is due; of all replicas that try, one is told True and looks at it."""
         ...
 
-    async def put_off_refund(self, refund_id: str, look_at: datetime | None) -> None:
-        """Look at a refund later or never again, if it is to be looked at at all."""
+    async def take_refund(self, refund_id: str, now: datetime, look_at: datetime | None) -> bool:
+        """Put off a refund that is due, or look at it this once; True for one of all replicas that try."""
         ...
 
 
@@ -274,6 +274,10 @@ class EventStore(Protocol):
         """Return events that are to be applied and when they came, most overdue first."""
         ...
 
-    async def put_off_event(self, event_id: str, look_at: datetime | None) -> None:
-        """Apply an event later, or never again."""
+    async def take_event(self, event_id: str, now: datetime, look_at: datetime) -> bool:
+        """Put off an event that is due; of all replicas that try, one is told True and applies it."""
+        ...
+
+    async def applied(self, event_id: str) -> None:
+        """Keep that an event was applied."""
         ...

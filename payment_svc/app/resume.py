@@ -68,16 +68,18 @@ class Resume:
             Refusal: The database is away.
         """
         ports, now = self._ports, self._ports.clock.now()
-        # Each is put off before it is taken up, so that one that ends the process is not the first thing of the next.
+        # Each is put off before it is taken up, so that one that ends the process is not the first thing of the next,
+        # and so that of several replicas that see it one takes it up. When that one dies it is due again.
         for event, received_at in await ports.events.due_events(now, _MOST):
-            await ports.events.put_off_event(event.event_id, ports.schedule.after(received_at, now))
-            await self._take_up(ports.apply(event, received_at), "event", event.event_id)
+            if await ports.events.take_event(event.event_id, now, ports.schedule.after(received_at, now)):
+                await self._take_up(ports.apply(event, received_at), "event", event.event_id)
         for payment, refund in await ports.payments.due_refunds(now, _MOST):
-            await ports.payments.put_off_refund(refund.refund_id, ports.refunds.next_look(refund, now))
-            await self._take_up(self._carry_out(payment, refund), "refund", refund.refund_id, refund.trace)
+            if await ports.payments.take_refund(refund.refund_id, now, ports.refunds.next_look(refund, now)):
+                await self._take_up(self._carry_out(payment, refund), "refund", refund.refund_id, refund.trace)
         for payment in await ports.payments.due_payments(now, _MOST):
-            await ports.payments.put_off_payment(payment.payment_id, ports.schedule.after(payment.updated_at, now))
-            await self._take_up(self._read(payment), "payment", payment.payment_id, payment.trace)
+            look_at = ports.schedule.after(payment.updated_at, now)
+            if await ports.payments.take_payment(payment.payment_id, now, look_at):
+                await self._take_up(self._read(payment), "payment", payment.payment_id, payment.trace)
         ports.telling.open_disputes(await ports.payments.open_disputes())
 
     async def _carry_out(self, payment: Payment, refund: Refund) -> None:

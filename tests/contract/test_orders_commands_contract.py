@@ -2,8 +2,9 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from kernel.ids import least_id_at
 from kernel.money import Money
 from order_svc.app.ports import Moved, OrderFilter, Orders
 from order_svc.domain.commands import Command
@@ -179,11 +180,13 @@ async def test_references_are_found_by_how_they_begin_whatever_they_hold(orders:
 
 async def test_orders_are_found_by_when_they_were_accepted(orders: Orders) -> None:
     times = [NOW + timedelta(milliseconds=step) for step in range(4)]
-    several = [await store(orders, fresh(created_at=at, updated_at=at)) for at in times]
+    several = [await store(orders, fresh(order_id=least_id_at(at), created_at=at, updated_at=at)) for at in times]
 
     found = await orders.page(OrderFilter(created_from=times[1], created_before=times[3]), "", 50)
 
     assert {order.order_id for order in found} == {order.order_id for order in several[1:3]}
+    assert len(await orders.page(OrderFilter(created_from=datetime.min.replace(tzinfo=UTC)), "", 50)) == len(times)
+    assert await orders.page(OrderFilter(created_before=datetime.min.replace(tzinfo=UTC)), "", 50) == []
 
 
 async def test_orders_of_which_another_tax_was_recorded_are_found(orders: Orders) -> None:

@@ -152,11 +152,11 @@ async def test_what_is_due_is_found_with_the_most_overdue_first_until_it_is_done
     assert await store.due_payments(_LATER, 9) == [payment(2), payment(1)]
     assert await store.due_payments(_LATER, 1) == [payment(2)]
 
-    await store.put_off_payment(payment(2).payment_id, _LATER + timedelta(hours=2))
+    assert await store.take_payment(payment(2).payment_id, _LATER, _LATER + timedelta(hours=2))
     assert await store.due_payments(_LATER, 9) == [payment(1)]
 
     await store.save(payment(1, version=2, state=PaymentState.SUCCEEDED), None)
-    await store.put_off_payment(payment(1).payment_id, _NOW)
+    assert not await store.take_payment(payment(1).payment_id, _LATER, _NOW)
     assert await store.due_payments(_LATER, 9) == []
 
 
@@ -167,7 +167,7 @@ async def test_refunds_become_due_too(store: StoredPayments) -> None:
     assert await store.due_refunds(_NOW - timedelta(seconds=1), 9) == []
     assert await store.due_refunds(_NOW, 9) == [(with_refund, refund())]
 
-    await store.put_off_refund(refund().refund_id, _LATER)
+    assert await store.take_refund(refund().refund_id, _NOW, _LATER)
     assert await store.due_refunds(_NOW, 9) == []
 
 
@@ -178,11 +178,26 @@ async def test_an_event_is_kept_once_and_due_until_it_is_applied(store: StoredPa
     assert await store.add_event(ProviderEvent("evt_2", "customer.created", ""), _NOW, None)
     assert await store.due_events(_LATER, 9) == [(event, _NOW)]
 
-    await store.put_off_event("evt_1", _LATER)
+    assert await store.take_event("evt_1", _NOW, _LATER)
     assert await store.due_events(_NOW, 9) == []
-    await store.put_off_event("evt_1", None)
+    await store.applied("evt_1")
     assert await store.due_events(_LATER, 9) == []
     assert not await store.add_event(event, _NOW, _NOW)
+
+
+async def test_what_is_due_is_taken_by_one_of_all_replicas_that_see_it(store: StoredPayments) -> None:
+    event = ProviderEvent("evt_1", "payment_intent.succeeded", "pi_1")
+    await store.add(payment(), _NOW, request())
+    await store.add_refund(payment(version=2, refunds=(refund(),)), refund(), _NOW, request("f1"))
+    await store.save(payment(version=3, refunds=(refund(),)), _NOW)
+    await store.add_event(event, _NOW, _NOW)
+
+    for taking in (
+        lambda: store.take_payment(payment().payment_id, _NOW, _LATER),
+        lambda: store.take_refund(refund().refund_id, _NOW, _LATER),
+        lambda: store.take_event("evt_1", _NOW, _LATER),
+    ):
+        assert sorted(await asyncio.gather(*(taking() for _ in range(3)))) == [False, False, True]
 
 
 async def test_news_is_listed_longest_unheard_first_until_it_was_heard(store: StoredPayments) -> None:
@@ -232,10 +247,10 @@ async def test_a_refund_may_be_looked_at_never_again(store: StoredPayments) -> N
     with_refund = payment(version=2, refunded=Money("JPY", 400), refunds=(refund(),))
     await store.add_refund(with_refund, refund(), _NOW, request("f1"))
 
-    await store.put_off_refund(refund().refund_id, None)
+    assert await store.take_refund(refund().refund_id, _NOW, None)
 
     assert await store.due_refunds(_LATER, 9) == []
-    await store.put_off_refund(refund().refund_id, _NOW)
+    assert not await store.take_refund(refund().refund_id, _LATER, _NOW)
     assert await store.due_refunds(_LATER, 9) == []
 
 

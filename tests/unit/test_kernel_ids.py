@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from kernel.clock import SystemClock
-from kernel.ids import Uuid7Ids
+from kernel.ids import Uuid7Ids, least_id_at
 
 
 class SetClock(SystemClock):
@@ -59,3 +59,12 @@ def test_an_id_is_written_in_its_36_canonical_characters() -> None:
 
     assert made == str(uuid.UUID(made))
     assert len(made) == 36
+
+
+def test_a_moment_has_a_least_identifier() -> None:
+    clock = SetClock(datetime(2026, 1, 1, tzinfo=UTC))
+    made, before = Uuid7Ids(clock).new(), clock.now() - timedelta(milliseconds=1)
+
+    assert least_id_at(clock.now()) <= made
+    assert least_id_at(before) < least_id_at(clock.now())
+    assert least_id_at(clock.now() + timedelta(milliseconds=1)) > made
