@@ -1,7 +1,9 @@
 """Alembic migrations of one service's tables. Alembic takes a second to import, so only these functions import it."""
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,8 +20,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_logger = logging.getLogger(__name__)
+
+_LOST = "the database was lost while its tables were brought up to date; starting again settles it"
+
 # Any number, but the same in every replica: the PostgreSQL lock that lets one of them migrate at a time.
 _LOCK = 7_202_311
+
+# How often a replica asks whether another one has migrated. It asks, and does not wait in a statement: that would hold
+# a snapshot, which CREATE INDEX CONCURRENTLY, in the one that migrates, would wait for in turn.
+_ASK_SECONDS = 0.2
 
 # A migration takes as long as the table is big, and waits as long as another replica migrates: its statements have no
 # limit. What has one is the silence of the server, longer than a failover within one zone takes as a rule.
@@ -34,10 +44,14 @@ class MigrationFailed(Exception):
 
 
 def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> None:
-    """Upgrade one service's tables to the newest version, in one transaction. Does nothing when they are there already.
+    """Upgrade one service's tables to the newest version. Does nothing when they are there already, or are newer still.
 
     It blocks: a running event loop calls it through asyncio.to_thread, and before it opens the store. Replicas may call
-    it at the same time; one migrates and the others wait for it.
+    it at the same time; one migrates and the others wait for it. All that is missing is done in one transaction, but
+    for what has to be done outside of any (`big_index`).
+
+    Tables that a later release has made are left as they are: each migration works with the code before it, so this
+    code does with them.
 
     Args:
         url: As for open_store.
@@ -63,7 +77,7 @@ def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECOND
 
 
 def is_current(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> bool:
-    """Tell whether the tables are at the newest version. It blocks, as run() does, and changes nothing.
+    """Tell whether the tables are at the newest version, or newer. It blocks, as run() does, and changes nothing.
 
     Args:
         url: As for open_store.
@@ -75,7 +89,8 @@ def is_current(url: str, script_location: str, silence_seconds: float = _SILENCE
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return asyncio.run(_on_postgres(parsed, partial(_is_newest, script_location), silence_seconds))
+        looking = partial(_transacted, partial(_is_newest, script_location))
+        return asyncio.run(_on_postgres(parsed, looking, silence_seconds))
     return Path(parsed.database or "").is_file() and _on_sqlite(parsed, partial(_is_newest, script_location))
 
 
@@ -98,9 +113,13 @@ async def _on_postgres(url: URL, body: Callable[[Connection], T], silence_second
     async def work() -> T:
         try:
             async with engine.connect() as connection:
-                return await connection.run_sync(partial(_transacted, body))
+                return await connection.run_sync(body)
         except TimeoutError as error:  # which has no words of its own
             raise StorageUnavailable("PostgreSQL does not answer") from error
+        except postgres.DRIVER_ERRORS as error:
+            if postgres.is_lost(error):
+                raise StorageUnavailable(_LOST) from error
+            raise
 
     working, silent = asyncio.create_task(work()), asyncio.create_task(postgres.silent(url, silence_seconds))
     try:
@@ -119,9 +138,7 @@ def _transacted(body: Callable[[Connection], T], connection: Connection) -> T:
     try:
         return transaction.run(connection, body)
     except transaction.CommitFailed as failed:
-        raise StorageUnavailable(
-            "the database was lost while its tables were brought up to date; starting again settles it"
-        ) from failed.__cause__
+        raise StorageUnavailable(_LOST) from failed.__cause__
 
 
 def _upgrade_sqlite(script_location: str, connection: Connection) -> None:
@@ -132,12 +149,27 @@ def _upgrade_sqlite(script_location: str, connection: Connection) -> None:
 
 
 def _upgrade_postgres(script_location: str, connection: Connection) -> None:
-    # Wait as long as it takes for a replica that migrates already, but never stall live traffic behind our own locks.
-    connection.execute(text("SET LOCAL statement_timeout = 0"))
-    connection.execute(text("SET LOCAL lock_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+    # A migration may take long, but never stalls live traffic behind a lock that it waits for.
+    for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '5s'"):
+        _at_once(connection, partial(_execute, f"SET {setting}"))
+    # The session keeps the lock until it ends, however it ends.
+    while not _at_once(connection, partial(_execute, f"SELECT pg_try_advisory_lock({_LOCK})")):
+        time.sleep(_ASK_SECONDS)
     _upgrade(script_location, connection)
+
+
+def _execute(statement: str, connection: Connection) -> object:
+    """Run a statement, and return the one value that it finds; None when it is not one that finds any."""
+    found = connection.execute(text(statement))
+    return found.scalar() if found.returns_rows else None
+
+
+def _at_once(connection: Connection, body: Callable[[Connection], T]) -> T:
+    """Run the body in a transaction of its own, unless there is one."""
+    if connection.in_transaction():
+        return body(connection)
+    with connection.begin():
+        return body(connection)
 
 
 def _upgrade(script_location: str, connection: Connection) -> None:
@@ -147,16 +179,31 @@ def _upgrade(script_location: str, connection: Connection) -> None:
     config.attributes["connection"] = connection
     config.attributes["version_table"] = _version_table(script_location)
     with _alembic:
-        command.upgrade(config, "head")
+        known, present = _at_once(connection, partial(_versions, script_location))
+        if _are_later(present, known):
+            _logger.warning("tables.newer", extra={"tables_at": present[0], "code_knows": known[0]})
+        else:
+            command.upgrade(config, "head")
 
 
 def _is_newest(script_location: str, connection: Connection) -> bool:
+    known, present = _versions(script_location, connection)
+    return present == known[:1] or _are_later(present, known)
+
+
+def _versions(script_location: str, connection: Connection) -> tuple[list[str], list[str]]:
+    """Return the versions that this code knows, the newest first, and the one that the tables are at, if any."""
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415  (as above)
     from alembic.script import ScriptDirectory  # noqa: PLC0415  (as above)
 
-    newest = ScriptDirectory.from_config(_config(script_location)).get_heads()
+    scripts = ScriptDirectory.from_config(_config(script_location))
     context = MigrationContext.configure(connection, opts={"version_table": _version_table(script_location)})
-    return set(context.get_current_heads()) == set(newest)
+    return [script.revision for script in scripts.walk_revisions()], list(context.get_current_heads())
+
+
+def _are_later(present: list[str], known: list[str]) -> bool:
+    """Tell whether tables are at a version of a later release: ours are numbered, with leading zeros."""
+    return bool(present) and not set(present) & set(known) and min(present) > known[0]
 
 
 def _config(script_location: str) -> "Config":

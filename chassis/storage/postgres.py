@@ -18,7 +18,7 @@ from chassis.storage.database import Locked, Transient
 T = TypeVar("T")
 
 # What SQLAlchemy raises, what its driver shim raises under it, and what the network does.
-_DRIVER_ERRORS = (DBAPIError, EmulatedDBAPIException, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DRIVER_ERRORS = (DBAPIError, EmulatedDBAPIException, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _READERS = 4
 _CONNECT_SECONDS = 3.0
@@ -90,7 +90,7 @@ async def silent(url: URL, seconds: float) -> None:
         try:
             async with prober.connect() as connection:
                 await connection.invalidate()  # the next question takes a connection of its own
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             if _state(error) is None:
                 continue
         heard = loop.time()
@@ -127,7 +127,7 @@ class PostgresDatabase:
             if (_state(failed.__cause__) or "")[:2] in _ROLLED_BACK:
                 raise _failure(failed.__cause__) from None
             raise CommitUnknown("the connection was lost during COMMIT") from failed.__cause__
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             failure = _failure(error)
             if isinstance(failure, StorageUnavailable):
                 await self._drop_writer()
@@ -155,7 +155,7 @@ class PostgresDatabase:
         connection = await _connect(self._readers)
         try:
             return await connection.run_sync(partial(_in_touch, body))
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             if _state(error) == _READ_ONLY:
                 raise StatementRefused("a read may not write") from error
             failure = _failure(error)
@@ -193,7 +193,7 @@ async def _connect(source: AsyncEngine) -> AsyncConnection:
     """
     try:
         return await source.connect()
-    except (*_DRIVER_ERRORS, PoolTimeout) as error:
+    except (*DRIVER_ERRORS, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = _state(error) or type(cause).__name__
         raise StorageUnavailable(f"no connection to PostgreSQL could be opened: {reason}") from error
@@ -203,7 +203,7 @@ async def _give_back(connection: AsyncConnection) -> None:
     """End a reader's transaction, and return its connection to the pool or throw it away when it was lost meanwhile."""
     try:
         await connection.close()
-    except _DRIVER_ERRORS:
+    except DRIVER_ERRORS:
         # What was read before is right all the same, and an error that was told before tells more than this one.
         if not connection.closed:
             await connection.invalidate()
@@ -224,6 +224,11 @@ def _failure(error: BaseException | None) -> Exception:
     if state[:2] in _DEFECTS:
         return StatementRefused(f"PostgreSQL refused a statement: {state}{_object(error)}")
     return StorageUnavailable(f"PostgreSQL cannot write now: {state}")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error, one of DRIVER_ERRORS, means that the connection is gone and another one may work."""
+    return isinstance(_failure(error), Transient)
 
 
 def _tellable(error: Exception, failure: Exception) -> Exception | None:

@@ -41,11 +41,15 @@ _SETTINGS = {
 class PostgresServer:
     """A server on a Unix socket in its own temporary folder.
 
+    Args:
+        settings: Of the server, beside what tests need.
+
     Attributes:
         socket_directory: Where its socket is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = {**_SETTINGS, **settings}
         self._directory = Path(tempfile.mkdtemp(prefix="ordermesh-pg-"))
         self._directory.chmod(0o755)
         self.socket_directory = self._directory / "socket"
@@ -66,10 +70,10 @@ class PostgresServer:
         """Initialise the server's files and wait until it answers."""
         initdb = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync"]
         self._run(*initdb, "--locale=C", "--encoding=UTF8")
-        settings = {**_SETTINGS, "unix_socket_directories": str(self.socket_directory)}
+        settings = {**self._settings, "unix_socket_directories": str(self.socket_directory)}
         server = [str(self._binaries / "postgres"), "-D", str(self._data)]
         server += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        with (self._directory / "log").open("wb") as log:
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_INPUT_CLOSES, str(self._directory), *server],
                 stdin=subprocess.PIPE,
@@ -82,7 +86,7 @@ class PostgresServer:
         deadline = time.monotonic() + 60
         while not self._is_ready():
             if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{(self._directory / 'log').read_text()}")
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
             time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
 
     def create_database(self) -> str:
@@ -95,6 +99,15 @@ class PostgresServer:
     def drop_database(self, url: str) -> None:
         """Drop a database that create_database returned, whoever is still connected to it."""
         self._sql(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def log_statements(self, url: str) -> None:
+        """Have the log tell of each statement of new sessions of a database that create_database returned."""
+        self._sql(f"ALTER DATABASE {_name(url)} SET log_statement = 'all'")
+
+    @property
+    def log(self) -> Path:
+        """The file with what the server tells."""
+        return self._directory / "log"
 
     def end_sessions(self, url: str) -> None:
         """End every session of a database that create_database returned, as an administrator does."""

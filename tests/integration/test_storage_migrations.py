@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from chassis.storage.ownership import AlreadyOwned
 from chassis.storage.store import open_store
 from tests.fakes.postgres_proxy import Fault, PostgresProxy
 from tests.fakes.storage_tables import METADATA
+from tests.scale.shelf import execute
 
 _REVISION = """
 import sqlalchemy as sa
@@ -25,6 +27,11 @@ down_revision = {previous!r}
 def upgrade() -> None:
     {body}
 """
+_CREATE_NAMED = 'op.create_table("teas", sa.Column("id", sa.Text, primary_key=True), sa.Column("name", sa.Text))'
+_BIG_INDEX_ONLY = """from chassis.storage.big_index import create_big_index
+    create_big_index("teas_by_name", "teas", ["name"])"""
+_BIG_INDEX = f"""op.add_column("teas", sa.Column("name", sa.Text))
+    {_BIG_INDEX_ONLY}"""
 _CREATE = 'op.create_table("{name}", sa.Column("id", sa.Text, primary_key=True))'
 
 
@@ -40,6 +47,16 @@ async def tables(url: str) -> set[str]:
     store = await open_store(url, metadata=METADATA)
     try:
         return await store.read(lambda connection: set(inspect(connection).get_table_names()))
+    finally:
+        await store.close()
+
+
+async def indexes(url: str) -> set[str]:
+    store = await open_store(url, metadata=METADATA)
+    try:
+        return await store.read(
+            lambda connection: {str(each["name"]) for each in inspect(connection).get_indexes("teas")}
+        )
     finally:
         await store.close()
 
@@ -90,6 +107,49 @@ async def test_services_and_replicas_migrate_one_shared_database_at_the_same_tim
     await asyncio.gather(*(asyncio.to_thread(migrations.run, postgres_url, at) for at in (tea, cup, tea, cup)))
 
     assert {"teas", "cups"} <= await tables(postgres_url)
+
+
+@pytest.mark.postgres
+async def test_replicas_that_start_at_once_build_one_index_beside_live_traffic(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    await asyncio.to_thread(migrations.run, postgres_url, location)
+    write_revision(tmp_path / "tea_svc", "2", "1", _BIG_INDEX)
+
+    await asyncio.gather(*(asyncio.to_thread(migrations.run, postgres_url, location) for _ in range(3)))
+
+    assert await indexes(postgres_url) >= {"teas_by_name"}
+    assert await asyncio.to_thread(migrations.is_current, postgres_url, location)
+
+
+@pytest.mark.postgres
+async def test_an_index_that_was_left_half_built_is_built_anew(postgres_url: str, tmp_path: Path) -> None:
+    broken = "CREATE UNIQUE INDEX CONCURRENTLY teas_by_name ON teas (name)"
+    double = _CREATE_NAMED + "; op.execute(\"INSERT INTO teas VALUES ('1', 'x'), ('2', 'x')\")"
+    location = write_revision(tmp_path / "tea_svc", "1", None, double)
+    await asyncio.to_thread(migrations.run, postgres_url, location)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await execute(postgres_url, broken)
+    write_revision(tmp_path / "tea_svc", "2", "1", _BIG_INDEX_ONLY)
+
+    await asyncio.to_thread(migrations.run, postgres_url, location)
+
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'teas_by_name'::regclass"
+    assert await execute(postgres_url, valid) == [[(True,)]]
+
+
+async def test_code_leaves_tables_of_a_later_release_as_they_are(database_url: str, tmp_path: Path) -> None:
+    later = write_revision(tmp_path / "later" / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    write_revision(tmp_path / "later" / "tea_svc", "2", "1", _CREATE.format(name="cups"))
+    earlier = write_revision(tmp_path / "earlier" / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    await asyncio.to_thread(migrations.run, database_url, later)
+
+    await asyncio.to_thread(migrations.run, database_url, earlier)
+
+    assert await asyncio.to_thread(migrations.is_current, database_url, earlier)
+    assert await asyncio.to_thread(migrations.is_current, database_url, later)
+    assert {"teas", "cups"} <= await tables(database_url)
 
 
 async def test_a_file_that_a_store_has_open_is_not_migrated(sqlite_url: str, tmp_path: Path) -> None:

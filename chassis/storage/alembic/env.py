@@ -1,8 +1,9 @@
-"""Run the migrations on the caller's connection, inside the caller's transaction."""
+"""Run the migrations on the caller's connection, inside the caller's transaction if there is one."""
 
 from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"], version_table=context.config.attributes["version_table"]
 )
-context.run_migrations()
+with context.begin_transaction():
+    context.run_migrations()

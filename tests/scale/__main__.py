@@ -1,0 +1,88 @@
+"""`python -m tests.scale --orders N`: what N stored orders cost, and whether any statement reads more for it.
+
+Fills a PostgreSQL of its own, prints the plans that grow with the tables (none, or it ends with 1), and compares an
+order's cost with that in a database of ten thousand orders. The figures in docs/scale.md are its output.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+
+from tests.fakes.postgres_server import PostgresServer
+from tests.scale import fill, life, measure, plans
+from tests.scale.shelf import execute, prepared, shelf
+
+_FEW = 10_000
+
+# The aim: what is stored already makes an order no more than a fifth dearer.
+_MOST_RATIO = 1.2
+
+# A quarter of the memory of a small server, as PostgreSQL's manual advises.
+_SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+
+
+def main() -> int:
+    """Fill, explain, measure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--orders", type=int, default=1_000_000, help="stored orders (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each database (default: %(default)s)")
+    parser.add_argument("--lives", type=int, default=40, help="orders of a turn (default: %(default)s)")
+    asked = parser.parse_args()
+    server = PostgresServer(**_SETTINGS)
+    try:
+        server.start()
+        return asyncio.run(_run(server, asked.orders, asked.rounds, asked.lives))
+    finally:
+        server.stop()
+
+
+async def _run(server: PostgresServer, orders: int, rounds: int, lives: int) -> int:
+    urls = []
+    for count in (_FEW, orders):
+        url = server.create_database()
+        started = time.monotonic()
+        await _filled(url, count)
+        (size,) = await execute(url, "SELECT pg_size_pretty(pg_database_size(current_database()))")
+        _say(f"{count} orders: {size[0][0]}, filled in {time.monotonic() - started:.0f} s")
+        urls.append(url)
+    few, many = await measure.costs(urls, rounds=rounds, orders=lives)
+    _say("")
+    _say(f"| one order | {_FEW:,} stored | {orders:,} stored | ratio |")
+    _say("| --- | ---: | ---: | ---: |")
+    ratios = []
+    for name, one, other in (
+        ("CPU of the server, ms", few.server_ms, many.server_ms),
+        ("CPU of the storage code, ms", few.client_ms, many.client_ms),
+        ("CPU of both, ms", few.server_ms + few.client_ms, many.server_ms + many.client_ms),
+        ("pages looked at", few.pages, many.pages),
+    ):
+        ratios.append(other / one)
+        _say(f"| {name} | {one:.2f} | {other:.2f} | {other / one:.2f} |")
+    server.log_statements(urls[1])
+    since = server.log.stat().st_size
+    async with shelf(urls[1]) as opened:
+        await life.look_around(opened, await life.live(opened))
+    seen = plans.asked(server.log, since)
+    faults = await plans.faults(urls[1], seen)
+    _say("")
+    _say(f"{len(seen)} statements explained, {len(faults)} of them grow with the tables")
+    for fault in faults:
+        _say(f"{fault.what}: {fault.sql}")
+    return int(bool(faults) or ratios[2] > _MOST_RATIO)
+
+
+async def _filled(url: str, orders: int) -> None:
+    await prepared(url)
+    async with shelf(url) as opened:
+        await life.pattern(opened)
+    await fill.fill(url, orders)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
