@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -193,11 +194,12 @@ async def test_what_is_due_is_taken_by_one_of_all_replicas_that_see_it(store: St
     await store.add_event(event, _NOW, _NOW)
 
     for taking in (
-        lambda: store.take_payment(payment().payment_id, _NOW, _LATER),
-        lambda: store.take_refund(refund().refund_id, _NOW, _LATER),
-        lambda: store.take_event("evt_1", _NOW, _LATER),
+        partial(store.take_payment, payment().payment_id, _NOW, _LATER),
+        partial(store.take_refund, refund().refund_id, _NOW, _LATER),
+        partial(store.take_event, "evt_1", _NOW, _LATER),
     ):
-        assert sorted(await asyncio.gather(*(taking() for _ in range(3)))) == [False, False, True]
+        taken: list[bool] = await asyncio.gather(*(taking() for _ in range(3)))
+        assert sorted(taken) == [False, False, True]
 
 
 async def test_news_is_listed_longest_unheard_first_until_it_was_heard(store: StoredPayments) -> None:
