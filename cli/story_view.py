@@ -7,7 +7,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.order_view import order, state
-from cli.sentences import SENTENCES
 from cli.value_view import Json, is_some, moment, money
 
 # The last of these says why a person has to look at an order.
@@ -67,8 +66,7 @@ def _what_is_wrong(event: Json | None) -> str:
     if event is None:
         return "A person has to look at it."
     reason = event["facts"].get("reason")
-    sentence = SENTENCES.get(event["kind"]) or event["kind"]
-    return f"{sentence} ({reason})" if reason else sentence
+    return f"{event['summary']} ({reason})" if reason else str(event["summary"])
 
 
 def clock_time(time: str) -> str:
@@ -84,7 +82,7 @@ def _events(events: list[Json]) -> RenderableType:
     for event in events:
         since = datetime.fromisoformat(event["time"]) - first if first else None
         facts = "  ".join(f"{name}={value}" for name, value in event["facts"].items())
-        what = Text(SENTENCES.get(event["kind"]) or event["kind"])
+        what = Text(event["summary"])
         if facts:
             what.append(f"\n{facts}", style="dim")
         table.add_row(

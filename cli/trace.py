@@ -7,6 +7,7 @@ from time import sleep
 
 import click
 
+from chassis.telemetry.following import spans_of
 from chassis.telemetry.store import StoredSpan
 from cli.calls_grpc import Json
 from cli.config import CliConfig, environment
@@ -14,7 +15,6 @@ from cli.console import console
 from cli.failures import Failure
 from cli.order import explained
 from cli.order_view import state
-from cli.spans import spans_of
 from cli.waterfall_view import waterfall
 from kernel.clock import SystemClock
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from chassis.telemetry.store import StoredSpan
-from cli.waterfall import Row, TimeLine, rows
+from chassis.telemetry.waterfall import Row, TimeLine, rows
 
 _COLOURS = ("cyan", "green", "blue", "magenta", "yellow", "bright_cyan", "bright_green", "bright_blue")
 _GAP = "  "

@@ -27,6 +27,7 @@ from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Alert, Event, Failure, Order, State
 from order_svc.domain.payment import Dispute, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
+from order_svc.domain.sentences import SENTENCES
 from order_svc.domain.shares import total_tax
 from order_svc.domain.shipping import Handover
 from order_svc.domain.task import Task
@@ -415,6 +416,7 @@ def _event_to_wire(event: Event) -> order_pb2.OrderEvent:
         state=_STATES[event.state],
         facts=event.facts,
         trace_id=event.trace_id,
+        summary=SENTENCES.get(event.kind, event.kind),
     )
 
 

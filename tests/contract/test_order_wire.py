@@ -200,6 +200,7 @@ def test_a_story_is_told_whole() -> None:
         state=order_pb2.ORDER_STATE_PAID,
         facts={"items": "2"},
         trace_id=f"{trace}2",
+        summary="The order was accepted and stored.",
     )
     assert list(message.tasks) == [
         order_pb2.OrderTask(kind="commit_tax", attempts=2, last_error="timeout", next_attempt_time=time_to_wire(LATER)),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from order_svc.domain.sentences import SENTENCES
+
 Json = dict[str, Any]
 
 ORDER_ID = "01a20688-0517-7d30-bac1-d40be08bc975"
@@ -87,6 +89,7 @@ def an_event(kind: str, time: str = "2026-03-01T09:30:05.250Z", **facts: str) ->
         "state": "PENDING",
         "facts": facts,
         "trace_id": "a" * 32,
+        "summary": SENTENCES.get(kind, kind),
     }
 
 

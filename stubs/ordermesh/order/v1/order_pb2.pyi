@@ -700,6 +700,7 @@ class OrderEvent(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The version of the order that this entry made; entries are gapless from 1. Entries that left the order as it was carry the
     version they found.
@@ -712,6 +713,8 @@ class OrderEvent(_message.Message):
     """The state of the order afterwards."""
     trace_id: _builtins.str
     """The trace in which it happened, in hexadecimal. Empty when it was not traced."""
+    summary: _builtins.str
+    """What happened, as a sentence for people. It may be worded otherwise tomorrow."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -730,10 +733,11 @@ class OrderEvent(_message.Message):
         state: Global___OrderState.ValueType = ...,
         facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         trace_id: _builtins.str = ...,
+        summary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "facts", b"facts", "kind", b"kind", "state", b"state", "time", b"time", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "facts", b"facts", "kind", b"kind", "state", b"state", "summary", b"summary", "time", b"time", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from chassis.telemetry.following import spans_of
 from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.spans import Span, SpanContext
 from chassis.telemetry.store import SpanStore
-from cli.spans import spans_of
 
 
 def append(data_dir: Path, *spans: Span) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from chassis.telemetry.store import StoredSpan
-from cli.waterfall import Row, TimeLine, rows
+from chassis.telemetry.waterfall import Row, TimeLine, rows
 from cli.waterfall_view import waterfall
 from tests.fakes.stored_spans import MILLISECOND, stored_span
 

@@ -1,4 +1,4 @@
-"""The spans of an order: those of its own traces, and of the traces that go on from them."""
+"""The spans of some traces, and of the traces that go on from them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +15,7 @@ def spans_of(data_dir: Path, trace_ids: Iterable[str]) -> list[StoredSpan]:
 
     Args:
         data_dir: The data directory that the services run with.
-        trace_ids: The order's own traces, 32 hexadecimal digits each.
+        trace_ids: The traces to begin with, 32 hexadecimal digits each.
 
     Raises:
         sqlite3.Error: The store cannot be read.
