@@ -96,7 +96,12 @@ class Chain:
     """All layers of a server, in the order of their seats."""
 
     def __init__(self, layers: Mapping[Seat, Layer]) -> None:
+        self._layers = dict(layers)
         self._inside_out = [layers[seat] for seat in sorted(layers, reverse=True)]
+
+    def at(self, seat: Seat) -> Layer | None:
+        """Return the layer on that seat; None where it is empty."""
+        return self._layers.get(seat)
 
     def around_unary(self, method: Method, handler: Unary) -> Unary:
         """Return the handler with every layer around it."""

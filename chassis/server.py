@@ -10,12 +10,15 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
-from grpc_channelz.v1 import channelz
+from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from chassis.layers import Chain, Context, Method, Stream, Unary
+from chassis.access.rules import rule_at
+from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
+from chassis.serving.doorway import UnknownMethods, Watched
+from chassis.serving.identity import CallerIdentity
 
 Option = tuple[str, int | str]
 
@@ -68,12 +71,16 @@ class Server:
         self._chain = chain
         self._with_reflection = with_reflection
         self._names: list[str] = []
+        self._paths: list[str] = []
         self._streams: set[asyncio.Task[Any]] = set()
         self._health = _Health(self._streams)
 
     def add(self, register: Callable[[Any, grpc.aio.Server], None], servicer: object) -> None:
         """Serve a servicer with the generated `add_…_to_server` function, every layer around each of its methods."""
-        register(servicer, cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names, self._streams)))
+        register(
+            servicer,
+            cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names, self._paths, self._streams)),
+        )
 
     async def start(self, address: str) -> str:
         """Listen, still NOT_SERVING, and return the address with the port that was bound.
@@ -85,10 +92,7 @@ class Server:
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        channelz.add_channelz_servicer(self._server)
-        if self._with_reflection:
-            names = (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
-            reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._server)
+        self._open_doorway()
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
@@ -98,6 +102,21 @@ class Server:
         await self._server.start()
         host = address.rpartition(":")[0]
         return address if address.startswith("unix:") else f"{host}:{port}"
+
+    def _open_doorway(self) -> None:
+        """Serve what stands outside the chain, to callers whom the chain knows."""
+        identity = self._chain.at(Seat.IDENTITY)
+        if not isinstance(identity, CallerIdentity):
+            return
+        if self._with_reflection:
+            watched = cast("grpc.aio.Server", Watched(self._server, identity.caller_of))
+            names = (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+            reflecting = reflection.aio.ReflectionServicer(names)
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflecting, watched)  # type: ignore[no-untyped-call]  # generated, without types
+            channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), watched)
+        # The last to be asked: whatever nobody else answers.
+        rules = {rule_at(path) for path in self._paths}
+        self._server.add_generic_rpc_handlers((UnknownMethods(identity.caller_of, rules),))
 
     async def serving(self, *, ready: bool) -> None:
         """Tell health checks whether calls are welcome."""
@@ -120,9 +139,11 @@ async def serving(
     address: str,
     chain: Chain,
     servicers: Sequence[tuple[Callable[[Any, grpc.aio.Server], None], object]],
+    *,
+    with_reflection: bool = True,
 ) -> AsyncIterator[str]:
     """Serve while the context is open, and yield the bound address."""
-    server = Server(chain)
+    server = Server(chain, with_reflection=with_reflection)
     for register, servicer in servicers:
         server.add(register, servicer)
     bound = await server.start(address)
@@ -160,11 +181,17 @@ class _Registrar:
     """Stands in for the server while generated code registers a servicer, and puts the layers around each handler."""
 
     def __init__(
-        self, server: grpc.aio.Server, chain: Chain, names: list[str], streams: set[asyncio.Task[Any]]
+        self,
+        server: grpc.aio.Server,
+        chain: Chain,
+        names: list[str],
+        paths: list[str],
+        streams: set[asyncio.Task[Any]],
     ) -> None:
         self._server = server
         self._chain = chain
         self._names = names
+        self._paths = paths
         self._streams = streams
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
@@ -179,6 +206,7 @@ class _Registrar:
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, wrapped),))
 
     def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> "grpc.RpcMethodHandler[Any, Any]":
+        self._paths.append(path)
         method = Method(path, cast("Callable[[bytes], Message]", handler.request_deserializer))
         # Without a deserializer grpc hands over the raw bytes; the innermost layer parses them. The types of a handler
         # are those of the threaded server, which shares the class.

@@ -1,19 +1,32 @@
 """The chain of layers that every service of the mesh serves with."""
 
+from chassis.access.contexts import Contexts
+from chassis.access.keys import TrustedKeys
+from chassis.access.settings import AccessSettings
 from chassis.layers import Chain, Seat
 from chassis.serving.authorisation import AuthorisationLayer
 from chassis.serving.deadline import DeadlineLayer
 from chassis.serving.errors import ErrorsLayer
-from chassis.serving.identity import ConnectionIdentity
+from chassis.serving.identity import CallerIdentity
 from chassis.serving.telemetry import TelemetryLayer
 from chassis.serving.validation import ValidationLayer
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Tracer
 from chassis.trust import peer
+from kernel.clock import Clock, SystemClock
 from kernel.ids import Ids
 
 
-def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids, service_of: peer.ServiceOf = peer.on_loopback) -> Chain:
+def standard_chain(
+    tracer: Tracer,
+    metrics: Metrics,
+    ids: Ids,
+    service_of: peer.ServiceOf = peer.on_loopback,
+    *,
+    service: str = "",
+    access: AccessSettings | None = None,
+    clock: Clock | None = None,
+) -> Chain:
     """Return the chain; the seat of admission is empty so far.
 
     Args:
@@ -21,12 +34,17 @@ def standard_chain(tracer: Tracer, metrics: Metrics, ids: Ids, service_of: peer.
         metrics: Counts calls.
         ids: Names defects.
         service_of: Says who is at the other end of a connection; the transport's own.
+        service: The part of the mesh that serves: "order". Contexts of callers that were made for others do not count.
+        access: Whose word on callers counts, and what was granted to other teams; nobody's, and nothing, unless given.
+        clock: The time; the machine's own unless another is given.
     """
+    settings, now = access or AccessSettings(), clock or SystemClock()
+    contexts = Contexts(service, TrustedKeys(settings.caller_keys, now), now)
     return Chain(
         {
             Seat.TELEMETRY: TelemetryLayer(tracer, metrics),
             Seat.ERRORS: ErrorsLayer(ids),
-            Seat.IDENTITY: ConnectionIdentity(service_of),
+            Seat.IDENTITY: CallerIdentity(service_of, contexts, settings.grants),
             Seat.AUTHORISATION: AuthorisationLayer(),
             Seat.DEADLINE: DeadlineLayer(),
             Seat.VALIDATION: ValidationLayer(),

@@ -26,6 +26,9 @@ CONFIGS = {
 }
 """Where each part's settings are read."""
 
+SHARED = ("chassis.access.settings",)
+"""Modules that several configs take settings from."""
+
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 # "TAX_SHIP_FROM_LINE1, …_LOCALITY and …_REGION_CODE: meaning", or the same with "else" or "or" between names.
 _HEAD = re.compile(r"(?:(?:,? (?:and|or|else) |, )?(?:…_)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)+(?=[,:.])")
@@ -92,6 +95,9 @@ def settings() -> list[Setting]:
             if part not in parts.setdefault(variable, []) and variable not in defaults:
                 parts[variable].append(part)
                 defaults[variable] = ""
+    for module in SHARED:
+        for variable, meaning in _documented(inspect.getsource(import_module(module))):
+            meanings.setdefault(variable, meaning)
     found = [
         Setting(name, _shown(defaults[name]), meanings.get(name, ""), tuple(parts[name])) for name in sorted(parts)
     ]

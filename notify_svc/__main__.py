@@ -101,7 +101,9 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         )
 
         server = Server(
-            standard_chain(telemetry.tracer, telemetry.metrics, ids), maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES
+            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="notify", access=config.access),
+            with_reflection=config.access.reflection,
+            maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES,
         )
         server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
         address = await server.start(config.address)

@@ -10,6 +10,7 @@ from typing import Self
 
 from babel import UnknownLocaleError
 
+from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
 from kernel.clock import SystemClock
 from notify_svc.adapters.letters import BrokenTemplate, Letters
@@ -46,6 +47,9 @@ class NotifyConfig:
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    access: AccessSettings
+    """Whose word on callers counts, and what certificates of other teams may do."""
 
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
@@ -98,6 +102,7 @@ class NotifyConfig:
             address=environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
             database_url=environment.secret("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,
+            access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             sendgrid_url=url,

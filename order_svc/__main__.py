@@ -110,7 +110,10 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         mail_news = MailNewsWatcher(orders, mails, changes, telling, clock, spread)
         servicer = OrderServicer(asked, patience_seconds=config.patience_seconds)
 
-        server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+        server = Server(
+            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="order", access=config.access),
+            with_reflection=config.access.reflection,
+        )
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
         server.add(webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
         await webhooks.prepare()

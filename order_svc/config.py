@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
 
 
@@ -20,6 +21,9 @@ class OrderConfig:
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    access: AccessSettings
+    """Whose word on callers counts, and what certificates of other teams may do."""
 
     tax_address: str
     """TAX_ADDR: where the tax service listens, and where the others find it."""
@@ -59,6 +63,7 @@ class OrderConfig:
             address=env.address("ORDER_ADDR", "127.0.0.1:50051"),
             database_url=env.secret("ORDER_DATABASE_URL", shared),
             data_dir=data_dir,
+            access=AccessSettings.read(env, data_dir),
             tax_address=env.address("TAX_ADDR", "127.0.0.1:50052"),
             payment_address=env.address("PAYMENT_ADDR", "127.0.0.1:50053"),
             notify_address=env.address("NOTIFY_ADDR", "127.0.0.1:50054"),

@@ -108,7 +108,10 @@ async def running(
         resuming = tasks.start(does.resume.run(), "resume")
         ending.callback(resuming.cancel)
 
-        server = Server(standard_chain(telemetry.tracer, telemetry.metrics, ids))
+        server = Server(
+            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="payment", access=config.access),
+            with_reflection=config.access.reflection,
+        )
         server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(does))
         address = await server.start(config.address)
         ending.push_async_callback(server.stop)

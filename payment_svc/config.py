@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
 
 _SANDBOX_KEY = "sk_test_sandbox"
@@ -28,6 +29,9 @@ class PaymentConfig:
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    access: AccessSettings
+    """Whose word on callers counts, and what certificates of other teams may do."""
 
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
@@ -71,6 +75,7 @@ class PaymentConfig:
             address=environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
             database_url=environment.secret("PAYMENT_DATABASE_URL", shared),
             data_dir=data_dir,
+            access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             stripe_api_key=environment.secret("STRIPE_API_KEY", _SANDBOX_KEY),

@@ -78,10 +78,14 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         does = cases(authority, StoredDocuments(store, clock), clock, fallback, config.quote_cache_seconds)
         servicer = TaxServicer(does)
 
-        chain = standard_chain(telemetry.tracer, telemetry.metrics, Uuid7Ids(clock))
+        chain = standard_chain(
+            telemetry.tracer, telemetry.metrics, Uuid7Ids(clock), service="tax", access=config.access
+        )
         register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
         try:
-            async with serving(config.address, chain, [(register, servicer)]) as address:
+            async with serving(
+                config.address, chain, [(register, servicer)], with_reflection=config.access.reflection
+            ) as address:
                 yield address
         finally:
             await client.aclose()

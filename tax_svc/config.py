@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Self
 
+from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
 from kernel.address import Address
 from tax_svc.domain.fallback import EVERYWHERE
@@ -29,6 +30,9 @@ class TaxConfig:
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
+
+    access: AccessSettings
+    """Whose word on callers counts, and what certificates of other teams may do."""
 
     otlp_endpoint: str
     """OTEL_EXPORTER_OTLP_ENDPOINT: the collector; empty exports nothing."""
@@ -80,6 +84,7 @@ class TaxConfig:
             address=environment.address("TAX_ADDR", "127.0.0.1:50052"),
             database_url=environment.secret("TAX_DATABASE_URL", shared),
             data_dir=data_dir,
+            access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             avatax_url=environment.url("AVATAX_BASE_URL", f"http://{sandbox}/avatax"),
