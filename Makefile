@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test prove ledger load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
+.PHONY: help setup up demo test prove ledger drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ prove: $(VENV)/.dev ## Prove that money is safe: 10,000 worlds, every fault at e
 
 ledger: $(VENV)/.dev ## Compare everybody's books of 10,000 random orders in 18 currencies, to the minor unit; half an hour
 	@exec $(BIN)/python -m tests.ledger
+
+drill: $(VENV)/.dev ## Take each provider away in turn and see what a real Prometheus says of it; ten minutes, needs prometheus
+	@exec $(BIN)/python -m tests.drill
 
 check: lint types protos-check breaking test ## Everything that CI runs
 
