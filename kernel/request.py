@@ -11,8 +11,10 @@ class Request:
         caller: Who asks; keys of two callers never meet.
         request_id: The key.
         fingerprint: SHA-256 of the request.
+        customer_id: The customer who asks, for whom only what is their own exists; empty for everybody else.
     """
 
     caller: str
     request_id: str
     fingerprint: str
+    customer_id: str = ""

@@ -136,9 +136,9 @@ class OrdersStore:
             return False
         return True
 
-    async def get(self, order_id: str) -> Order | None:
-        """Return the order."""
-        return await self._read(lambda connection: order_of(connection, order_id))
+    async def get(self, order_id: str, customer_id: str = "") -> Order | None:
+        """Return the order; None as well when it is not that customer's, where one is named."""
+        return await self._read(lambda connection: order_of(connection, order_id, customer_id))
 
     async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         """Return the orders of these ids that there are, each with who is at it."""

@@ -82,7 +82,7 @@ class Commands:
             if found is not None:
                 ours = same_order(*found, request)
                 return await self._attendance(ours, _leased_at(doubted, ours), _goes_on, until)
-            order = await self._orders.get(order_id)
+            order = await self._orders.get(order_id, request.customer_id)
             if order is None:
                 raise order_not_found(order_id)
             try:

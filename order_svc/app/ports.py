@@ -271,8 +271,8 @@ class Orders(Protocol):
         """
         ...
 
-    async def get(self, order_id: str) -> Order | None:
-        """Return the order."""
+    async def get(self, order_id: str, customer_id: str = "") -> Order | None:
+        """Return the order; None as well when it is not that customer's, where one is named."""
         ...
 
     async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:

@@ -30,13 +30,13 @@ class ReadOrders:
         self._orders = orders
         self._changes = changes
 
-    async def get(self, order_id: str) -> Order:
-        """Return one order.
+    async def get(self, order_id: str, customer_id: str = "") -> Order:
+        """Return one order, of that customer where one is named.
 
         Raises:
             Refusal: There is none of that id.
         """
-        order = await self._orders.get(order_id)
+        order = await self._orders.get(order_id, customer_id)
         if order is None:
             raise order_not_found(order_id)
         return order
@@ -56,23 +56,26 @@ class ReadOrders:
             raise order_not_found(order_id)
         return story
 
-    async def watch(self, order_id: str, after_version: int, *, until_final: bool = False) -> AsyncIterator[Order]:
+    async def watch(
+        self, order_id: str, after_version: int, *, until_final: bool = False, customer_id: str = ""
+    ) -> AsyncIterator[Order]:
         """Yield the order as it is, unless the caller has seen that version, and after each move until it is settled.
 
         Args:
             order_id: The order.
             after_version: What the caller has seen; 0 for nothing.
             until_final: Go on until the order has come to its end, and not only until it waits for the shop.
+            customer_id: Whose order it has to be; empty for anybody's.
 
         Raises:
             Refusal: There is none of that id.
         """
         with self._changes.watching(order_id) as watch:
-            order = await self.get(order_id)
+            order = await self.get(order_id, customer_id)
             while True:
                 if order.version > after_version:
                     yield order
                     after_version = order.version
                 if order.final if until_final else not order.open:
                     return
-                order = await watch.next(_LOOK_AGAIN_SECONDS) or await self.get(order_id)
+                order = await watch.next(_LOOK_AGAIN_SECONDS) or await self.get(order_id, customer_id)

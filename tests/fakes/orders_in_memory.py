@@ -136,9 +136,11 @@ class FakeOrders:
             raise InDoubt
         return True
 
-    async def get(self, order_id: str) -> Order | None:
+    async def get(self, order_id: str, customer_id: str = "") -> Order | None:
         await self._begin("get")
-        return self._database.orders.get(order_id)
+        order = self._database.orders.get(order_id)
+        foreign = order is not None and customer_id not in {"", order.draft.customer.customer_id}
+        return None if foreign else order
 
     async def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         await self._begin("standings")

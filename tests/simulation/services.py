@@ -109,13 +109,13 @@ class _Orders(OrdersStore):
         super().__init__(store, clock, replica, life)
         self._kept: dict[str, tuple[object, Order | None]] = {}
 
-    async def get(self, order_id: str) -> Order | None:
+    async def get(self, order_id: str, customer_id: str = "") -> Order | None:
         """Return the order; what was made of its row before, when that is still the same."""
         row = shelf(ORDER_TABLES).row(_ORDER, order_id)
         kept, found = self._kept.get(order_id, (None, None))
         if kept is not None and kept == row:
             return await self._read(lambda _: found)
-        found = await super().get(order_id)
+        found = await super().get(order_id, customer_id)
         self._kept[order_id] = (row, found)
         return found
 

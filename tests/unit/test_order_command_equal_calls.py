@@ -24,11 +24,11 @@ class Overtaken(FakeOrders):
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
-    async def get(self, order_id: str) -> Order | None:
+    async def get(self, order_id: str, customer_id: str = "") -> Order | None:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()
-        return await super().get(order_id)
+        return await super().get(order_id, customer_id)
 
 
 async def refund_all(life: Life, order: Order, key: str) -> Order:
