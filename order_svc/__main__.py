@@ -43,6 +43,7 @@ from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.config import OrderConfig
+from order_svc.domain.webhook_reach import Reach
 from order_svc.servicer import OrderServicer
 from order_svc.webhooks import Webhooks
 
@@ -82,7 +83,18 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         work = Tasks()
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
         replica, life = _replica(config.address), ids.new()
-        webhooks = Webhooks(store, clock, ids, replica, life, work, telemetry, spread, secrets.token_bytes)
+        webhooks = Webhooks(
+            store,
+            clock,
+            ids,
+            replica,
+            life,
+            work,
+            telemetry,
+            spread,
+            secrets.token_bytes,
+            Reach(config.webhook_networks),
+        )
         ending.push_async_callback(webhooks.aclose)
         ending.push_async_callback(work.close, _FINISH_SECONDS)
         changes = Changes()

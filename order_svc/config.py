@@ -1,11 +1,13 @@
 """What the order service can be told from outside."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
+from order_svc.domain.webhook_reach import LOOPBACK, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class OrderConfig:
     action_seconds: float
     """ORDER_PAYMENT_ACTION_SECONDS: how long a customer may take for 3-D Secure."""
 
+    webhook_networks: tuple[Network, ...]
+    """ORDER_WEBHOOK_NETWORKS: private networks that webhooks may be posted to, separated by commas: 10.1.0.0/16. The
+    default is this machine itself where ORDER_ADDR is on it, and none otherwise."""
+
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> "OrderConfig":
         """Read the settings.
@@ -59,8 +65,9 @@ class OrderConfig:
         env = Environment(values)
         data_dir = env.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         shared = env.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'order.db'}")
+        address = env.address("ORDER_ADDR", "127.0.0.1:50051")
         config = cls(
-            address=env.address("ORDER_ADDR", "127.0.0.1:50051"),
+            address=address,
             database_url=env.secret("ORDER_DATABASE_URL", shared),
             data_dir=data_dir,
             access=AccessSettings.read(env, data_dir),
@@ -73,6 +80,22 @@ class OrderConfig:
             # One charge may take 10 s; twice that and some leaves room for a slow commit.
             lease_seconds=env.seconds("ORDER_LEASE_SECONDS", "30", low="12"),
             action_seconds=env.seconds("ORDER_PAYMENT_ACTION_SECONDS", "1800"),
+            webhook_networks=_networks(env, "ORDER_WEBHOOK_NETWORKS", _own_networks(address)),
         )
         env.check()
         return config
+
+
+def _own_networks(address: str) -> tuple[Network, ...]:
+    """Return what may be posted to by default: a service that others reach is no way to what is private to its host."""
+    host = address.rpartition(":")[0].strip("[]")
+    return LOOPBACK if address.startswith("unix:") or host in {"localhost", "127.0.0.1", "::1"} else ()
+
+
+def _networks(env: Environment, name: str, default: tuple[Network, ...]) -> tuple[Network, ...]:
+    written = [each.strip() for each in env.text(name, "").split(",") if each.strip()]
+    try:
+        return tuple(ipaddress.ip_network(each) for each in written) or default
+    except ValueError:
+        env.complain(name, "is not a list of networks like 10.1.0.0/16,fd00::/8")
+        return default

@@ -13,14 +13,22 @@ from order_svc import webhook_wire as wire
 from order_svc.app.webhook_endpoints import KeepEndpoints
 from order_svc.app.webhook_log import ReadDeliveryLog
 from order_svc.domain.webhook_endpoint import checked_event_types, checked_url
+from order_svc.domain.webhook_reach import Reach
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
-    """Translates, calls, translates."""
+    """Translates, calls, translates.
 
-    def __init__(self, endpoints: KeepEndpoints, log: ReadDeliveryLog) -> None:
+    Args:
+        endpoints: Keeps the endpoints.
+        log: Reads the delivery log.
+        reach: Where endpoints may be.
+    """
+
+    def __init__(self, endpoints: KeepEndpoints, log: ReadDeliveryLog, reach: Reach) -> None:
+        self._reach = reach
         self._endpoints = endpoints
         self._log = log
 
@@ -28,7 +36,10 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
         self, request: pb.CreateWebhookEndpointRequest, context: Context
     ) -> pb.CreateWebhookEndpointResponse:
         made = await self._endpoints.create(
-            checked_url(request.url), checked_event_types(request.event_types), request.description, _key(request)
+            checked_url(request.url, self._reach),
+            checked_event_types(request.event_types),
+            request.description,
+            _key(request),
         )
         return pb.CreateWebhookEndpointResponse(endpoint=wire.endpoint_to_wire(made.endpoint, made.secret))
 
@@ -41,7 +52,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     async def UpdateWebhookEndpoint(
         self, request: pb.UpdateWebhookEndpointRequest, context: Context
     ) -> pb.UpdateWebhookEndpointResponse:
-        change = wire.change_from_wire(request)
+        change = wire.change_from_wire(request, self._reach)
         endpoint = await self._endpoints.update(request.endpoint_id, change, _key(request))
         return pb.UpdateWebhookEndpointResponse(endpoint=wire.endpoint_to_wire(endpoint))
 

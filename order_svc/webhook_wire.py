@@ -17,6 +17,7 @@ from order_svc.domain.webhook_endpoint import (
     checked_changes_of_event_types,
     checked_url,
 )
+from order_svc.domain.webhook_reach import Reach
 
 _STATES = {
     DeliveryState.PENDING: webhook_pb2.WEBHOOK_DELIVERY_STATE_PENDING,
@@ -48,14 +49,14 @@ def endpoint_to_wire(endpoint: Endpoint, secret: SigningSecret | None = None) ->
     )
 
 
-def change_from_wire(request: pb.UpdateWebhookEndpointRequest) -> EndpointChange:
+def change_from_wire(request: pb.UpdateWebhookEndpointRequest, reach: Reach) -> EndpointChange:
     """Return what becomes of an endpoint.
 
     Raises:
         Refusal: It makes no sense; the field is named.
     """
     return EndpointChange(
-        url=checked_url(request.url) if request.HasField("url") else None,
+        url=checked_url(request.url, reach) if request.HasField("url") else None,
         event_types=checked_changes_of_event_types(request.event_types),
         disabled=request.disabled if request.HasField("disabled") else None,
     )

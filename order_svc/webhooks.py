@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from chassis.http.client import HttpTransport
+from chassis.http.reach import Resolve, within
 from chassis.storage.store import Store
 from chassis.telemetry.setup import Telemetry
 from kernel.bell import Bell
@@ -19,6 +20,7 @@ from order_svc.app.webhook_log import ReadDeliveryLog
 from order_svc.app.webhook_ports import Audience
 from order_svc.app.webhook_sender import AT_ONCE, Sender
 from order_svc.app.work import Work
+from order_svc.domain.webhook_reach import Reach
 from order_svc.webhook_servicer import WebhookServicer
 
 
@@ -35,6 +37,7 @@ class Webhooks:
         telemetry: Traces and measures.
         random: Returns numbers from 0 to 1, to spread retries.
         chance: Returns so many random bytes that nobody can guess.
+        reach: Where messages may be posted to.
 
     Attributes:
         announce: Makes the messages about a journal entry.
@@ -52,15 +55,16 @@ class Webhooks:
         telemetry: Telemetry,
         random: Callable[[], float],
         chance: Callable[[int], bytes],
+        reach: Reach,
     ) -> None:
         self._audience = Audience()
         self._deliveries = DeliveriesStore(store, clock, ids, replica, life)
-        self._poster = HttpPoster(partial(_transport, telemetry), clock)
+        self._poster = HttpPoster(partial(_transport, telemetry, within(reach.admits)), clock)
         bell, telling = Bell(clock), TelemetryHookTelling(telemetry)
         self._sender = Sender(self._deliveries, self._poster, self._audience, work, bell, clock, random, telling)
         endpoints = KeepEndpoints(EndpointsStore(store, clock), self._audience, clock, ids, chance, bell.ring)
         self.announce = Announcer(self._audience)
-        self.servicer = WebhookServicer(endpoints, ReadDeliveryLog(self._deliveries, clock, bell.ring))
+        self.servicer = WebhookServicer(endpoints, ReadDeliveryLog(self._deliveries, clock, bell.ring), reach)
 
     async def prepare(self) -> None:
         """Learn whether anybody listens, before the first order is taken."""
@@ -79,7 +83,7 @@ class Webhooks:
         await self._poster.aclose()
 
 
-def _transport(telemetry: Telemetry, url: str) -> HttpTransport:
+def _transport(telemetry: Telemetry, resolve: Resolve, url: str) -> HttpTransport:
     """Return what speaks to one endpoint."""
     return HttpTransport(
         "webhook",
@@ -89,4 +93,5 @@ def _transport(telemetry: Telemetry, url: str) -> HttpTransport:
         timeout_seconds=POST_SECONDS,
         max_connections=AT_ONCE,
         max_answer_bytes=MOST_ANSWER_BYTES,
+        resolve=resolve,
     )

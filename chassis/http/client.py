@@ -17,6 +17,7 @@ import httpx
 from chassis.http.connection import Answer
 from chassis.http.errors import HttpError, Lost, NotSent
 from chassis.http.pool import Pool
+from chassis.http.reach import OutOfReach, Resolve
 from chassis.telemetry import conventions as names
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import AttributeValue, Span, Tracer, type_name
@@ -54,6 +55,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         timeout_seconds: For a whole request, from waiting for a connection to the answer's last byte.
         max_connections: At most so many requests at a time; further ones wait, within their timeout.
         max_answer_bytes: Bound of an answer with its headers.
+        resolve: Finds the addresses that may be connected to (reach.py), where somebody else has chosen the URL.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
         timeout_seconds: float,
         max_connections: int,
         max_answer_bytes: int = _MOST_BYTES,
+        resolve: Resolve | None = None,
     ) -> None:
         url = httpx.URL(base_url)
         if url.scheme not in _DEFAULT_PORTS or not url.host:
@@ -86,6 +89,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
             most_connections=max_connections,
             keepalive_seconds=_KEEPALIVE_SECONDS,
             most_bytes=max_answer_bytes,
+            resolve=resolve,
         )
 
     async def request(
@@ -175,6 +179,8 @@ class HttpTransport(httpx.AsyncBaseTransport):
             if connection is None:
                 raise NotSent("no connection was free or could be made in time") from None
             raise Lost("no whole answer came in time") from None
+        except OutOfReach as error:
+            raise NotSent(str(error)) from error
         except OSError as error:
             raise NotSent(f"no connection could be made: {type(error).__name__}") from error
         finally:

@@ -1,10 +1,12 @@
 """The connections to one origin: bounded, the freshest used first, whoever waits longest served first."""
 
 import asyncio
+import contextlib
 import ssl
 from collections import deque
 
 from chassis.http.connection import Connection
+from chassis.http.reach import Resolve
 
 
 class Pool:
@@ -17,6 +19,7 @@ class Pool:
         most_connections: At most so many at a time; further requests wait for one.
         keepalive_seconds: A connection idle for longer is not used again: something on the way may have forgotten it.
         most_bytes: Bound of one answer.
+        resolve: Finds the addresses that may be connected to; without it the system does, and all may be.
     """
 
     def __init__(
@@ -28,7 +31,9 @@ class Pool:
         most_connections: int,
         keepalive_seconds: float,
         most_bytes: int,
+        resolve: Resolve | None = None,
     ) -> None:
+        self._resolve = resolve
         self._host = host
         self._port = port
         self._tls = tls
@@ -88,15 +93,24 @@ class Pool:
         return None
 
     async def _connect(self, seconds: float) -> Connection:
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(seconds):
-            _, connection = await loop.create_connection(
-                lambda: Connection(loop, self._most_bytes),
-                self._host,
-                self._port,
-                ssl=self._tls,
-                server_hostname=self._host if self._tls else None,
-            )
+            if self._resolve is None:
+                return await self._connect_to(self._host)
+            *first, last = await self._resolve(self._host, self._port)
+            for address in first:
+                with contextlib.suppress(OSError):
+                    return await self._connect_to(address)
+            return await self._connect_to(last)
+
+    async def _connect_to(self, host: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: Connection(loop, self._most_bytes),
+            host,
+            self._port,
+            ssl=self._tls,
+            server_hostname=self._host if self._tls else None,
+        )
         return connection
 
     async def _wait_for_slot(self) -> None:

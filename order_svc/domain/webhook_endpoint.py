@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from kernel.errors import Refusal
 from order_svc.domain.webhook import EVENT_TYPES
+from order_svc.domain.webhook_reach import Reach
 
 # Standard Webhooks asks for 24 to 64 bytes.
 SECRET_BYTES = 32
@@ -104,10 +105,11 @@ def rotated(endpoint: Endpoint, secret: SigningSecret, now: datetime) -> Endpoin
     return replace(endpoint, secrets=(secret, *still)[:_MOST_SECRETS])
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str, reach: Reach) -> str:
     """Return where messages may be posted to.
 
-    Orders are nobody else's business, so it has to be https; on this machine itself nobody listens in.
+    Orders are nobody else's business, so it has to be https; on this machine itself nobody listens in. A name is
+    checked again, by its addresses, whenever a connection is made.
 
     Raises:
         Refusal: It is no such address; says why.
@@ -125,8 +127,13 @@ def checked_url(url: str) -> str:
         raise Refusal.of_field("url", "must not hold a password; receivers know us by the signature")
     if parts.fragment:
         raise Refusal.of_field("url", "must not hold a fragment (#…), which is never sent")
-    if parts.scheme != "https" and not _is_loopback(host):
+    address = _address_of(host)
+    if parts.scheme != "https" and not (address and ipaddress.ip_address(address).is_loopback):
         raise Refusal.of_field("url", "has to be https; http is allowed to this machine itself (localhost) alone")
+    if address and not reach.admits(address):
+        raise Refusal.of_field(
+            "url", "leads into a private network, and ORDER_WEBHOOK_NETWORKS of the order service does not name it"
+        )
     return url
 
 
@@ -159,10 +166,11 @@ def checked_changes_of_event_types(event_types: Sequence[str]) -> tuple[str, ...
     return checked_event_types(event_types)
 
 
-def _is_loopback(host: str) -> bool:
+def _address_of(host: str) -> str:
+    """Return the address that the host is; empty where it is a name that has to be looked up."""
     if host == "localhost":
-        return True
+        return "127.0.0.1"
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        return False
+        return ""

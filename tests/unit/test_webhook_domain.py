@@ -28,6 +28,7 @@ from order_svc.domain.webhook_endpoint import (
     checked_url,
     rotated,
 )
+from order_svc.domain.webhook_reach import LOOPBACK, Reach
 from tests.fakes.order_samples import NOW, a_payment, an_event, an_order, euros
 from tests.fakes.webhook_samples import a_secret, an_endpoint
 
@@ -173,7 +174,7 @@ def test_a_message_is_named_by_what_it_tells() -> None:
     ],
 )
 def test_orders_are_told_over_https_or_to_this_machine(url: str) -> None:
-    assert checked_url(url) == url
+    assert checked_url(url, Reach(LOOPBACK)) == url
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_orders_are_told_over_https_or_to_this_machine(url: str) -> None:
 )
 def test_other_addresses_are_refused(url: str, why: str) -> None:
     with pytest.raises(Refusal, match=why) as refused:
-        checked_url(url)
+        checked_url(url, Reach(LOOPBACK))
 
     assert refused.value.fields[0].field == "url"
     assert "secret" not in str(refused.value)
