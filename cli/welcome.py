@@ -21,6 +21,7 @@ def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
     gateway = f"http://{bound['gateway']}"
     places = Table.grid(padding=(0, 3))
     places.add_row("REST", gateway, Text.assemble(("documentation at ", "dim"), f"{gateway}/docs"))
+    places.add_row("console", f"{gateway}/console", _dim("every order, its story, and what can be done about it"))
     for name in _SERVICES:
         places.add_row("gRPC", bound[name], _dim(f"{name} service, with reflection and health"))
     if "sandbox" in bound:

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi, routes
+from gateway.console.site import Console
 from gateway.contract import Contract
 from gateway.edge import Edge
 from gateway.endpoint import Endpoints
@@ -27,6 +29,7 @@ def create_app(
     endpoints: Endpoints,
     ids: Ids,
     stopping: asyncio.Event,
+    data_dir: Path,
     webhooks: Sequence[Webhook] = WEBHOOKS,
     numbers: Numbers | None = None,
 ) -> ASGIApp:
@@ -39,6 +42,7 @@ def create_app(
         endpoints: Runs whatever reaches a service.
         ids: Names requests.
         stopping: Set when open streams shall end.
+        data_dir: Where the span store lies.
         webhooks: Where providers send their events to.
         numbers: What `/metrics` shows; None where it shows nothing.
 
@@ -46,15 +50,21 @@ def create_app(
         ContractError: The contract asks for routes that cannot be served.
     """
     table = RouteTable(routes.routes(contract))
+
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        await transcoder(scope, receive, send)
+
     others = Starlette(
         routes=[
+            *Console(api, readiness, ids, data_dir).routes(),
             *(_webhook(webhook, contract, backends, endpoints) for webhook in webhooks),
             *pages(readiness, openapi.document(contract, table.routes, webhooks), numbers),
         ],
         exception_handlers={HTTPException: router_problem},
     )
     others.router.redirect_slashes = False
-    return Edge(Transcoder(table, backends, endpoints, stopping, otherwise=others), ids, readiness)
+    transcoder = Transcoder(table, backends, endpoints, stopping, otherwise=others)
+    return Edge(transcoder, ids, readiness)
 
 
 def _webhook(webhook: Webhook, contract: Contract, backends: Mapping[str, Backend], endpoints: Endpoints) -> Route:

@@ -127,6 +127,7 @@ class Gateway:
             endpoints,
             self._ids,
             self._stopping,
+            self._config.data_dir,
             self._webhooks,
             self._numbers if _is_private(listener) else None,
         )

@@ -1,0 +1,33 @@
+"use strict";
+
+// A page is brought up to date by fetching it again and putting its content in place of the old one; what somebody
+// is filling in stays as it is.
+const main = document.getElementById("content");
+
+async function refresh() {
+  if (main.contains(document.activeElement) && document.activeElement.matches("input, select, button")) return;
+  const answer = await fetch(location.href, { credentials: "same-origin" });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("content");
+  if (fresh) main.replaceChildren(...fresh.childNodes);
+}
+
+function soon(work) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; work(); }, 300);
+  };
+}
+
+if (main.dataset.watch) {
+  // The first event is the order as the page has it already.
+  let first = true;
+  const changed = soon(refresh);
+  const events = new EventSource(main.dataset.watch);
+  events.onmessage = () => { if (first) first = false; else changed(); };
+}
+// Mails, tax documents and traces come after the order itself has come to rest.
+if (main.dataset.reloadSeconds) setInterval(refresh, 1000 * main.dataset.reloadSeconds);
