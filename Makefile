@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test prove ledger drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
+.PHONY: help setup up demo test browser prove ledger drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,10 @@ $(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml stubs/pypro
 	$(call install,requirements/dev.txt)
 	@touch $@ $(VENV)/.runtime
 
+$(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
+	$(call install,requirements/browser.txt)
+	@touch $@
+
 setup: $(VENV)/.dev ## Install everything that developing needs
 
 up: $(VENV)/.runtime ## Run the whole mesh in one process, on SQLite and sandbox providers
@@ -43,6 +47,9 @@ test: $(VENV)/.dev ## Run the whole test suite
 
 load: $(VENV)/.dev ## Show what the mesh does at scale: rolling restarts, outages, overload, replicas; half an hour
 	@exec $(BIN)/python -m tests.load
+
+browser: $(VENV)/.browser ## Use the console with a real Chromium, light and dark; needs chromium, keeps pictures in build/screenshots
+	@$(BIN)/pytest -q tests/browser
 
 prove: $(VENV)/.dev ## Prove that money is safe: 10,000 worlds, every fault at every point, mutants, kill -9; ten minutes
 	@exec $(BIN)/python -m tests.prove
@@ -116,7 +123,7 @@ bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/r
 	@exec $(BIN)/ordermesh bench
 
 lock: $(VENV)/.bootstrap ## Pin requirements/*.in to exact versions with hashes
-	@for f in bootstrap runtime dev; do \
+	@for f in bootstrap runtime dev browser; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate requirements/$$f.in -o requirements/$$f.txt; done
 

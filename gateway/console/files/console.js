@@ -10,7 +10,9 @@ async function refresh() {
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("content");
-  if (fresh) main.replaceChildren(...fresh.childNodes);
+  if (!fresh) return;
+  main.replaceChildren(...fresh.childNodes);
+  main.dataset.version = fresh.dataset.version ?? "";
 }
 
 function soon(work) {
@@ -23,11 +25,10 @@ function soon(work) {
 }
 
 if (main.dataset.watch) {
-  // The first event is the order as the page has it already.
-  let first = true;
   const changed = soon(refresh);
   const events = new EventSource(main.dataset.watch);
-  events.onmessage = () => { if (first) first = false; else changed(); };
+  // The first event is as a rule the order as the page has it already.
+  events.onmessage = (event) => { if (JSON.parse(event.data).version > Number(main.dataset.version)) changed(); };
 }
 // Mails, tax documents and traces come after the order itself has come to rest.
 if (main.dataset.reloadSeconds) setInterval(refresh, 1000 * main.dataset.reloadSeconds);
