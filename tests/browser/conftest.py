@@ -1,4 +1,4 @@
-"""A real Chromium before a real mesh. `make browser` installs what it takes; otherwise these tests say what is missing."""
+"""A real Chromium before a real mesh. `make browser` installs what it takes; else these tests say what is missing."""
 
 import shutil
 import signal
