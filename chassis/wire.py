@@ -75,9 +75,16 @@ def time_to_wire(moment: datetime) -> Timestamp:
     return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1_000)
 
 
-def time_from_wire(message: Timestamp) -> datetime:
-    """Return a Timestamp as an aware moment in UTC, to the microsecond."""
-    return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+def time_from_wire(message: Timestamp, field: str) -> datetime:
+    """Return a Timestamp as an aware moment in UTC, to the microsecond; `field` is its path in the request.
+
+    Raises:
+        Refusal: There is no such moment: a Timestamp on the wire may hold any number of seconds.
+    """
+    try:
+        return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+    except OverflowError as error:
+        raise Refusal.of_field(field, "is not a moment between the years 1 and 9999") from error
 
 
 def fingerprint(request: Message) -> str:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis import redaction
 from gateway import problem
 from gateway.asgi import Exchange
 from gateway.readiness import Readiness
@@ -39,7 +40,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
-        request_id = given if _USABLE_ID.fullmatch(given) else self._ids.new().encode()
+        request_id = given if _is_usable(given) else self._ids.new().encode()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,6 +62,11 @@ class Edge:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._in_flight -= 1
+
+
+def _is_usable(given: bytes) -> bool:
+    """Say whether an id may be repeated: one that has the shape of a secret is not, whoever has sent it."""
+    return bool(_USABLE_ID.fullmatch(given)) and not redaction.is_suspicious(given.decode("ascii"))
 
 
 async def _turn_away(exchange: Exchange) -> None:

@@ -215,7 +215,9 @@ def _refund(message: notification_pb2.RefundSummary, order: OrderSummary) -> Ref
 
 
 def _payment(message: notification_pb2.PaymentSummary) -> Payment:
-    act_before = wire.time_from_wire(message.act_before) if message.HasField("act_before") else None
+    act_before = (
+        wire.time_from_wire(message.act_before, "payment.act_before") if message.HasField("act_before") else None
+    )
     # To the millisecond, which is what the database keeps.
     return Payment(
         message.message, act_before and act_before.replace(microsecond=act_before.microsecond // 1000 * 1000)

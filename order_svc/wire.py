@@ -3,6 +3,7 @@
 import base64
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 
 from ordermesh.order.v1 import order_pb2, order_service_pb2
 from ordermesh.payment.v1 import payment_pb2
@@ -216,7 +217,7 @@ def filter_from_wire(request: order_service_pb2.ListOrdersRequest) -> OrderFilte
     """Return which orders are wanted.
 
     Raises:
-        Refusal: No such state.
+        Refusal: There is no such state, or no such moment.
     """
     if request.state not in _STATES_BY_NUMBER and request.state != order_pb2.ORDER_STATE_UNSPECIFIED:
         raise Refusal.of_field("state", f"{request.state} is no state of an order; leave it out for all states")
@@ -224,8 +225,8 @@ def filter_from_wire(request: order_service_pb2.ListOrdersRequest) -> OrderFilte
         customer_id=request.customer_id,
         state=_STATES_BY_NUMBER.get(request.state),
         needs_review=request.needs_review,
-        created_from=time_from_wire(request.create_time_from) if request.HasField("create_time_from") else None,
-        created_before=time_from_wire(request.create_time_before) if request.HasField("create_time_before") else None,
+        created_from=_moment(request, "create_time_from"),
+        created_before=_moment(request, "create_time_before"),
         reference_prefix=request.reference_prefix,
         tax_differs=request.tax_differs,
         alerted=request.alerted,
@@ -253,6 +254,10 @@ def page_token_from_wire(request: order_service_pb2.ListOrdersRequest) -> str:
     if filters != _filters(request):
         raise Refusal.of_field("page_token", "belongs to a list with other filters; begin at the first page")
     return after
+
+
+def _moment(request: order_service_pb2.ListOrdersRequest, field: str) -> datetime | None:
+    return time_from_wire(getattr(request, field), field) if request.HasField(field) else None  # type: ignore[arg-type]  # mypy-protobuf wants literals
 
 
 def page_token_to_wire(request: order_service_pb2.ListOrdersRequest, last: Order) -> str:

@@ -253,12 +253,7 @@ def page_token_to_wire(last: Payment) -> str:
 
 
 def _not_after(message: payment_service_pb2.ChargePaymentRequest) -> datetime | None:
-    if not message.HasField("not_after"):
-        return None
-    try:
-        return time_from_wire(message.not_after)
-    except OverflowError as error:
-        raise Refusal.of_field("not_after", "is not a moment between the years 1 and 9999") from error
+    return time_from_wire(message.not_after, "not_after") if message.HasField("not_after") else None
 
 
 def _decline_to_wire(decline: Decline) -> payment_pb2.PaymentDecline:

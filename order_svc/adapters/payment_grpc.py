@@ -164,7 +164,9 @@ def _payment(message: payment_pb2.Payment) -> Payment:
         decline_code=message.decline.decline_code or message.decline.code,
         decline_message=message.decline.message,
         version=message.version,
-        hold_expires_at=time_from_wire(message.hold_expire_time) if message.HasField("hold_expire_time") else None,
+        hold_expires_at=time_from_wire(message.hold_expire_time, "hold_expire_time")
+        if message.HasField("hold_expire_time")
+        else None,
         disputes=tuple(_dispute(each) for each in message.disputes),
         refunds=tuple(_refund(each) for each in message.refunds),
     )
@@ -188,6 +190,6 @@ def _dispute(message: payment_pb2.Dispute) -> Dispute:
         state=payment_pb2.DisputeState.Name(message.state).removeprefix("DISPUTE_STATE_"),
         amount=money_from_wire(message.amount, "dispute.amount"),
         reason=message.reason,
-        evidence_due_at=time_from_wire(due) if message.HasField("evidence_due_time") else None,
-        opened_at=time_from_wire(message.create_time),
+        evidence_due_at=time_from_wire(due, "evidence_due_time") if message.HasField("evidence_due_time") else None,
+        opened_at=time_from_wire(message.create_time, "create_time"),
     )

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from ordermesh.order.v1 import order_service_pb2
@@ -42,7 +43,15 @@ def test_a_currency_that_does_not_exist_is_refused_naming_its_field(currency_cod
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_moment_survives_the_wire_to_the_microsecond(moment: datetime) -> None:
-    assert time_from_wire(time_to_wire(moment)) == moment
+    assert time_from_wire(time_to_wire(moment), "create_time") == moment
+
+
+@pytest.mark.parametrize("seconds", [2**63 - 1, -(2**63), 253_402_300_800, -62_135_596_801])
+def test_a_moment_that_does_not_exist_is_refused_naming_its_field(seconds: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        time_from_wire(Timestamp(seconds=seconds), "create_time_before")
+
+    assert [each.field for each in refused.value.fields] == ["create_time_before"]
 
 
 @given(st.builds(Address, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT))
