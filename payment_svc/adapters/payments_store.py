@@ -179,7 +179,8 @@ class StoredPayments:
         try:
             return await self._store.transact(lambda connection: connection.execute(later).rowcount == 1)
         except CommitUnknown:
-            return False  # at worst it is looked at when it is due again
+            # At worst it is looked at when it is due again; what will not be due again is looked at now, perhaps twice.
+            return look_at is None
         except StorageUnavailable as error:
             raise _away() from error
 

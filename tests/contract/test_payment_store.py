@@ -3,18 +3,19 @@
 import asyncio
 import itertools
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import Connection
 
 from chassis.storage import migrations
-from chassis.storage.changes import Change, Insert
-from chassis.storage.store import open_store
+from chassis.storage.changes import Change, CommitUnknown, Insert
+from chassis.storage.store import Store, open_store
 from kernel.clock import SystemClock
 from kernel.money import Money
 from payment_svc.__main__ import MIGRATIONS
@@ -26,17 +27,24 @@ from payment_svc.domain.intent import Decline, DeclineKind, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 from payment_svc.domain.refund import Refund
 
+T = TypeVar("T")
+
 _NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 _LATER = _NOW + timedelta(minutes=1)
 _ID = "0199a0b0-0000-7000-8000-00000000000"
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[StoredPayments]:
+async def opened(database_url: str) -> AsyncIterator[Store]:
     await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
     opened = await open_store(database_url, metadata=METADATA)
-    yield StoredPayments(opened, SystemClock())
+    yield opened
     await opened.close()
+
+
+@pytest.fixture
+def store(opened: Store) -> StoredPayments:
+    return StoredPayments(opened, SystemClock())
 
 
 def payment(number: int = 1, **changes: object) -> Payment:
@@ -316,3 +324,23 @@ def _differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"version_table": "payment_svc_version"})
     differences: list[object] = compare_metadata(context, METADATA)
     return differences
+
+
+class CutOff(Store):
+    """A database whose connection breaks right after each commit of its own accord."""
+
+    def __init__(self, store: Store) -> None:
+        self._whole = store
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        await self._whole.transact(work)
+        raise CommitUnknown("cut after COMMIT")
+
+
+@pytest.mark.parametrize(("look_at", "looks_now"), [(_LATER, False), (None, True)])
+async def test_what_is_never_due_again_is_looked_at_also_when_nobody_knows_whether_it_was_taken(
+    opened: Store, look_at: datetime | None, *, looks_now: bool
+) -> None:
+    cut_off = StoredPayments(CutOff(opened), SystemClock())
+
+    assert await cut_off.take_refund(refund().refund_id, _NOW, look_at) is looks_now
