@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.prove.proof import Proof
+from tests.prove.worlds import Tried
 from tests.simulation.table import tables
 
 _SHOWN_BROKEN = 5
@@ -20,7 +21,8 @@ replaces this page.
 
 _MUTANTS = """\
 A simulation proves something when it sees what is wrong. Each of these variants of the product has a mistake, and
-worlds from seed 0 on are run with it until one breaks a promise.
+worlds from seed 0 on are run with it until one breaks a promise. Where it takes several things together to see it, that
+is a path of the exhaustive pass, which is played first.
 """
 
 _PROCESSES = """\
@@ -49,7 +51,7 @@ def page(proof: Proof) -> str:
         _MUTANTS,
         _rows(
             ("What is wrong with it", "Worlds until it is caught", "By"),
-            ((each.name, each.seeds or "**not caught**", _promise(each.said)) for each in proof.tried),
+            ((each.name, _worlds(each), _promise(each.said)) for each in proof.tried),
         ),
         *_processes(proof.processes),
         "## Every fault at every point",
@@ -124,6 +126,10 @@ def _outages(proof: Proof) -> Iterable[str]:
     if proof.outages:
         away = sorted((place, kind.removeprefix("outage of "), count) for (kind, place), count in proof.outages.items())
         yield _rows(("Providers away", "How long", "Worlds"), away)
+
+
+def _worlds(tried: Tried) -> object:
+    return f'the path "{tried.on}"' if tried.on else tried.seeds or "**not caught**"
 
 
 def _promise(said: str) -> str:

@@ -88,6 +88,7 @@ class Proof:
     def figures(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
         caught = [each.seeds for each in self.tried if each.seeds is not None]
+        drawn = [each.seeds for each in self.tried if each.seeds is not None and not each.on]
         return {
             "holds": self.holds,
             "command": self.plan.command,
@@ -111,8 +112,9 @@ class Proof:
             "mutants": {
                 "caught": len(caught),
                 "of": len(self.tried),
-                "median_seeds": median(caught) if caught else None,
-                "worst_seeds": max(caught, default=None),
+                "on_paths": len(caught) - len(drawn),
+                "median_seeds": median(drawn) if drawn else None,
+                "worst_seeds": max(drawn, default=None),
                 "seeds": {each.name: each.seeds for each in self.tried},
             },
             "processes": self.processes,

@@ -64,15 +64,17 @@ class Tried:
         name: What is wrong with it.
         seeds: How many worlds it took to catch it; None: it was not.
         said: The promise that it broke.
+        on: The name of the path on which it did; empty for a world that a seed drew.
     """
 
     name: str
     seeds: int | None
     said: str
+    on: str = ""
 
 
 def try_mutant(name: str, seeds: int) -> Tried:
-    """Run worlds with a variant of the product until one breaks a promise."""
+    """Play the path that is known for a variant of the product, and then worlds, until one breaks a promise."""
     (mutant,) = (each for each in MUTANTS if each.name == name)
-    result = caught(mutant, range(seeds))
-    return Tried(name, result.seed + 1, result.violations[0]) if result else Tried(name, None, "")
+    found = caught(mutant, range(seeds))
+    return Tried(name, found.worlds, found.result.violations[0], found.on) if found else Tried(name, None, "")

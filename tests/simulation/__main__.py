@@ -49,10 +49,10 @@ def _try_mutants(seeds: range) -> int:
     """Print after how many of the seeds each variant is caught, and by what."""
     missed = 0
     for mutant in MUTANTS:
-        result = caught(mutant, seeds)
-        missed += result is None
-        seen = f"{result.seed - seeds.start + 1:6}" if result else "     -"
-        sys.stdout.write(f"{seen}  {mutant.name:62} {result.violations[0] if result else 'NOT CAUGHT':.90}\n")
+        found = caught(mutant, seeds)
+        missed += found is None
+        seen = f"{found.worlds:6}" if found else "     -"
+        sys.stdout.write(f"{seen}  {mutant.name:62} {found.result.violations[0] if found else 'NOT CAUGHT':.90}\n")
         sys.stdout.flush()
     sys.stdout.write(f"{len(MUTANTS) - missed} of {len(MUTANTS)} caught within {len(seeds)} seeds\n")
     return 1 if missed else 0

@@ -28,6 +28,11 @@ def check_money(world: World, order: Order, stripe: Stripe) -> None:
     due = 0 if order.state in GIVEN_UP else taken - _counted(order) - unheard
     if kept != due:
         world.violated(f"P-12: order {order_id} is {order.state}, {kept} was kept and {due} is due")
+    if order.state not in GIVEN_UP and unheard > stripe.untold[order_id]:
+        lost = stripe.untold[order_id]
+        world.violated(
+            f"P-16: order {order_id} has not heard of {unheard} given back by hand: no event but of {lost} was lost"
+        )
     let_go = sum(each.amount.minor_units for each in order.refunds if each.kind is RefundKind.RELEASED)
     if order.state not in GIVEN_UP and (order.total is None or taken != order.total.minor_units - let_go):
         world.violated(f"P-18: order {order_id} is {order.state}: {taken} of {order.total} was taken, {let_go} let go")

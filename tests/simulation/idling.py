@@ -7,7 +7,7 @@ is due is looked at when it would have been, to the tick of the worker's own per
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from tests.fakes.virtual_time import BEGIN
@@ -82,6 +82,53 @@ class Agenda:
             await self.shelf.written(due)
 
 
+_WITH_NEWS = "SELECT json_group_array(order_id) FROM notifications WHERE news_at IS NOT NULL AND ?"
+_ONE_LISTENS = """
+SELECT 1 FROM orders JOIN json_each(?) ON order_id = value WHERE stage IN ('SETTLED', 'HOLDING') LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MailNews:
+    """What who listens for mails that did not arrive looks for: news of an order that takes it in now.
+
+    An order that is busy hears of its mails later, which may be in a day: whoever asks before that finds what he found.
+
+    Attributes:
+        mails: Where news is.
+        orders: Where orders are.
+    """
+
+    mails: Shelf
+    orders: Shelf
+
+    def due(self) -> float | None:
+        """Return as Agenda does."""
+        since = Agenda(self.mails, MAIL_NEWS_DUE).due()
+        return since if since is not None and self.is_heard() else None
+
+    def is_heard(self) -> bool:
+        """Say whether an order with news takes it in now."""
+        (order_ids,) = self.mails.row(_WITH_NEWS, "1")
+        return self.orders.row(_ONE_LISTENS, order_ids) is not None
+
+    async def reached(self) -> None:
+        """Wait until there is some."""
+        loop = asyncio.get_running_loop()
+        while (due := self.due()) is None or due > loop.time():
+            await first_of(self.mails.written(due), self.orders.written(due))
+
+
+async def first_of(*waits: Coroutine[object, object, None]) -> None:
+    """Wait until one of them is over, and leave the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
 class WorkerClock(SimClock):
     """The clock of a worker, whose every sleep is the pause between two looks.
 
@@ -92,7 +139,9 @@ class WorkerClock(SimClock):
         own: Tells whether the sleep that begins is the worker's; others that use the clock sleep as usual.
     """
 
-    def __init__(self, world: World, process: Process, agenda: Agenda, own: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, world: World, process: Process, agenda: Agenda | MailNews, own: Callable[[], bool] = lambda: True
+    ) -> None:
         super().__init__(world, process)
         self._agenda = agenda
         self._own = own

@@ -94,6 +94,25 @@ PATHS += (
         faults=tuple(Cue("not_sent", "payment.ChargePayment", number) for number in (1, 2)),
     ),
     Path(
+        "cancelled before its charge arrived",
+        "CANCELLED",
+        ("payment.CancelPayment",),
+        errands=(Errand(CANCEL, 1.0),),
+        faults=(Cue("late", "payment.ChargePayment", 1),),
+    ),
+    Path(
+        "cancelled while the bank decides",
+        "PAID",
+        ("payment.CancelPayment",),
+        card=SLOW_BANK,
+        errands=(Errand(CANCEL, 0.5),),
+        # Stripe is away when the payment is to be given up, and back before the next try: meanwhile the order hears of
+        # its payment from Stripe's event.
+        bank_seconds=10.0,
+        faults=(Cue("lost_answer", "payment.ChargePayment", 1),),
+        outages=(Outage("stripe", 1.0, 25.0),),
+    ),
+    Path(
         "cancelled while the customer is away",
         "CANCELLED",
         ("stripe.cancel",),

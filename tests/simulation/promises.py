@@ -23,13 +23,13 @@ from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.simulation.accounts import check_money, check_refunds, check_tax
 from tests.simulation.errands import Told
 from tests.simulation.idling import (
-    MAIL_NEWS_DUE,
     MAILS_DUE,
     NEWS_DUE,
     ORDERS_DUE,
     PARKED_SINCE,
     PAYMENTS_OPEN,
     UNPARKED_DUE,
+    MailNews,
 )
 from tests.simulation.letters import check_mails, lie
 from tests.simulation.moves import ENDS, GIVEN_UP, MOVES, OPEN, REACHABLE, TAKEN
@@ -38,8 +38,6 @@ from tests.simulation.records import address_refused, column, ledger, state_of, 
 from tests.simulation.shelf import shelf
 from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
-
-_AT_REST = {"SETTLED", "HOLDING"}
 
 
 class Promises:
@@ -114,23 +112,18 @@ class Promises:
 
 def quiet(stripe: Stripe) -> bool:
     """Say whether nothing is left to be done anywhere."""
-    waiting = ((NOTIFY_TABLES, MAILS_DUE), (PAYMENT_TABLES, PAYMENTS_OPEN), (PAYMENT_TABLES, NEWS_DUE))
-    if any(shelf(kept).earliest(query) is not None for kept, query in waiting):
-        return False
-    orders = shelf(ORDER_TABLES)
-    if orders.earliest(UNPARKED_DUE) is not None or orders.earliest(PARKED_SINCE) is not None or _mails_unheard():
-        return False
-    if orders.earliest(ORDERS_DUE) is not None:
+    orders, mails, payments = (shelf(kept) for kept in (ORDER_TABLES, NOTIFY_TABLES, PAYMENT_TABLES))
+    waiting = (
+        (mails, MAILS_DUE),
+        (payments, PAYMENTS_OPEN),
+        (payments, NEWS_DUE),
+        (orders, UNPARKED_DUE),
+        (orders, PARKED_SINCE),
+        (orders, ORDERS_DUE),
+    )
+    if any(kept.earliest(query) is not None for kept, query in waiting) or MailNews(mails, orders).is_heard():
         return False
     return all(_noticed(intent, stripe) for intent in stripe.intents.values())
-
-
-def _mails_unheard() -> bool:
-    """Say whether an order at rest is still to hear of a mail that did not arrive."""
-    if shelf(NOTIFY_TABLES).earliest(MAIL_NEWS_DUE) is None:
-        return False
-    news = shelf(NOTIFY_TABLES).ask(select(NOTIFICATIONS.c.order_id).where(NOTIFICATIONS.c.news_at.is_not(None)))
-    return any(column("stage", each.order_id) in _AT_REST for each in news)
 
 
 def parked() -> list[str]:

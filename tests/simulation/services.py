@@ -56,7 +56,7 @@ from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.fakes.virtual_time import BEGIN
-from tests.simulation.idling import MAIL_NEWS_DUE, MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, WorkerClock
+from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, MailNews, WorkerClock
 from tests.simulation.mail_events import KEY as MAIL_KEY
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
@@ -153,7 +153,7 @@ async def start_order(process: Process, around: Surroundings) -> None:
     sweeper = Sweeper(orders, driver, outbox, work, bell, looking, telling, lease_seconds=LEASE_SECONDS)
     listening = WorkerClock(world, process, Agenda(shelf(PAYMENT_TABLES), NEWS_DUE))
     news = NewsWatcher(orders, payments, changes, telling, listening, world.luck.random, bell.ring)
-    hearing = WorkerClock(world, process, Agenda(shelf(NOTIFY_TABLES), MAIL_NEWS_DUE))
+    hearing = WorkerClock(world, process, MailNews(shelf(NOTIFY_TABLES), shelf(ORDER_TABLES)))
     mail_news = MailNewsWatcher(orders, mails, changes, telling, hearing, world.luck.random)
     asked = order_cases(
         orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=LEASE_SECONDS

@@ -73,16 +73,18 @@ class Stripe(FakeGateway):
     Attributes:
         captured: Minor units taken, by order.
         by_hand: Minor units that somebody gave back in the dashboard, by order.
+        untold: How much of that no event will ever tell of, because it was lost.
         failed_refunds: How many refunds failed for good, by order.
-        tell: Sends an event of a type about an object: Webhooks.tell.
+        tell: Sends an event of a type about an object, and says whether it will arrive: Webhooks.tell.
     """
 
     def __init__(self, world: World, rules: Rules) -> None:
         super().__init__()
         self.captured: Counter[str] = Counter()
         self.by_hand: Counter[str] = Counter()
+        self.untold: Counter[str] = Counter()
         self.failed_refunds: Counter[str] = Counter()
-        self.tell: Callable[..., None] = lambda *_, **__: None
+        self.tell: Callable[..., bool] = lambda *_, **__: True
         self._world = world
         self._rules = rules
         self._paid_anyway: set[str] = set()
@@ -237,7 +239,8 @@ class Stripe(FakeGateway):
         self.by_hand[intent.order_id] += left
         state, amount = RefundState.SUCCEEDED, Money(intent.amount.currency_code, left)
         self.refunds.append(Made(intent_id, ProviderRefund(f"re_{len(self.refunds) + 1}", "", state, amount)))
-        self._told_of_refund("charge.refunded", self.refunds[-1])
+        if not self._told_of_refund("charge.refunded", self.refunds[-1]):
+            self.untold[intent.order_id] += left
 
     # Events.
 
@@ -247,10 +250,10 @@ class Stripe(FakeGateway):
         about |= {"status": intent.status.value, "amount_received": intent.captured.minor_units}
         self.tell(kind, about)
 
-    def _told_of_refund(self, kind: str, made: Made) -> None:
+    def _told_of_refund(self, kind: str, made: Made) -> bool:
         refund = made.refund
         about = {"object": "refund", "id": refund.provider_refund_id, "payment_intent": made.intent_id}
-        self.tell(kind, {**about, "status": refund.state.value, "amount": refund.amount.minor_units})
+        return self.tell(kind, {**about, "status": refund.state.value, "amount": refund.amount.minor_units})
 
 
 class StripeLine:

@@ -59,14 +59,14 @@ class Webhooks:
         self._payments = payments
         self._count = 0
 
-    def tell(self, kind: str, about: Mapping[str, object]) -> None:
-        """Send an event about an object, as it is now."""
+    def tell(self, kind: str, about: Mapping[str, object]) -> bool:
+        """Send an event about an object, as it is now; False when it will never arrive."""
         event = self._event(kind, about)
         fault = self._world.chaos.draw(EVENT, f"event.{kind}")
         delay = self._world.luck.choice(_DELAYS)
         match fault:
             case "lost_event":
-                return
+                return False
             case "late_event":
                 delay += self._world.chaos.pick(*_LATE)
             case "twice" | "thrice":
@@ -81,6 +81,7 @@ class Webhooks:
             case _:
                 pass
         self._send(event, delay)
+        return True
 
     def _event(self, kind: str, about: Mapping[str, object]) -> _Event:
         self._count += 1
