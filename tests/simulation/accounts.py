@@ -2,6 +2,7 @@
 
 from kernel.money import Money
 from order_svc.domain import shares
+from order_svc.domain.news import DISPUTED
 from order_svc.domain.order import Order
 from order_svc.domain.payment import RefundState
 from order_svc.domain.refund import Refund, RefundKind
@@ -17,6 +18,7 @@ from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
 
 _FINAL = {IntentStatus.SUCCEEDED, IntentStatus.CANCELLED}
+_DECIDED = {"WON", "LOST"}
 _LIVE = {IntentStatus.AUTHORIZED, IntentStatus.PROCESSING}
 
 
@@ -76,6 +78,17 @@ def _check_refund(world: World, order: Order, refund: Refund, stripe: Stripe) ->
         world.violated(f"P-17: {told} ({refund.failure_reason}), and nothing was in its way")
     if refund.state is RefundState.FAILED and not _alerted(order, refund):
         world.violated(f"P-17: {told}, and nobody is told")
+
+
+def check_disputes(world: World, order: Order, stripe: Stripe) -> None:
+    """P-36: a paid order shows its dispute as the latest event told it, or as it stood after that."""
+    there = stripe.disputed.get(order.order_id)
+    if there is None or order.state in GIVEN_UP:
+        return
+    known = {each.provider_dispute_id: each.state for each in order.payment.disputes} if order.payment else {}
+    shown = [each for each in order.alerts if (each.kind, each.subject) == (DISPUTED, there.dispute_id)]
+    if len(shown) != 1 or known.get(there.dispute_id) not in {there.state.value, *_DECIDED}:
+        world.violated(f"P-36: the dispute {there} of order {order.order_id} shows as {shown}, known is {known}")
 
 
 def check_tax(world: World, order: Order, authority: FakeTaxAuthority) -> None:

@@ -49,6 +49,9 @@ CUSTOMER = ("pays_anyway",)
 SHOP = ("refunds_by_hand",)
 CAPTURES = ("captures_by_hand",)
 
+# What the customer's bank does after the money was taken: it asks it back, and decides later.
+BANK = ("disputed",)
+
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -98,6 +101,7 @@ class Chaos:
         self._rates.update({kind: self.random.choice(_REFUND_RATES) for kind in REFUND})
         self._rates.update({kind: self.random.choice(_OTHERS_RATES) for kind in (*CUSTOMER, *SHOP)})
         self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in CAPTURES})
+        self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in BANK})
         self._rates.update({kind: self.random.choice(_WRONG_RATES) for kind in QUOTE})
         self._rates[KILL] = self.random.choice(_KILL_RATES)
         self._rates[HOLD] = self.random.choice(_HOLD_RATES)

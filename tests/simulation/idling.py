@@ -28,6 +28,12 @@ SELECT min(due) FROM (
   SELECT min(look_at) FROM stripe_events
 )
 """
+HOOKS_DUE = """
+SELECT min(due) FROM (
+  SELECT min(created_at) AS due FROM webhook_messages WHERE NOT shared UNION ALL
+  SELECT min(due_at) FROM webhook_deliveries
+)
+"""
 MAILS_DUE = "SELECT min(due_at) FROM notifications"
 NEWS_DUE = "SELECT min(news_at) FROM payments"
 MAIL_NEWS_DUE = "SELECT min(news_at) FROM notifications"

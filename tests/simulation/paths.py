@@ -5,6 +5,7 @@ from tests.simulation.chaos import Outage
 from tests.simulation.errands import (
     CANCEL,
     DELIVER,
+    NOTE,
     PROCESS,
     REFUND,
     REFUND_A_MUG,
@@ -26,6 +27,7 @@ _NOT_CANCELLED_YET = Cue("not_sent", "payment.CancelPayment", 1)
 
 _HELD = {"capture_mode": ON_SHIPMENT}
 _IN_TWO = (Errand(SHIP_A_MUG, 0.6), Errand(SHIP), Errand(DELIVER))
+_ALL_AT_ONCE = (Errand(NOTE, 0.6), Errand(SHIP), Errand(DELIVER))
 _OPEN_TO_ANOTHER = {"keep_after_decline": True}
 
 # An errand begins when the one before it is settled; the first, when the order is there. It is paid by then.
@@ -165,6 +167,13 @@ PATHS += (
         ("avatax.give_back",),
         faults=(Cue("refunds_by_hand", "stripe.dashboard", 1),),
     ),
+    Path(
+        "disputed by the customer's bank",
+        "PAID",
+        ("stripe.disputes",),
+        faults=(Cue("disputed", "stripe.bank", 1),),
+    ),
+    Path("told to the shop's other systems", "DELIVERED", ("listener.post",), errands=_ALL_AT_ONCE, listens=True),
     Path("captured by hand", "PAID", place=_HELD, faults=(Cue("captures_by_hand", "stripe.hold", 1),)),
 )
 

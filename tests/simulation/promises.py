@@ -20,9 +20,10 @@ from order_svc.domain.refund import RefundKind
 from payment_svc.adapters.tables import METADATA as PAYMENT_TABLES
 from payment_svc.domain.intent import Intent
 from tests.fakes.tax_authority import FakeTaxAuthority
-from tests.simulation.accounts import check_money, check_refunds, check_tax
+from tests.simulation.accounts import check_disputes, check_money, check_refunds, check_tax
 from tests.simulation.errands import Told
 from tests.simulation.idling import (
+    HOOKS_DUE,
     MAILS_DUE,
     NEWS_DUE,
     ORDERS_DUE,
@@ -120,6 +121,7 @@ def quiet(stripe: Stripe) -> bool:
         (orders, UNPARKED_DUE),
         (orders, PARKED_SINCE),
         (orders, ORDERS_DUE),
+        (orders, HOOKS_DUE),
     )
     if any(kept.earliest(query) is not None for kept, query in waiting) or MailNews(mails, orders).is_heard():
         return False
@@ -161,8 +163,8 @@ def check_end(
     stripe: Stripe,
     authority: FakeTaxAuthority,
     sendgrid: SendGrid,
-) -> None:
-    """Check what must be true when all is quiet."""
+) -> list[Order]:
+    """Check what must be true when all is quiet, and return all orders."""
     orders = [stored_order(row.order_id) for row in shelf(ORDER_TABLES).ask(select(ORDERS.c.order_id))]
     if len(orders) > len(told):
         world.violated(f"P-2: {len(orders)} orders for {len(told)} keys")
@@ -171,6 +173,7 @@ def check_end(
         check_money(world, order, stripe)
         check_refunds(world, order, stripe)
         check_tax(world, order, authority)
+        check_disputes(world, order, stripe)
     check_mails(world, orders, promises.been, sendgrid)
     by_id = {order.order_id: order for order in orders}
     for each in told:
@@ -178,6 +181,7 @@ def check_end(
     for intent in stripe.intents.values():
         if intent.captured.minor_units and intent.order_id not in by_id:
             world.violated(f"P-12: {intent.intent_id} belongs to no order")
+    return orders
 
 
 def _check_told(world: World, told: Told, order: Order | None) -> None:

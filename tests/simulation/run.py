@@ -18,6 +18,7 @@ from tests.fakes.virtual_time import VirtualLoop
 from tests.simulation.audited import differences
 from tests.simulation.chaos import Fired
 from tests.simulation.idling import RETRIED_DUE
+from tests.simulation.listener import Listener, check_told
 from tests.simulation.mail_events import MailEvents
 from tests.simulation.process import Crash, Process, make_task
 from tests.simulation.promises import Promises, check_end, in_review, marked, parked, quiet
@@ -103,12 +104,14 @@ class Mesh:
         self.authority = avatax()
         self.sendgrid = SendGrid(world, self.promises.may_mail)
         self.sendgrid.tell = MailEvents(world, Stub(world, "notify", self.pick)).tell
-        self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid)
+        self.listener = Listener(world, self.promises.been)
+        self._around = Surroundings(world, self.pick, self.stripe, self.authority, self.sendgrid, self.listener)
         self.shops = shops(world, Stub(world, "order", self.pick))
         self._living: dict[str, Process] = {}
         self._supervising: list[asyncio.Task[None]] = []
         for kept in (ORDER_TABLES, PAYMENT_TABLES, TAX_TABLES, NOTIFY_TABLES):
             shelf(kept).clear(world.now_ms, self.promises.moved)
+        self.listener.begin()
 
     def begin(self) -> None:
         """Start everything."""
@@ -175,7 +178,8 @@ async def _live(world: World, mesh: Mesh) -> None:
             await _settle(world, mesh)
         await _audit(world, mesh)
         mesh.end()
-    check_end(world, mesh.promises, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+    orders = check_end(world, mesh.promises, mesh.shops.told, mesh.stripe, mesh.authority, mesh.sendgrid)
+    check_told(world, orders, mesh.promises.been, mesh.listener)
 
 
 async def _settle(world: World, mesh: Mesh) -> None:

@@ -92,6 +92,7 @@ class Path:
         bank_seconds: How long a slow bank takes.
         faults: What goes wrong on this way anyhow.
         outages: Which providers are away, and when.
+        listens: Whether another system of the shop's hears of the order by webhooks.
         aftermath_seconds: How long it takes after the last answer until all is to settle, for work of a later day.
     """
 
@@ -108,6 +109,7 @@ class Path:
     bank_seconds: float = 2.0
     faults: tuple[Cue, ...] = ()
     outages: tuple[Outage, ...] = ()
+    listens: bool = False
     aftermath_seconds: float = 0.0
 
 
@@ -246,6 +248,7 @@ def play(path: Path, cues: Sequence[Cue] = (), seed: int = 0) -> Played:
     script = Script((*path.faults, *cues), path.outages, seed)
     world = World(seed, chaos=script)
     world.action_seconds = ACTION_SECONDS
+    world.listens = path.listens
     world.aftermath_seconds = path.aftermath_seconds
     result = played(
         world,

@@ -28,6 +28,8 @@ from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
 from order_svc.adapters.tax_grpc import GrpcTaxes
+from order_svc.adapters.webhook_announcer import Announce, Announcer
+from order_svc.adapters.webhook_deliveries_store import DeliveriesStore
 from order_svc.app.cases import cases as order_cases
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
@@ -36,6 +38,8 @@ from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.ports import Backlog
 from order_svc.app.sweeper import FirstTry, Sweeper
+from order_svc.app.webhook_ports import Audience
+from order_svc.app.webhook_sender import Sender
 from order_svc.domain.order import Order
 from order_svc.servicer import OrderServicer
 from payment_svc.adapters.payments_store import StoredPayments
@@ -56,7 +60,18 @@ from tests.fakes.payment_books import FakeBooks
 from tests.fakes.payment_service import FakeTelling
 from tests.fakes.tax_authority import FakeTaxAuthority
 from tests.fakes.virtual_time import BEGIN
-from tests.simulation.idling import MAILS_DUE, NEWS_DUE, ORDERS_DUE, PAYMENTS_DUE, Agenda, MailNews, WorkerClock
+from tests.fakes.webhook_poster import FakeHookTelling
+from tests.simulation.idling import (
+    HOOKS_DUE,
+    MAILS_DUE,
+    NEWS_DUE,
+    ORDERS_DUE,
+    PAYMENTS_DUE,
+    Agenda,
+    MailNews,
+    WorkerClock,
+)
+from tests.simulation.listener import Listener, ListenerLine
 from tests.simulation.mail_events import KEY as MAIL_KEY
 from tests.simulation.process import Process
 from tests.simulation.providers import AvaTaxLine, Line, SendGrid, SendGridLine
@@ -90,6 +105,7 @@ class Surroundings:
     stripe: Stripe
     authority: FakeTaxAuthority
     sendgrid: SendGrid
+    listener: Listener
 
 
 class _Background:
@@ -105,8 +121,8 @@ class _Background:
 class _Orders(OrdersStore):
     """The product's, without what costs most: a caller who waits for another replica reads its order often."""
 
-    def __init__(self, store: Store, clock: SimClock, replica: str, life: str) -> None:
-        super().__init__(store, clock, replica, life)
+    def __init__(self, store: Store, clock: SimClock, replica: str, life: str, announce: Announce) -> None:
+        super().__init__(store, clock, replica, life, announce)
         self._kept: dict[str, tuple[object, Order | None]] = {}
 
     async def get(self, order_id: str, customer_id: str = "") -> Order | None:
@@ -124,6 +140,16 @@ class _Orders(OrdersStore):
         return Backlog(0, 0.0, 0, 0.0)
 
 
+class _HookTelling(FakeHookTelling):
+    """Keeps nothing."""
+
+    def became(self, *_: object) -> None:
+        """Forget it."""
+
+    def backlog(self, *_: object) -> None:
+        """Forget it."""
+
+
 async def start_order(process: Process, around: Surroundings) -> None:
     """Start a replica of order_svc; done when it takes calls."""
     world = around.world
@@ -134,7 +160,8 @@ async def start_order(process: Process, around: Surroundings) -> None:
     payments = GrpcPayments(cast("Any", Stub(world, "payment", around.pick)))
     mails = GrpcMails(cast("Any", Stub(world, "notify", around.pick)))
     replica, _, life = process.name.partition("#")
-    orders = _Orders(store, clock, replica, life)
+    audience = Audience()
+    orders = _Orders(store, clock, replica, life, Announcer(audience))
     outbox = Outbox(orders, taxes, mails, clock, telling, world.luck.random)
     driver = Driver(
         orders,
@@ -159,10 +186,20 @@ async def start_order(process: Process, around: Surroundings) -> None:
         orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=LEASE_SECONDS
     )
     process.servicer = OrderServicer(asked, patience_seconds=_PATIENCE_SECONDS)
+    hooks = DeliveriesStore(store, clock, ids, replica, life)
+    if world.listens:
+        audience.listens = (await hooks.pending()).listens
+        await hooks.release_own()
     await orders.release_own()
     work.start(sweeper.run(), "sweeper")
     work.start(news.run(), "news watcher")
     work.start(mail_news.run(), "mail news watcher")
+    if world.listens:
+        posting = WorkerClock(world, process, Agenda(shelf(ORDER_TABLES), HOOKS_DUE))
+        poster = ListenerLine(Line(world, process, "listener"), around.listener)
+        hook_bell, told = Bell(posting), _HookTelling()
+        sender = Sender(hooks, poster, audience, work, hook_bell, posting, world.luck.random, told)
+        work.start(sender.run(), "webhook sender")
 
 
 async def start_payment(process: Process, around: Surroundings) -> None:

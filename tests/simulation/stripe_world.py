@@ -14,10 +14,11 @@ from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from payment_svc.adapters.stripe_amounts import multiple_of
 from payment_svc.app.ports import Refused
+from payment_svc.domain.dispute import Dispute, DisputeState
 from payment_svc.domain.intent import Intent, IntentStatus, ProviderRefund, RefundState
 from tests.fakes.payment_gateway import SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault, Made
 from tests.fakes.virtual_time import BEGIN
-from tests.simulation.chaos import CAPTURES, CUSTOMER, REFUND, SHOP
+from tests.simulation.chaos import BANK, CAPTURES, CUSTOMER, REFUND, SHOP
 from tests.simulation.providers import Line
 from tests.simulation.world import World
 
@@ -38,6 +39,10 @@ _MOMENTS = (0.0, 0.02, 0.06, 0.1)
 _BANK_SECONDS = (2.0, 60.0, 900.0)
 _REFUND_SECONDS = (3.0, 40.0, 5_400.0)
 _SHOP_SECONDS = (1.0, 50.0, 7_200.0)
+
+# When the bank asks for money, and how much later it decides.
+_DISPUTE_SECONDS = (1.0, 50.0, 7_200.0)
+_DECIDED_SECONDS = 60.0
 
 # How long money is held: too short for an unhurried shop, or long enough. Stripe's week is only longer.
 _HOLD_SECONDS = (40.0, 900.0, 7_200.0)
@@ -74,6 +79,7 @@ class Stripe(FakeGateway):
         captured: Minor units taken, by order.
         by_hand: Minor units that somebody gave back in the dashboard, by order.
         untold: How much of that no event will ever tell of, because it was lost.
+        disputed: Where the dispute of an order stands that an event told of and that nothing has overtaken.
         failed_refunds: How many refunds failed for good, by order.
         tell: Sends an event of a type about an object, and says whether it will arrive: Webhooks.tell.
     """
@@ -83,6 +89,7 @@ class Stripe(FakeGateway):
         self.captured: Counter[str] = Counter()
         self.by_hand: Counter[str] = Counter()
         self.untold: Counter[str] = Counter()
+        self.disputed: dict[str, Dispute] = {}
         self.failed_refunds: Counter[str] = Counter()
         self.tell: Callable[..., bool] = lambda *_, **__: True
         self._world = world
@@ -143,6 +150,20 @@ class Stripe(FakeGateway):
         super()._pay(intent_id, amount)
         if self._world.chaos.draw(SHOP, "stripe.dashboard"):
             self._world.later(self._world.chaos.pick(*_SHOP_SECONDS), self._refund_by_hand, intent_id)
+
+        if self._world.chaos.draw(BANK, "stripe.bank"):
+            opens = self._world.chaos.pick(*_DISPUTE_SECONDS)
+            ends = DisputeState.LOST if self._world.chaos.pick(0.0, 1.0) else DisputeState.WON
+            self._world.later(opens, self._disputes, intent_id, DisputeState.NEEDS_RESPONSE, "created")
+            self._world.later(opens + _DECIDED_SECONDS, self._disputes, intent_id, ends, "closed")
+
+    def _disputes(self, intent_id: str, state: DisputeState, step: str) -> None:
+        """Have the customer's bank ask for the money, or decide on what it has asked for."""
+        dispute, order_id = self.dispute(intent_id, state), self.intents[intent_id].order_id
+        self._world.note(f"the bank's dispute of {order_id} is {state}")
+        about = {"object": "dispute", "id": dispute.dispute_id, "payment_intent": intent_id, "status": state.value}
+        if self.tell(f"charge.dispute.{step}", about):
+            self.disputed[order_id] = dispute
 
     def _hold_seconds(self) -> float:
         return self._world.luck.choice(_HOLD_SECONDS)

@@ -2,19 +2,32 @@
 
 from collections.abc import Iterable, Mapping
 
-from tests.simulation.chaos import CAPTURES, COMMIT, CUSTOMER, EVENT, HOLD, KILL, PROVIDER, READ, REFUND, SERVICE, SHOP
+from tests.simulation.chaos import (
+    BANK,
+    CAPTURES,
+    COMMIT,
+    CUSTOMER,
+    EVENT,
+    HOLD,
+    KILL,
+    PROVIDER,
+    READ,
+    REFUND,
+    SERVICE,
+    SHOP,
+)
 
 # A kind of fault and the place where it happens.
 Cell = tuple[str, str]
 
-_PROVIDERS = ("avatax", "sendgrid", "stripe")
+_PROVIDERS = ("avatax", "listener", "sendgrid", "stripe")
 _POINTS = (f"{KILL} before", f"{KILL} after", f"{HOLD} before", f"{HOLD} after")
 _BLOCKS = (
     ("Calls of providers", (*_POINTS, *PROVIDER)),
     ("Calls of services", (*_POINTS, *SERVICE)),
     ("Databases", (*_POINTS, *dict.fromkeys((*COMMIT, *READ)))),
     ("Stripe's events", EVENT),
-    ("What others do", (*REFUND, *CUSTOMER, *SHOP, *CAPTURES)),
+    ("What others do", (*REFUND, *CUSTOMER, *SHOP, *CAPTURES, *BANK)),
 )
 
 

@@ -31,6 +31,8 @@ _ACTION_SECONDS = (20.0, 1_800.0)
 _LATE_WORLDS = 0.3
 _LATE_ACTION_SECONDS = 5.0
 
+_LISTENING_WORLDS = 0.25
+
 # For how long everything still goes wrong when all clients have left: what is done behind their backs is refunds, and
 # mails that are sent again.
 _AFTERMATH_SECONDS = (0.0, 0.0, 60.0, 180.0)
@@ -58,6 +60,7 @@ class World:
         customers_are_late: Whether each of them acts only when the order has given up waiting.
         aftermath_seconds: How long faults go on when all clients have left.
         action_seconds: How long customers may take for 3-D Secure.
+        listens: Whether another system of the shop's hears of its orders by webhooks.
         late_until: When the last of what is under way by itself arrives: calls that were given up, events, banks.
         faults_until: The same, of what was under way when faults ended.
     """
@@ -77,6 +80,8 @@ class World:
         self._busy_until = 0.0
         self.aftermath_seconds = self.luck.choice(_AFTERMATH_SECONDS)
         self.customers_are_late = self.luck.random() < _LATE_WORLDS
+        # Drawn apart, so that nothing else depends on it.
+        self.listens = random.Random(f"listens {seed}").random() < _LISTENING_WORLDS
         self.action_seconds = _LATE_ACTION_SECONDS if self.customers_are_late else self.luck.choice(_ACTION_SECONDS)
 
     def now(self) -> float:
