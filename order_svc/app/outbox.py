@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from kernel.clock import Clock
-from kernel.errors import Refusal
+from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import InDoubt, Mails, Orders, Taxes
 from order_svc.app.telling import Telling
 from order_svc.domain.order import Event, Order, State
+from order_svc.domain.refund import Refund
 from order_svc.domain.step import passes
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded
@@ -117,6 +118,8 @@ class Outbox:
                 return await self._taxes.commit(order)
             case TaskKind.REFUND_TAX:
                 return await self._taxes.refund(order, order.refunds[task.number - 1])
+            case TaskKind.SEND_REFUNDED if (not_yet := _untrue(order.refunds[task.number - 1])) is not None:
+                return not_yet
             case _:
                 return await self._mails.send(order, task) if _needed(task, order) else Done(_NOT_NEEDED)
 
@@ -129,6 +132,13 @@ def _told_of(kind: str, task: Task) -> str:
     if task.kind in {TaskKind.SEND_CONFIRMATION, TaskKind.COMMIT_TAX}:
         return kind
     return f"{kind}:{task.number}" if task.kind is TaskKind.REFUND_TAX else f"{kind}:{task.name}"
+
+
+def _untrue(refund: Refund) -> NotDone[Refusal] | Unknown | None:
+    """Say why the mail about a refund must not go out: it has failed since, or is being sent once more."""
+    if not refund.counts:
+        return NotDone(Refusal(Reason.ILLEGAL_STATE, "The refund has failed; the mail goes out once it is sent again."))
+    return None if refund.provider_refund_id else Unknown("the refund is being sent again")
 
 
 def _needed(task: Task, order: Order) -> bool:

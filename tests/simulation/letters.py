@@ -92,6 +92,10 @@ def _check_told(world: World, order: Order, been: set[str], asked: Counter[tuple
     for refund in order.refunds:
         told = refund.booked and refund.kind is not RefundKind.RELEASED
         due["ORDER_REFUNDED", refund.number] = int(told)
+    # One that failed may have done so before its mail went out, which then does not.
+    for refund in order.refunds:
+        if not refund.counts:
+            due["ORDER_REFUNDED", refund.number] = min(1, asked["ORDER_REFUNDED", refund.number])
     asking = {Kind.PAYMENT_FAILED.value, Kind.PAYMENT_ACTION_REQUIRED.value}
     found = {key: count for key, count in asked.items() if key[0] not in asking}
     if found != (wanted := {key: count for key, count in due.items() if count}):

@@ -63,6 +63,29 @@ async def test_a_refund_that_the_bank_sends_back_days_later_is_shown_and_sent_ag
 
 
 @in_a_world
+async def test_no_mail_tells_of_a_refund_that_failed_before_it_went_out_until_it_is_made(world: World) -> None:
+    life = world.life()
+    order = await paid(world, life)
+    await quiet(world, life)
+    world.mails.faults.plan("send", *[Lost.REQUEST] * 3)
+    await refund(life, order.order_id, Wanted(amount=euros(100)))
+    world.payments.bank_returns(order.order_id)
+    await quiet(world, life)
+    mail = f"{order.order_id}:send_refunded:1"
+    told_before = list(world.mails.notifications)
+
+    # Stripe is away when the refund is sent again: meanwhile nobody reads of it either.
+    world.payments.faults.plan("refund", *[Lost.REQUEST] * 3)
+    await life.retry(order.order_id)
+    told_meanwhile = list(world.mails.notifications)
+    await quiet(world, life, 300.0)
+
+    assert mail not in [*told_before, *told_meanwhile]
+    assert mail in world.mails.notifications
+    assert (await check_account(world, life)).refunded == euros(100)
+
+
+@in_a_world
 async def test_a_refund_that_is_refused_for_good_leaves_the_others_alone(world: World) -> None:
     life = world.life()
     order = await paid(world, life)
