@@ -137,6 +137,8 @@ def refund_failed(order: Order, payment: Payment, now: datetime) -> Transition:
         tries=0,
     )
     facts = {**payment_facts(payment), "kept": str(payment.kept), "refund": str(order.refund_number)}
+    if not order.given_up:
+        facts["ended"] = State.FAILED.value
     tasks = () if order.given_up else _told_by_mail(order)
     return Transition(undoing, "refund.failed", facts, tasks, now + _REFUND_AGAIN, ends=not order.given_up)
 

@@ -96,17 +96,14 @@ def event_types_of(order: Order, event: Event) -> tuple[str, ...]:
     # The shipment that the money waited for is one entry with the money.
     if event.kind == "order.shipped" and "captured" in event.facts:
         types.insert(0, _PAID)
-    # The first refund of an order's undoing that fails ends the order, without an entry of its own.
-    if event.kind == "refund.failed" and order.state is State.FAILED and order.refund_number == _AFTER_THE_FIRST:
+    # A refund of an order's undoing that fails ends the order, without an entry of its own; unless it had ended before.
+    if event.kind == "refund.failed" and "ended" in event.facts:
         types.insert(0, _FAILED)
     # One entry may tell of several refunds: an answer brings the payment as it is, with all that Stripe has taken.
     types = [_REFUNDED] * len(_refunds_made(order, event)) + types
     if order.needs_review and (_ALERTED in types or event.kind in _PARKING or event.kind.endswith(_REFUSED)):
         types.append(_NEEDS_REVIEW)
     return tuple(types)
-
-
-_AFTER_THE_FIRST = 2
 
 
 def _refunds_made(order: Order, event: Event) -> tuple[Refund, ...]:

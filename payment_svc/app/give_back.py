@@ -1,6 +1,6 @@
 """Giving money back: the refund is journalled first, then carried out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
@@ -80,7 +80,15 @@ class RefundPayment:
             if payment is None:
                 raise payment_not_found(order.payment_id)
             if found.use is not None:
-                return Refunded(payment.refund(found.use.subject_id), payment)
+                refund = payment.refund(found.use.subject_id)
+                if refund.state is not RefundState.PENDING:
+                    return Refunded(refund, payment)
+                # Whoever asked first may still be at it, here or at another replica, with nobody left who hears his
+                # answer. A version of its own has him find that he was overtaken: what he comes to is news then.
+                told = replace(payment, version=payment.version + 1)
+                if await self._store.save(told, None):
+                    return Refunded(refund, told)
+                continue
             refund = self._new(payment, order, request)
             after = payment.with_refund(refund, refund.created_at)
             look_at = self._schedule.after(refund.created_at, refund.created_at)

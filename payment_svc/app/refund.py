@@ -29,10 +29,12 @@ class Refunded:
     Attributes:
         refund: The refund.
         payment: Its payment, with all its refunds.
+        overtaken: Somebody else has changed the payment since this was begun, and may have told its order how it stood.
     """
 
     refund: Refund
     payment: Payment
+    overtaken: bool = False
 
 
 class Refunds:
@@ -157,7 +159,11 @@ class Refunds:
                 for each in listed:
                     if not any(known.is_made_as(each) for known in payment.refunds):
                         payment = await self._taken_in(payment, each)
-                current = Refunded(payment.refund(current.refund.refund_id), payment)
+                current = Refunded(
+                    payment.refund(current.refund.refund_id),
+                    payment,
+                    current.overtaken or payment is not current.payment,
+                )
                 found = next((each for each in listed if current.refund.is_made_as(each)), None)
                 return None if found is None else await self._saw(current, found)
             case NotDone(refused):
@@ -196,13 +202,13 @@ class Refunds:
                 return current
             payment = current.payment.with_refund_changed(refund, now)
             # That one fails is news whoever asked: another call for it, or the one before an audit, may have told the
-            # order already that its money is on its way.
-            if news or self._unasked or refund.state is RefundState.FAILED:
+            # order already that its money is on its way. So is all that somebody comes to who was overtaken.
+            if news or self._unasked or current.overtaken or refund.state is RefundState.FAILED:
                 payment = payment.noticed(current.payment)
             if await self._store.save_refund(payment, refund, self.next_look(refund, now)):
-                return Refunded(refund, payment)
+                return Refunded(refund, payment, current.overtaken)
             fresh = await self._current(payment.payment_id)
-            current = Refunded(fresh.refund(refund_id), fresh)
+            current = Refunded(fresh.refund(refund_id), fresh, overtaken=True)
         raise unavailable("The payment is being changed by others; try again.")
 
     async def _current(self, payment_id: str) -> Payment:

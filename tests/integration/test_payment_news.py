@@ -1,15 +1,18 @@
 """News: what changed without its order's asking is told until it was taken in, and nothing else is."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from kernel.errors import Reason, Refusal
 from payment_svc.app.events import EventEnd
 from payment_svc.app.ports import ProviderEvent
+from payment_svc.app.refund import Refunded
 from payment_svc.domain.intent import RefundState
 from payment_svc.domain.payment import Payment, PaymentState
-from tests.fakes.payment_gateway import DECLINED, SLOW_BANK, THREE_D_SECURE, Fault
+from tests.fakes.payment_gateway import DECLINED, SLOW_BANK, THREE_D_SECURE, FakeGateway, Fault
 from tests.fakes.payment_service import ORDER, SETTLE_AFTER, PaymentWorld, payment_world
 
 _ANOTHER_ORDER = ORDER.replace("1", "2")
@@ -307,3 +310,33 @@ async def test_a_refund_that_is_refused_after_its_order_was_answered_elsewhere_i
     assert answered == [RefundState.PENDING]
     (told,) = await news(world)
     assert told.refunded.minor_units == 0
+
+
+class _AskedMeanwhile:
+    """A gateway at which a refund takes long enough for the same request to be answered by another replica."""
+
+    def __init__(self, gateway: FakeGateway, ask: Callable[[], Awaitable[Refunded]]) -> None:
+        self.answered: list[Refunded] = []
+        self._gateway = gateway
+        self._ask = ask
+
+    def __getattr__(self, operation: str) -> object:
+        return getattr(self._gateway, operation)
+
+    async def create_refund(self, *arguments: Any) -> object:  # noqa: ANN401  (as the port says)
+        self.answered.append(await self._ask())
+        return await self._gateway.create_refund(*arguments)
+
+
+async def test_a_refund_whose_repetition_was_answered_before_it_was_made_is_news(world: PaymentWorld) -> None:
+    payment = await world.charge()
+    another = replace(world)
+    slow = _AskedMeanwhile(world.gateway, lambda: another.refund(payment, 400))
+    world.gateway = cast("FakeGateway", slow)
+    world.restart()
+
+    made = await world.refund(payment, 400)
+
+    (told,) = slow.answered
+    assert (told.refund.state, made.refund.state) == (RefundState.PENDING, RefundState.SUCCEEDED)
+    assert await news(world) == [await world.kept()]

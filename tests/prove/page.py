@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from tests.prove.plan import Plan
 from tests.prove.proof import Proof
 from tests.prove.worlds import Tried
 from tests.simulation.table import tables
@@ -16,7 +17,7 @@ below, and says what one run of it has found.
 
 _SMALL = """\
 **This is not a full run.** It tries out the machinery with less of everything; `make prove` does all of it, and
-replaces this page.
+replaces this page. What was left out: {}.
 """
 
 _MUTANTS = """\
@@ -42,7 +43,7 @@ def page(proof: Proof) -> str:
     parts = [
         f"# {proof.plan.name}",
         _INTRODUCTION,
-        *([] if proof.plan.full else [_SMALL]),
+        *([] if proof.plan.full else [_SMALL.format(_left_out(proof.plan))]),
         f"**{_verdict(proof)}**",
         *_broken(proof),
         "## What was run, and what it showed",
@@ -60,6 +61,24 @@ def page(proof: Proof) -> str:
         *_outages(proof),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _left_out(plan: Plan) -> str:
+    """Return what a full run has that this one has not."""
+    full = Plan()
+    counts = {
+        "worlds": (plan.seeds, full.seeds),
+        "worlds for each variant": (plan.mutant_seeds, full.mutant_seeds),
+        "variants": (len(plan.mutants), len(full.mutants)),
+        "seeds run twice": (plan.replays, full.replays),
+        "paths": (len(plan.paths) + len(plan.long_paths), len(full.paths) + len(full.long_paths)),
+        "paths with a second fault": (len(plan.pairs), len(full.pairs)),
+        "rounds on real processes": (plan.rounds, full.rounds),
+    }
+    told = [f"{ours:,} of {all_:,} {what}" for what, (ours, all_) in counts.items() if ours < all_]
+    if plan.own:
+        told.append("on each path, moments until which it is the same as a path before it")
+    return "; ".join(told)
 
 
 def _verdict(proof: Proof) -> str:

@@ -27,6 +27,7 @@ class Plan:
         mutant_seeds: Within how many worlds.
         rounds: How often the real processes are harmed.
         least_hits: How often each fault has to have happened at each place.
+        own: Whether the exhaustive pass leaves out, on each path, what is the same on one before it in the list.
         jobs: How many processes share the simulated worlds; 0: this one runs them.
     """
 
@@ -42,7 +43,27 @@ class Plan:
     mutant_seeds: int = _MUTANT_SEEDS
     rounds: int = 50
     least_hits: int = 10
+    own: bool = False
     jobs: int = field(default=2, compare=False)
+
+    def divided(self, seeds: int | None, mutant_seeds: int | None, rounds: int | None, *, own: bool) -> "Plan":
+        """Return the plan with less of it, for a machine that has less time; what is None stays as it is.
+
+        Args:
+            seeds: How many worlds are drawn.
+            mutant_seeds: Within how many worlds variants are caught.
+            rounds: How often the real processes are harmed.
+            own: Of each path only what it does not share with one before it in the list.
+        """
+        smaller = replace(
+            self,
+            seeds=self.seeds if seeds is None else seeds,
+            replays=min(self.replays, self.seeds if seeds is None else seeds),
+            mutant_seeds=self.mutant_seeds if mutant_seeds is None else mutant_seeds,
+            rounds=self.rounds if rounds is None else rounds,
+            own=self.own or own,
+        )
+        return smaller if smaller.full else replace(smaller, name="The last run, of less than all")
 
     @property
     def full(self) -> bool:

@@ -124,13 +124,13 @@ def _shares(plan: Plan) -> list[Share]:
     first = plan.variants[0]
     long = [Share(path, first, part, _PARTS, own=True) for path in plan.long_paths for part in range(_PARTS)]
     pairs = [
-        Share(path, first, part, 2 * _PARTS, pairs=True)
+        Share(path, first, part, 2 * _PARTS, pairs=True, own=plan.own)
         for path in plan.paths
         if path.name in plan.pairs
         for part in range(2 * _PARTS)
     ]
     single = [
-        Share(path, seed, part, _PARTS)
+        Share(path, seed, part, _PARTS, own=plan.own)
         for seed in plan.variants
         for path in plan.paths
         if seed != first or path.name not in plan.pairs

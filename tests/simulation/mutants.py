@@ -24,7 +24,8 @@ from notify_svc.domain import sending
 from order_svc.adapters import notify_grpc
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
-from order_svc.app import command, confirm, driver, fulfil
+from order_svc.adapters.webhook_announcer import Announcer
+from order_svc.app import command, confirm, driver, fulfil, webhook_sender
 from order_svc.app.mail_news import MailNewsWatcher
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
@@ -37,6 +38,7 @@ from payment_svc.adapters.stripe_events import StripeEvents
 from payment_svc.app import events, refund
 from payment_svc.app.attempt import Attempts
 from payment_svc.app.charge import ChargePayment
+from payment_svc.app.disputes import Disputes
 from payment_svc.app.events import ApplyEvent
 from payment_svc.app.manage import CancelPayment
 from payment_svc.app.ports import Found
@@ -229,5 +231,26 @@ MUTANTS = (
         cues=("lost_answer@avatax.give_back#1",),
     ),
     Mutant("mails: one for each try", (notify_grpc, "_request_id", mistakes.new_each_time)),
+    Mutant(
+        "webhooks: a lost answer counts as taken",
+        (webhook_sender, "after_attempt", mistakes.hook_lost_is_taken),
+        on="told to the shop's other systems",
+        cues=("lost_request@listener.post#1",),
+    ),
+    Mutant(
+        "webhooks: not in the commit of what they tell of",
+        (Announcer, "__call__", mistakes.always(())),
+        on="told to the shop's other systems",
+    ),
+    Mutant(
+        "disputes: nobody looks for them",
+        (Disputes, "_taken_in", mistakes.as_it_was),
+        on="disputed by the customer's bank",
+    ),
+    Mutant(
+        "disputes: no order shows them",
+        (news, "_with_disputes", mistakes.as_told),
+        on="disputed by the customer's bank",
+    ),
     Mutant("mails: nobody hears of those that did not arrive", (MailNewsWatcher, "look", mistakes.soon(None))),
 )

@@ -172,6 +172,7 @@ PATHS += (
         "PAID",
         ("stripe.disputes",),
         faults=(Cue("disputed", "stripe.bank", 1),),
+        aftermath_seconds=180.0,
     ),
     Path("told to the shop's other systems", "DELIVERED", ("listener.post",), errands=_ALL_AT_ONCE, listens=True),
     Path("captured by hand", "PAID", place=_HELD, faults=(Cue("captures_by_hand", "stripe.hold", 1),)),

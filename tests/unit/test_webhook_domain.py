@@ -10,6 +10,7 @@ from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Stage, State
 from order_svc.domain.refund import Refund, RefundKind
+from order_svc.domain.transition import refund_failed
 from order_svc.domain.webhook import EVENT_TYPES, event_types_of, messages_of
 from order_svc.domain.webhook_delivery import (
     MOST_ATTEMPTS,
@@ -117,11 +118,16 @@ def test_each_refund_that_stripe_was_heard_to_have_taken_is_told_of(kind: str) -
 
 
 def test_an_order_that_fails_with_its_refund_is_told_of_once() -> None:
-    first = an_order(Stage.UNDOING, state=State.FAILED, refund_number=2, needs_review=True)
-    second = replace(first, refund_number=3)
+    undoing = an_order(Stage.UNDOING, refund_number=1)
+    ended = replace(undoing, state=State.FAILED)
 
-    assert event_types_of(first, an_event(first, "refund.failed"))[0] == "order.failed"
-    assert "order.failed" not in event_types_of(second, an_event(second, "refund.failed"))
+    first, second = (refund_failed(order, a_payment(euros(100)), NOW) for order in (undoing, ended))
+
+    told, told_again = (
+        event_types_of(each.order, an_event(each.order, each.kind, facts=each.facts)) for each in (first, second)
+    )
+    assert told == ("order.failed", "order.alerted", "order.needs_review")
+    assert told_again == ("order.alerted", "order.needs_review")
 
 
 def test_a_message_says_little_and_nothing_personal() -> None:
