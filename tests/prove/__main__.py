@@ -34,11 +34,12 @@ def main() -> int:
     parser.add_argument("--mutant-seeds", type=int, help="catch variants within so many worlds")
     parser.add_argument("--rounds", type=int, help="harm the real processes so often")
     parser.add_argument("--own", action="store_true", help="of each path only what no path before it has")
+    parser.add_argument("--once", action="store_true", help="let nothing go wrong a second time on a path")
     wanted = parser.parse_args()
     plan = Plan(command=" ".join(("python -m tests.prove", *sys.argv[1:])), jobs=wanted.jobs)
     if wanted.quick:
         plan = plan.tenth()
-    plan = plan.divided(wanted.seeds, wanted.mutant_seeds, wanted.rounds, own=wanted.own)
+    plan = plan.divided(wanted.seeds, wanted.mutant_seeds, wanted.rounds, own=wanted.own, once=wanted.once)
     commit = _commit()
     heed_sigterm()
     console = Console(stderr=True)

@@ -46,7 +46,9 @@ class Plan:
     own: bool = False
     jobs: int = field(default=2, compare=False)
 
-    def divided(self, seeds: int | None, mutant_seeds: int | None, rounds: int | None, *, own: bool) -> "Plan":
+    def divided(
+        self, seeds: int | None, mutant_seeds: int | None, rounds: int | None, *, own: bool, once: bool
+    ) -> "Plan":
         """Return the plan with less of it, for a machine that has less time; what is None stays as it is.
 
         Args:
@@ -54,6 +56,7 @@ class Plan:
             mutant_seeds: Within how many worlds variants are caught.
             rounds: How often the real processes are harmed.
             own: Of each path only what it does not share with one before it in the list.
+            once: Nothing goes wrong a second time.
         """
         smaller = replace(
             self,
@@ -62,6 +65,7 @@ class Plan:
             mutant_seeds=self.mutant_seeds if mutant_seeds is None else mutant_seeds,
             rounds=self.rounds if rounds is None else rounds,
             own=self.own or own,
+            pairs=() if once else self.pairs,
         )
         return smaller if smaller.full else replace(smaller, name="The last run, of less than all")
 

@@ -6,7 +6,7 @@ There is one endpoint, in some worlds: to have none is the common case, and each
 from collections import Counter, defaultdict
 from datetime import timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import Insert, insert, select
 
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
@@ -117,5 +117,5 @@ def _wanted(order: Order, been: set[str]) -> Counter[str]:
     )
 
 
-def _made() -> object:
+def _made() -> Insert:
     return insert(WEBHOOK_ENDPOINTS).values(endpoint_row(_ENDPOINT))
