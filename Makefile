@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test browser prove ledger drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench lock clean
+.PHONY: help setup up demo test browser prove ledger drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench fuzz sbom audit-deps lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -118,6 +118,27 @@ stubs-ts: $(VENV)/.dev ## Write TypeScript stubs to build/stubs-ts; needs Node a
 	@$(BIN)/buf generate --template buf.gen.ts.yaml
 	@cd build/stubs-ts && npx --no-install tsc --noEmit --strict --target es2022 --module nodenext $$(find src -name '*.ts')
 	@echo "build/stubs-ts is the package ordermesh-stubs, and type-checks."
+
+fuzz: $(VENV)/.dev ## Send hostile input everywhere: 100,000 gRPC calls, 10,000 REST requests, ten minutes of atheris; half an hour
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz grpc
+	@$(BIN)/python -m tests.fuzz rest
+	@$(BIN)/python -m tests.fuzz parsers
+
+# In an environment of their own: what looks at our dependencies must not be among them.
+AUDIT := build/audit
+$(AUDIT)/.installed: $(VENV)/.bootstrap requirements/audit.txt
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(BIN)/uv pip install --quiet --python $(AUDIT)/bin/python --require-hashes -r requirements/audit.txt
+	@touch $@
+
+sbom: $(AUDIT)/.installed ## Write build/sbom.json: every dependency with its hashes, as CycloneDX, from the lock
+	@$(AUDIT)/bin/cyclonedx-py requirements requirements/runtime.txt --output-reproducible --of JSON -o build/sbom.json
+	@echo "build/sbom.json lists what the product runs with."
+
+audit-deps: $(AUDIT)/.installed ## Look for known vulnerabilities in the lock; needs the network
+	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/runtime.txt
+	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/dev.txt
 
 bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/report.json
 	@exec $(BIN)/ordermesh bench

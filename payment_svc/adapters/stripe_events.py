@@ -46,7 +46,7 @@ class StripeEvents:
             raise _not_genuine()
         try:
             return self._event(json.loads(payload))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise Refusal.of_field("payload", "is signed by Stripe and not an event; is this its endpoint?") from error
 
     def _event(self, data: dict[str, Any]) -> ProviderEvent:

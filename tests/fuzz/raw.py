@@ -47,6 +47,8 @@ _AT_ONCE = 24
 # The service of another area serves it as well.
 _HOSTED_BY = {"webhook": "order"}
 _DEFECT = re.compile(r'"event": "[a-z.]*defect"|Traceback|Segmentation')
+# What grpc itself writes when a caller hangs up while its request is being read; the cases with no time left do.
+_HUNG_UP = "ExecuteBatchError raised in core"
 
 
 @dataclass
@@ -124,7 +126,7 @@ def resident_kib(pid: int) -> int:
 
 def defects(log: str) -> list[str]:
     """Return the lines of a log that tell of defects."""
-    return [line[:600] for line in log.splitlines() if _DEFECT.search(line)]
+    return [line[:600] for line in log.splitlines() if _DEFECT.search(line) and _HUNG_UP not in line]
 
 
 def report(found: Found) -> str:

@@ -32,7 +32,7 @@ from tests.fuzz import raw
 from tests.fuzz.messages import Likely
 
 _AT_ONCE = 16
-_FUZZ_CASES = 600
+_FUZZ_CASES = 300
 _HOSTED_BY = {"webhook": "order"}
 _AREAS = ("order", "tax", "payment", "notify")
 
@@ -129,7 +129,7 @@ def planted() -> Iterator[tuple[MethodDescriptor, Message]]:
     texts = itertools.cycle(canaries.TEXTS)
     for method in raw.methods():
         for way in ways(method.input_type):
-            for text in (next(texts), next(texts)):
+            for text in (next(texts),):
                 message = likely.message(method.input_type)
                 plant(message, way, text)
                 if "request_id" in method.input_type.fields_by_name and way[0].name != "request_id":
@@ -248,13 +248,16 @@ def outputs(mesh: Mesh) -> dict[str, bytes]:
 async def test_no_canary_comes_out_of_a_mesh(mesh: Mesh, channels: dict[str, Any]) -> None:
     assert len(canaries.ALL) == 20
 
+    # First: once the providers were away, a call that needs one may be told so.
+    fuzzed = await raw.fuzz(mesh.addresses, _FUZZ_CASES, seed=3)
+    assert fuzzed.wrong == [], raw.report(fuzzed)
     await everything_happens(mesh, channels)
     mesh.process.signal(15)  # what waits to be exported is, at the end
     assert mesh.process.wait() == 0
     out = outputs(mesh)
 
     assert all(out.values()), [name for name, text in out.items() if not text]
-    assert mesh.calls > 800
+    assert mesh.calls > 500
     for name, text in out.items():
         assert canaries.found_in(text) == [], name
     assert raw.defects(mesh.process.log()) == []
