@@ -120,14 +120,19 @@ class Channel:
         multicallable = self._channel.unary_unary(method, request_serializer, response_deserializer)
         name, tracer, metrics = method.removeprefix("/"), self._tracer, self._metrics
 
-        async def call(request: object, *, timeout: float = CALL_SECONDS) -> object:  # noqa: ASYNC109  (grpc's own name)
+        async def call(
+            request: object,
+            *,
+            timeout: float = CALL_SECONDS,  # noqa: ASYNC109  (grpc's own name)
+            metadata: tuple[tuple[str, str], ...] = (),
+        ) -> object:
             span = tracer.start(name, "client", attributes=_attributes(name))
             code = "CANCELLED"
             try:
                 answer: object = await multicallable(
                     request,
                     timeout=deadline.remaining(timeout),
-                    metadata=_metadata(span),
+                    metadata=_metadata(span) + metadata,
                 )
             except grpc.aio.AioRpcError as error:
                 code = error.code().name
@@ -157,9 +162,14 @@ class Channel:
         multicallable = self._channel.unary_stream(method, request_serializer, response_deserializer)
         name, tracer = method.removeprefix("/"), self._tracer
 
-        async def call(request: object, *, timeout: float | None = None) -> AsyncIterator[object]:  # noqa: ASYNC109
+        async def call(
+            request: object,
+            *,
+            timeout: float | None = None,  # noqa: ASYNC109  (grpc's own name)
+            metadata: tuple[tuple[str, str], ...] = (),
+        ) -> AsyncIterator[object]:
             span = tracer.start(name, "client", attributes=_attributes(name))
-            stream = multicallable(request, timeout=timeout, metadata=_metadata(span))
+            stream = multicallable(request, timeout=timeout, metadata=_metadata(span) + metadata)
             code = "CANCELLED"
             try:
                 async for answer in stream:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "mail": ("cli.mail:group", "Show mails as customers get them."),
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
+    "keys": ("cli.keys:group", "Make, list and revoke API keys."),
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),

@@ -1,5 +1,6 @@
 """`ordermesh up`: the whole mesh in one process."""
 
+import secrets
 from collections.abc import Mapping
 
 import click
@@ -8,6 +9,8 @@ from cli import mesh
 from cli.config import CliConfig, environment
 from cli.serving import serve
 from cli.welcome import welcome
+from gateway.access import development
+from gateway.config import GatewayConfig
 
 
 @click.command()
@@ -21,7 +24,10 @@ def command() -> None:
     parts = mesh.whole(values)
     config = CliConfig.from_env(values)
 
+    file = GatewayConfig.from_env(values).auth.development_key
+    key = "" if file is None else development.key_in(file, secrets.token_bytes)
+
     def ready(bound: Mapping[str, str]) -> None:
-        welcome(bound, config.data_dir)
+        welcome(bound, config.data_dir, key)
 
     serve("ordermesh", parts, config, ready)

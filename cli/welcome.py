@@ -11,12 +11,13 @@ from cli.console import console
 _SERVICES = ("order", "tax", "payment", "notify")
 
 
-def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
+def welcome(bound: Mapping[str, str], data_dir: Path, development_key: str) -> None:
     """Print it.
 
     Args:
         bound: The address of each part by its name; no sandbox when the providers are real.
         data_dir: Where the data lies.
+        development_key: Opens everything from this machine; empty where the gateway listens beyond it.
     """
     gateway = f"http://{bound['gateway']}"
     places = Table.grid(padding=(0, 3))
@@ -38,6 +39,12 @@ def welcome(bound: Mapping[str, str], data_dir: Path) -> None:
         f"  curl -sS -X POST {gateway}/api/v1/orders -H 'Idempotency-Key: k1' "
         "-H 'content-type: application/json' -d @examples/order.json\n",
     )
+    if development_key:
+        out.print(
+            'From this machine you need no key; to try one (-H "Authorization: Bearer $ORDERMESH_API_KEY"):\n',
+            soft_wrap=True,
+        )
+        out.out(f"  export ORDERMESH_API_KEY={development_key}\n")
     stop = _dim("Ctrl-C stops everything in good order.")
     out.print(Text.assemble(f"Data lies in {data_dir}. ", stop, "\n"), soft_wrap=True)
     out.file.flush()

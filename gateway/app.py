@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi, routes
+from gateway.access.guard import Guard
 from gateway.console.site import Console
 from gateway.contract import Contract
 from gateway.edge import Edge
@@ -30,6 +31,7 @@ def create_app(
     ids: Ids,
     stopping: asyncio.Event,
     data_dir: Path,
+    guard: Guard,
     webhooks: Sequence[Webhook] = WEBHOOKS,
     numbers: Numbers | None = None,
 ) -> ASGIApp:
@@ -43,6 +45,7 @@ def create_app(
         ids: Names requests.
         stopping: Set when open streams shall end.
         data_dir: Where the span store lies.
+        guard: Lets requests in.
         webhooks: Where providers send their events to.
         numbers: What `/metrics` shows; None where it shows nothing.
 
@@ -63,7 +66,7 @@ def create_app(
         exception_handlers={HTTPException: router_problem},
     )
     others.router.redirect_slashes = False
-    transcoder = Transcoder(table, backends, endpoints, stopping, otherwise=others)
+    transcoder = Transcoder(table, backends, endpoints, stopping, guard, otherwise=others)
     return Edge(transcoder, ids, readiness)
 
 

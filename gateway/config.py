@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.config import Environment
+from gateway.access.settings import AuthSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class GatewayConfig:
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
         drain_seconds: ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops.
+        auth: Who is let in.
     """
 
     address: str
@@ -27,6 +29,7 @@ class GatewayConfig:
     metrics_address: str
     data_dir: Path
     drain_seconds: float = 0.0
+    auth: AuthSettings = field(default_factory=AuthSettings)
 
     @classmethod
     def from_env(
@@ -39,8 +42,10 @@ class GatewayConfig:
             ConfigError: Some are wrong; it lists every one.
         """
         environment = Environment(variables)
+        address = environment.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080")
+        data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         config = cls(
-            address=environment.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080"),
+            address=address,
             backends={
                 "order": environment.address("ORDER_ADDR", "127.0.0.1:50051"),
                 "tax": environment.address("TAX_ADDR", "127.0.0.1:50052"),
@@ -49,7 +54,8 @@ class GatewayConfig:
             },
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
-            data_dir=environment.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
+            data_dir=data_dir,
+            auth=AuthSettings.read(environment, address, data_dir),
             # On a machine of its own nobody asks /readyz; behind a balancer it is longer than the balancer takes to
             # ask and act: 10 on Kubernetes.
             drain_seconds=environment.seconds("ORDERMESH_GATEWAY_DRAIN_SECONDS", "0", low="0", high="300"),

@@ -7,7 +7,7 @@ from typing import Any
 from ordermesh.errors.v1 import error_reason_pb2
 
 from gateway.contract import Contract
-from gateway.documentation import failures
+from gateway.documentation import failures, security
 from gateway.documentation.operations import Operations
 from gateway.documentation.schemas import Schemas, reachable
 from gateway.routes import Route
@@ -23,6 +23,8 @@ The REST side of Ordermesh: places orders, works out their tax, charges them and
   timeout: the answer is that of the first try, and nothing happens twice.
 * What has a version is answered with an `ETag`. A command with that in `If-Match` is refused with 412 once there is
   another version; a GET with it in `If-None-Match` is answered by 304 until there is.
+* Say who you are with `Authorization: Bearer` and an API key or a token; each operation names the scope that it needs.
+  On the machine of the gateway itself that may be left out, unless it is set up otherwise.
 * Errors are RFC 9457 problems. `reason` says which one it is; `errors` names each field that is wrong.
 * Every answer carries an `X-Request-Id`: yours when you sent one. `traceparent` is understood as W3C describes it.
 """
@@ -63,6 +65,7 @@ def document(contract: Contract, routes: Sequence[Route], webhooks: Sequence[Web
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
             "responses": failures.responses(),
+            "securitySchemes": security.schemes(),
             "headers": {
                 "X-Request-Id": {
                     "description": "Names the exchange in our logs: the request's own, or one that was made for it.",

@@ -10,6 +10,7 @@ import grpc
 import orjson
 
 from chassis.errors import CODES, refusal_of, without_secrets
+from gateway.access.challenge import challenge
 from kernel.errors import FieldViolation, Reason, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -111,8 +112,8 @@ class Problem:
 
 def of_refusal(refusal: Refusal, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Problem:
     """Return the problem that tells of a refusal; `status` where only the caller knows it (404 or 405)."""
+    every = {**challenge(refusal), **(headers or {})}
     refusal = without_secrets(refusal)
-    every = dict(headers or {})
     if refusal.retry_after is not None:
         every["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
     return Problem(
@@ -137,6 +138,9 @@ def of_rpc_error(error: grpc.aio.AioRpcError) -> Problem | None:
     refusal = refusal_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return of_refusal(refusal) if refusal is not None and "errorId" in refusal.metadata else None
+    if refusal is not None and refusal.reason is Reason.UNAUTHENTICATED:
+        # It is us whom the service does not know: nothing that the client could mend by other credentials.
+        return of_refusal(Refusal(Reason.UNAVAILABLE, "The backend does not know this gateway.", retry_after=5.0))
     if refusal is None and code in _FROM_TRANSPORT:
         reason, detail, retry_after = _FROM_TRANSPORT[code]
         return of_refusal(Refusal(reason, detail, retry_after=retry_after))

@@ -12,6 +12,8 @@ from gateway.templates import ONE, REST, Template
 
 REQUEST_ID = "request_id"
 _WHOLE = "*"
+# Areas of the contract that the service of another area serves as well.
+_HOSTED_BY = {"webhook": "order"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,3 +247,9 @@ def _same_object(created: Route, read: Route) -> bool:
         and answered.full_name == read.answered.full_name
         and read.template.variables[0].field in answered.fields_by_name
     )
+
+
+def host_of(service: str) -> str:
+    """Return the area whose address the service is reached at: "order" for "ordermesh.order.v1.OrderService"."""
+    area = service.split(".")[1]
+    return _HOSTED_BY.get(area, area)

@@ -13,6 +13,7 @@ from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Tracer
 from gateway import contract as contracts
+from gateway.access import assembly
 from gateway.app import create_app
 from gateway.config import GatewayConfig
 from gateway.contract import Contract, ContractError
@@ -20,6 +21,7 @@ from gateway.endpoint import Endpoints
 from gateway.limits import BoundedProtocol
 from gateway.pages import Numbers
 from gateway.readiness import Readiness
+from gateway.routes import host_of
 from gateway.webhooks import WEBHOOKS, Webhook
 from kernel.clock import Clock
 from kernel.ids import Ids
@@ -30,8 +32,6 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
-# Areas of the contract that the service of another area serves as well.
-_HOSTED_BY = {"webhook": "order"}
 
 
 class Gateway:
@@ -70,6 +70,7 @@ class Gateway:
         self._numbers = numbers
         self._stopping = asyncio.Event()
         self._channels: dict[str, Channel] = {}
+        self._ending = contextlib.AsyncExitStack()
         self._readiness: Readiness | None = None
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -115,11 +116,15 @@ class Gateway:
             await self._readiness.stop()
         for channel in self._channels.values():
             await channel.close()
+        await self._ending.aclose()
 
     async def _serve(self, listener: socket.socket) -> None:
         backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
         self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
         endpoints = Endpoints(self._tracer, self._metrics, self._ids)
+        admitting = assembly.guard(
+            self._config.auth, self._contract, self._clock, self._tracer, self._metrics, self._ending
+        )
         app = create_app(
             self._contract,
             backends,
@@ -128,6 +133,7 @@ class Gateway:
             self._ids,
             self._stopping,
             self._config.data_dir,
+            admitting,
             self._webhooks,
             self._numbers if _is_private(listener) else None,
         )
@@ -142,21 +148,15 @@ class Gateway:
 
     def _channel(self, service: str) -> Channel:
         """Return the channel to the service; services of one host share it."""
-        area = _host_of(service)
+        area = host_of(service)
         if area not in self._config.backends:
             raise ContractError(f"no address is configured for {service}")
         if area not in self._channels:
-            services = [each for each in self._contract.services if _host_of(each.full_name) == area]
+            services = [each for each in self._contract.services if host_of(each.full_name) == area]
             self._channels[area] = Channel(
                 self._config.backends[area], services=services, tracer=self._tracer, metrics=self._metrics
             )
         return self._channels[area]
-
-
-def _host_of(service: str) -> str:
-    """Return the area whose address the service is reached at: "order" for "ordermesh.order.v1.OrderService"."""
-    area = service.split(".")[1]
-    return _HOSTED_BY.get(area, area)
 
 
 @contextlib.asynccontextmanager

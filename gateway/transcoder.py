@@ -1,6 +1,7 @@
 """REST to gRPC: finds the route, makes the request, calls, writes the answer; all compiled from the routes at start."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -11,12 +12,14 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.access.rules import rule_of
 from gateway import asgi, conditions, problem, resuming
+from gateway.access.guard import NOBODY, Admission, Guard
 from gateway.asgi import Exchange
 from gateway.bind import KEY_HEADER, Binder, Incoming
 from gateway.endpoint import Endpoints
 from gateway.read_json import MessageReaders
-from gateway.routes import Route, RouteTable
+from gateway.routes import Route, RouteTable, host_of
 from gateway.sse import EventStream
 from gateway.write_json import MessageWriters
 
@@ -63,6 +66,7 @@ class Transcoder:
         backends: A channel for each service, by the service's full name.
         endpoints: Runs the handlers.
         stopping: Set when open streams shall end.
+        guard: Lets requests in.
         otherwise: Answers the paths that no route has.
     """
 
@@ -72,6 +76,7 @@ class Transcoder:
         backends: Mapping[str, Backend],
         endpoints: Endpoints,
         stopping: asyncio.Event,
+        guard: Guard,
         otherwise: ASGIApp,
     ) -> None:
         self._table = table
@@ -83,9 +88,11 @@ class Transcoder:
             backend = backends[route.method.containing_service.full_name]
             binder, write = Binder(route, readers), _body_writer(route, writers)
             if route.method.server_streaming:
-                self._handlers[route.name] = _StreamHandler(route, binder, write, backend, endpoints, stopping)
+                self._handlers[route.name] = _StreamHandler(
+                    route, _Door(guard, route), binder, write, backend, endpoints, stopping
+                )
             else:
-                self._handlers[route.name] = _UnaryHandler(route, binder, write, backend)
+                self._handlers[route.name] = _UnaryHandler(route, _Door(guard, route), binder, write, backend)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -125,6 +132,19 @@ class _Handler(Protocol):
         ...
 
 
+class _Door:
+    """Lets in whoever may use one route."""
+
+    def __init__(self, guard: Guard, route: Route) -> None:
+        self.guard = guard
+        self._rule = rule_of(route.method) or NOBODY
+        self._audience = host_of(route.method.containing_service.full_name)
+
+    async def admit(self, exchange: Exchange) -> Admission:
+        """Return what goes to the service, or refuse the request before anything of it is read."""
+        return await self.guard.admit(exchange.headers, self._rule, self._audience)
+
+
 class _Requests:
     """Makes the gRPC requests of one route out of HTTP's."""
 
@@ -161,7 +181,10 @@ def _wire(route: Route) -> tuple[str, Callable[[Any], bytes], Callable[[bytes], 
 class _UnaryHandler:
     """Answers with one message."""
 
-    def __init__(self, route: Route, binder: Binder, write: Callable[[Message], Any], backend: Backend) -> None:
+    def __init__(
+        self, route: Route, door: _Door, binder: Binder, write: Callable[[Message], Any], backend: Backend
+    ) -> None:
+        self._door = door
         self._requests = _Requests(route, binder)
         self._write = write
         self._location = route.location
@@ -171,8 +194,9 @@ class _UnaryHandler:
         self._call = backend.unary_unary(*_wire(route))
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
+        admission = await self._door.admit(exchange)
         request = await self._requests.read(exchange, segments)
-        answer = await self._call(request, timeout=UNARY_SECONDS)
+        answer = await self._call(request, timeout=UNARY_SECONDS, metadata=admission.metadata)
         headers: dict[str, str] = {}
         if etag := self._etag_of(answer):
             headers["ETag"] = etag
@@ -195,12 +219,14 @@ class _StreamHandler:
     def __init__(
         self,
         route: Route,
+        door: _Door,
         binder: Binder,
         write: Callable[[Message], Any],
         backend: Backend,
         endpoints: Endpoints,
         stopping: asyncio.Event,
     ) -> None:
+        self._door = door
         self._requests = _Requests(route, binder)
         self._write = write
         self._event_id_of = resuming.event_id_of(route)
@@ -209,9 +235,21 @@ class _StreamHandler:
         self._call = backend.unary_stream(*_wire(route))
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
+        admission = await self._door.admit(exchange)
         request = await self._requests.read(exchange, segments)
-        messages = self._call(request, timeout=STREAM_SECONDS)
+        messages = self._call(request, timeout=STREAM_SECONDS, metadata=admission.metadata)
         stream = EventStream(
-            messages, self._write, self._endpoints.problem_of, self._stopping, event_id_of=self._event_id_of
+            self._while_admitted(messages, admission),
+            self._write,
+            self._endpoints.problem_of,
+            self._stopping,
+            event_id_of=self._event_id_of,
         )
         await stream.run(exchange)
+
+    async def _while_admitted(self, messages: AsyncIterator[Any], admission: Admission) -> AsyncIterator[Any]:
+        """Yield what comes, for as long as the credentials are good: a stream may be open for an hour."""
+        async with contextlib.aclosing(messages):  # type: ignore[type-var]  # the channel's own generator
+            async for message in messages:
+                await self._door.guard.still(admission)
+                yield message

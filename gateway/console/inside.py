@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.access.guard import FORWARDED
 from gateway.asgi import JSON
 from gateway.bind import KEY_HEADER
 
@@ -111,7 +112,7 @@ class Api:
 
     def _scope(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Scope:
         whole = f"/api/v1{quote(path, safe='/:')}"
-        sent = {"host": self._request.headers.get("host", ""), **authorization(self._request), **headers}
+        sent = {**_origin(self._request), **authorization(self._request), **headers}
         return {
             **{name: self._request.scope.get(name) for name in _CARRIED},
             "type": "http",
@@ -136,6 +137,12 @@ class _Passed(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the other application answer."""
         await self._app(self._asked, receive, send)
+
+
+def _origin(request: Request) -> dict[str, str]:
+    """Return the headers that say where a request comes from: who needs no credentials is told by them."""
+    names = ["host", "origin", *(name.decode() for name in FORWARDED)]
+    return {name: value for name in names if (value := request.headers.get(name)) is not None}
 
 
 def authorization(request: Request) -> dict[str, str]:

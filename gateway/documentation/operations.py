@@ -10,6 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from gateway import conditions, problem, query, resuming
 from gateway.contract import Contract
+from gateway.documentation import security
 from gateway.documentation.failures import REQUEST_ID_HEADER, references
 from gateway.documentation.headers import ETAG, of_request, parameter
 from gateway.documentation.schemas import Schemas
@@ -38,6 +39,7 @@ class Operations:
         if route.body:
             written["requestBody"] = self._request_body(route)
         written["responses"] = self._responses(route)
+        written["security"] = security.of(route)
         return written
 
     def of_webhook(self, webhook: Webhook) -> dict[str, Any]:
@@ -120,7 +122,7 @@ class Operations:
 
     def _failing(self, route: Route) -> list[int]:
         """Return the statuses of failures worth naming: those of its kind of request, and those its comment names."""
-        statuses = {int(HTTPStatus.BAD_REQUEST)}
+        statuses = {int(each) for each in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)}
         if route.template.variables:
             statuses.add(HTTPStatus.NOT_FOUND)
         if route.body:

@@ -17,6 +17,8 @@ DUMPS = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc
 
 # The one place each where product code meets time and chance, and why it has to.
 MEET_THE_MACHINE = {
+    "cli/keys.py": "makes API keys out of the machine's chance",
+    "cli/up.py": "makes the development key, likewise",
     "kernel/clock.py": "implements the clock",
     "kernel/ids.py": "implements the ids",
     "chassis/telemetry/setup.py": "hands nanoseconds and chance to the tracer",

@@ -12,6 +12,7 @@ import httpx
 
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, Tracer
+from gateway.access.settings import AuthSettings
 from gateway.config import GatewayConfig
 from gateway.contract import Contract
 from gateway.server import Gateway
@@ -90,10 +91,11 @@ async def gateway_before(
     contract: Contract | None = None,
     webhooks: Sequence[Webhook] = WEBHOOKS,
     backend: Backend | None = None,
+    auth: AuthSettings | None = None,
 ) -> AsyncIterator[World]:
     """Serve a gateway whose services are all at one address."""
     areas = ("order", "tax", "payment", "notify", "shop")
-    config = GatewayConfig("127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path())
+    config = GatewayConfig("127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path(), auth=auth or AuthSettings())
     spans, metrics, clock = Spans(), Metrics("gateway"), HurriedClock()
     tracer = Tracer("gateway", spans, time.time_ns, random.Random().getrandbits)  # noqa: TID251  (spans need a clock)
     gateway = Gateway(

@@ -34,15 +34,15 @@ def status(answer: bytes) -> int:
         b"hello\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"GET /api/v1/orders/\xc3\xa4 HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
-        b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-        b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /api/v1/orders/\xc3\xa4 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\na: \x00\r\n\r\n",
-        b"WHATEVER / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\na: \x00\r\n\r\n",
+        b"WHATEVER / HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ],
 )
 async def test_what_is_no_http_gets_400(world: World, request_: bytes) -> None:
@@ -57,7 +57,7 @@ async def test_offers_of_other_protocols_are_not_taken(world: World) -> None:
         b"connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-key: eA==\r\nsec-websocket-version: 13"
     )
 
-    assert status(await world.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + upgrade + b"\r\n\r\n")) == 200
+    assert status(await world.raw(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"\r\n\r\n")) == 200
     assert status(await world.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")) == 400
 
 
@@ -74,9 +74,9 @@ async def test_odd_request_targets_do_no_harm(world: World, request_line: bytes)
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(8_000)) + b"\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 40_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(8_000)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 40_000 + b"\r\n\r\n",
     ],
 )
 async def test_a_head_beyond_the_limit_gets_431(world: World, head: bytes) -> None:
@@ -84,14 +84,14 @@ async def test_a_head_beyond_the_limit_gets_431(world: World, head: bytes) -> No
 
 
 async def test_a_head_that_never_ends_is_cut_off_at_the_limit(world: World) -> None:
-    assert status(await world.raw(b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * limits.MAX_HEAD_BYTES)) == 431
+    assert status(await world.raw(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * limits.MAX_HEAD_BYTES)) == 431
 
 
 async def test_heads_below_the_limit_pass_on_a_connection_that_stays(world: World) -> None:
     reader, writer = await asyncio.open_connection(world.host, world.port)
     try:
         for _ in range(3):
-            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 30_000 + b"\r\n\r\n")
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 30_000 + b"\r\n\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             assert status(head) == 200
             await reader.readuntil(b"}")
@@ -99,7 +99,7 @@ async def test_heads_below_the_limit_pass_on_a_connection_that_stays(world: Worl
         writer.close()
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nhost: x\r\n"])
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"])
 async def test_a_request_that_does_not_come_is_not_waited_for(
     world: World, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
@@ -110,7 +110,9 @@ async def test_a_request_that_does_not_come_is_not_waited_for(
 
 async def test_a_body_that_does_not_come_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
-    head = b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    head = (
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    )
     reader, writer = await asyncio.open_connection(world.host, world.port)
     try:
         writer.write(head + b"content-length: 100\r\n\r\n{")
@@ -124,7 +126,9 @@ async def test_a_body_that_goes_on_after_the_answer_is_not_listened_to_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.05)
-    head = b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    head = (
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    )
     reader, writer = await asyncio.open_connection(world.host, world.port)
     try:
         writer.write(head + b"content-length: 1000000\r\n\r\n{")
@@ -139,7 +143,7 @@ async def test_a_request_after_a_pause_has_its_full_time(world: World, monkeypat
     reader, writer = await asyncio.open_connection(world.host, world.port)
     try:
         for _ in range(2):
-            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert status(await reader.readuntil(b"\r\n\r\n")) == 200
             await reader.readuntil(b"}")
             await asyncio.sleep(0.3)  # longer than a request may take, shorter than a connection may rest
@@ -148,7 +152,9 @@ async def test_a_request_after_a_pause_has_its_full_time(world: World, monkeypat
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_reaches_no_service(world: World) -> None:
-    head = b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    head = (
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+    )
     _, writer = await asyncio.open_connection(world.host, world.port)
     writer.write(head + b"content-length: 100\r\n\r\n{")
     await writer.drain()
@@ -162,9 +168,9 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_reaches_no_service
 async def test_random_bytes_never_cause_a_server_error(world: World) -> None:
     source = random.Random(7)
     seeds = [
-        b"POST /api/v1/orders HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
+        b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-type: application/json\r\n"
         b"content-length: 32\r\nconnection: close\r\n\r\n" + b'{"customer": {"customer_id": ""}}'[:32],
-        b"GET /api/v1/orders?state=PAID&page_size=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        b"GET /api/v1/orders?state=PAID&page_size=1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
         b"POST /webhooks/stripe HTTP/1.1\r\nstripe-signature: s\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
     ]
     for _ in range(150):

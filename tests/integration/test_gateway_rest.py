@@ -348,7 +348,7 @@ async def test_identifiers_that_look_like_paths_stay_identifiers(world: World) -
 
 @pytest.mark.parametrize("path", ["/api/v1/orders/%", "/api/v1/orders/%zz", "/api/v1/orders/%ff"])
 async def test_broken_percent_encoding_is_refused(world: World, path: str) -> None:
-    answer = await world.raw(b"GET " + path.encode() + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    answer = await world.raw(b"GET " + path.encode() + b" HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"field":"order_id"' in answer

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis.config import ConfigError
+from chassis.config import ConfigError, Environment
+from gateway.access.settings import AuthSettings
 from gateway.config import GatewayConfig
 
 
@@ -24,6 +25,7 @@ def test_without_any_variable_the_mesh_of_one_machine_is_meant(monkeypatch: pyte
         otlp_endpoint="",
         metrics_address="",
         data_dir=tmp_path / ".ordermesh",
+        auth=AuthSettings.read(Environment({}), "127.0.0.1:8080", tmp_path / ".ordermesh"),
     )
 
 
@@ -38,6 +40,7 @@ def test_every_variable_is_read() -> None:
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
             "ORDERMESH_DATA_DIR": "/data",
             "ORDERMESH_GATEWAY_DRAIN_SECONDS": "10",
+            "GATEWAY_AUTH": "required",
         }
     )
 
@@ -55,3 +58,28 @@ def test_all_complaints_come_together() -> None:
 
     for name in ("ORDERMESH_GATEWAY_ADDR", "ORDER_ADDR", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"ORDERMESH_GATEWAY_ADDR": "0.0.0.0:8080"}, "let everybody in"),
+        ({"ORDERMESH_GATEWAY_ADDR": "10.0.0.1:8080", "GATEWAY_AUTH": "local"}, "let everybody in"),
+        ({"ORDERMESH_GATEWAY_ADDR": "shop.example:8080"}, "let everybody in"),
+        ({"GATEWAY_AUTH": "off"}, "neither local nor required"),
+        ({"GATEWAY_OIDC_ISSUER": "https://id.example"}, "GATEWAY_OIDC_AUDIENCE or GATEWAY_OIDC_JWKS_URL is not"),
+        ({"GATEWAY_OIDC_JWKS_URL": "http://id.example/keys"}, "is not https"),
+        ({"GATEWAY_OIDC_ALGORITHMS": "RS256,HS256"}, "HS256: use some of"),
+        ({"GATEWAY_OIDC_ALGORITHMS": "none"}, "none: use some of"),
+    ],
+)
+def test_a_gateway_that_would_let_in_whoever_comes_does_not_start(settings: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        GatewayConfig.from_env(settings)
+
+
+def test_beyond_this_machine_there_is_no_development_key() -> None:
+    beyond = GatewayConfig.from_env({"ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80", "GATEWAY_AUTH": "required"})
+
+    assert (beyond.auth.required, beyond.auth.development_key) == (True, None)
+    assert GatewayConfig.from_env({}).auth.development_key is not None

@@ -1,0 +1,140 @@
+"""`ordermesh keys`: API keys for whoever calls the gateway, and the key by which it tells services who that is."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+from rich.table import Table
+
+from chassis.access.keys import make_signing_key
+from chassis.access.rules import scopes_of
+from chassis.access.settings import PUBLIC_KEYS
+from cli.config import environment
+from cli.console import console
+from cli.database import Database
+from cli.failures import Failure
+from gateway import contract
+from gateway.access.api_keys import MOST_OF_ONE_NAME, NAME, ApiKey, new_key
+from gateway.access.key_table import KeyTable, TooManyKeys
+from gateway.config import GatewayConfig
+from kernel.clock import SystemClock
+
+T = TypeVar("T")
+
+_DURATION = re.compile(r"([1-9][0-9]{0,3})([dh])")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
+
+
+@click.group()
+def group() -> None:
+    """Make, list and revoke API keys. They are kept where GATEWAY_DATABASE_URL says."""
+
+
+@group.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, help="What the key may do; may be given several times.")
+@click.option("--all-scopes", is_flag=True, help="Everything that any scope allows.")
+@click.option("--expires", default="", help="How long the key is good for: 90d, 12h. Left out it does not end.")
+def create(name: str, scopes: tuple[str, ...], *, all_scopes: bool, expires: str) -> None:
+    """Make a key and show it, once. A name may have two at a time: the new one, and the one that it takes over from."""
+    if not NAME.fullmatch(name):
+        raise click.BadParameter("is not up to 63 small letters, digits and dashes", param_hint="NAME")
+    known = scopes_of(contract.load().services)
+    if unknown := set(scopes) - known:
+        raise click.BadParameter(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}", param_hint="--scope"
+        )
+    if not (scopes or all_scopes):
+        raise click.UsageError(f"say what the key may do with --scope: {', '.join(sorted(known))}")
+    now = SystemClock().now()
+    shown, key = new_key(
+        name, known if all_scopes else frozenset(scopes), now, _until(expires, now), secrets.token_bytes
+    )
+    try:
+        _run(_table(prepare=True).add(key))
+    except TooManyKeys:
+        raise Failure(
+            f"{name} has {MOST_OF_ONE_NAME} active keys; revoke one first: see `ordermesh keys list`."
+        ) from None
+    click.echo(shown)
+    click.echo(f"This is the only time that the key of {name} is shown. It counts within a second.", err=True)
+
+
+@group.command("list")
+def listing() -> None:
+    """List the keys, without their secrets."""
+    now = SystemClock().now()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("ID", "NAME", "STATE", "SCOPES", "MADE", "EXPIRES", "LAST USED"):
+        table.add_column(column)
+    for key in _run(_table(prepare=False).every()):
+        words = (key.created_at, key.expires_at, key.last_used_at)
+        table.add_row(key.key_id, key.name, _state(key, now), " ".join(sorted(key.scopes)), *map(_day, words))
+    console().print(table)
+
+
+@group.command()
+@click.argument("which")
+def revoke(which: str) -> None:
+    """End the key of an id, or every key of a name. Gateways refuse it within ten seconds."""
+    ended = _run(_table(prepare=True).revoke(which, SystemClock().now()))
+    if not ended:
+        raise Failure(f"There is no active key called {which}; ordermesh keys list shows them.")
+    click.echo(f"revoked {', '.join(ended)}")
+
+
+@group.command()
+def signing() -> None:
+    """Make a new key for the gateway to tell services with who calls; those before it stay trusted."""
+    settings = _config().auth
+    public = settings.caller_key.with_name(PUBLIC_KEYS.rpartition("/")[2])
+    make_signing_key(settings.caller_key, public)
+    click.echo(f"private, for the gateway (GATEWAY_CALLER_KEY):       {settings.caller_key}")
+    click.echo(f"public, for every service (ORDERMESH_CALLER_KEYS):   {public}")
+
+
+def _config() -> GatewayConfig:
+    return GatewayConfig.from_env({**environment(), "GATEWAY_AUTH": "required"})
+
+
+def _table(*, prepare: bool) -> KeyTable:
+    url = _config().auth.database_url
+    table = KeyTable(url)
+    if prepare:
+        try:
+            table.prepare()
+        except Database.MISTAKES as error:
+            raise Failure(f"The table of keys cannot be opened: {error}") from None
+    return table
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except Database.MISTAKES as error:
+        raise Failure(
+            f"The keys cannot be reached ({type(error).__name__}); GATEWAY_DATABASE_URL says where."
+        ) from None
+
+
+def _until(expires: str, now: datetime) -> datetime | None:
+    if not expires:
+        return None
+    found = _DURATION.fullmatch(expires)
+    if found is None:
+        raise click.BadParameter(f"{expires!r} is not like 90d or 12h", param_hint="--expires")
+    return now + int(found[1]) * _UNITS[found[2]]
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "active" if key.active(now) else "expired"
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,98 @@
+"""The public keys of the identity provider: from one fixed address, kept for minutes, good through its outages."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import jwt
+import orjson
+
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+
+_logger = logging.getLogger(__name__)
+
+# A key that the provider takes away counts for so long at most.
+KEPT_SECONDS = 600.0
+# A token with an unknown key may come from a provider that has just changed keys; anybody can write such a token.
+_AFTER_UNKNOWN_SECONDS = 60.0
+# With nothing at all no token can be judged, so that is tried again sooner.
+_AFTER_FAILURE_SECONDS = 5.0
+_MOST_KEYS = 100
+
+Fetch = Callable[[], Awaitable[bytes]]
+"""Returns the document at the address; raises whatever goes wrong."""
+
+
+class KeySet:
+    """The keys by their ids.
+
+    Attributes:
+        generation: Grows when the keys are other ones.
+    """
+
+    def __init__(self, fetch: Fetch, clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: Mapping[str, jwt.PyJWK] | None = None
+        self._document = b""
+        self._next = float("-inf")
+        self._next_for_unknown = float("-inf")
+        self._fetching = asyncio.Lock()
+        self.generation = 0
+
+    async def named(self, key_id: str) -> jwt.PyJWK | None:
+        """Return the key of that id; None when the provider has none.
+
+        Raises:
+            Refusal: UNAVAILABLE; the provider was never reached so far.
+        """
+        await self.refresh()
+        if self._keys is not None and key_id not in self._keys and self._clock.monotonic() >= self._next_for_unknown:
+            await self._renew(unknown=True)
+        if self._keys is None:
+            raise Refusal(
+                Reason.UNAVAILABLE, "Tokens cannot be checked just now: the identity provider is away.", retry_after=5.0
+            )
+        return self._keys.get(key_id)
+
+    async def refresh(self) -> None:
+        """Fetch the keys when what is known is too old; on failure it goes on being good."""
+        if self._clock.monotonic() >= self._next:
+            await self._renew(unknown=False)
+
+    async def _renew(self, *, unknown: bool) -> None:
+        async with self._fetching:
+            now = self._clock.monotonic()
+            if now < (self._next_for_unknown if unknown else self._next):
+                return
+            self._next_for_unknown = now + _AFTER_UNKNOWN_SECONDS
+            try:
+                document = await self._fetch()
+                keys = _keys(document)
+            except Exception as error:  # noqa: BLE001  (whatever is wrong with it, the last good keys stay)
+                self._next = now + _AFTER_FAILURE_SECONDS
+                _logger.warning("jwks.unreachable", extra={"error": type(error).__name__})
+                return
+            self._next = now + KEPT_SECONDS
+            if document != self._document:
+                self._document = document
+                self._keys = keys
+                self.generation += 1
+
+
+def _keys(document: bytes) -> dict[str, jwt.PyJWK]:
+    listed: Any = orjson.loads(document)["keys"]
+    found = {}
+    for entry in listed[:_MOST_KEYS]:
+        # Secrets have no place in a public document, and keys for encryption none here.
+        if entry.get("kty") not in {"RSA", "EC", "OKP"} or entry.get("use", "sig") != "sig" or not entry.get("kid"):
+            continue
+        try:
+            found[str(entry["kid"])] = jwt.PyJWK(entry)
+        except jwt.PyJWTError:
+            continue
+    if not found:
+        raise ValueError("no key for signatures")
+    return found
