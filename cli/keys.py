@@ -13,6 +13,7 @@ from rich.table import Table
 from chassis.access.keys import make_signing_key
 from chassis.access.rules import scopes_of
 from chassis.access.settings import PUBLIC_KEYS
+from cli import access_page
 from cli.config import environment
 from cli.console import console
 from cli.database import Database
@@ -95,6 +96,14 @@ def signing() -> None:
     make_signing_key(settings.caller_key, public)
     click.echo(f"private, for the gateway (GATEWAY_CALLER_KEY):       {settings.caller_key}")
     click.echo(f"public, for every service (ORDERMESH_CALLER_KEYS):   {public}")
+
+
+@group.command()
+@click.option("--markdown", is_flag=True, help="With every method, as docs/access.md.")
+def scopes(*, markdown: bool) -> None:
+    """List the scopes that there are."""
+    known = contract.load()
+    click.echo(access_page.page(known) if markdown else "\n".join(sorted(scopes_of(known.services))), nl=not markdown)
 
 
 def _config() -> GatewayConfig:
