@@ -91,7 +91,7 @@ async def test_a_key_opens_what_its_scopes_say_and_the_service_is_told_who_it_is
     assert refused.headers["www-authenticate"].endswith('error="insufficient_scope", scope="orders.refund"')
     keys = TrustedKeys(tmp_path / "trusted-keys.pem", CLOCK)
     who = Contexts("order", keys, CLOCK).caller_of(told, "gateway")
-    assert (who.principal, who.scopes, who.customer_id) == ("key:shop", {"orders.read"}, "")
+    assert (who.principal, who.scopes, who.customer_id) == ("key:shop", frozenset({"orders.read"}), "")
     with pytest.raises(Refusal, match="another service"):
         Contexts("payment", keys, CLOCK).caller_of(told, "gateway")
 

@@ -88,7 +88,7 @@ def test_a_token_names_its_bearer() -> None:
         listed, _ = await desk.tokens.caller_of(desk.token(scope=["orders.write"], aud=["other", AUDIENCE]))
         customer, _ = await desk.tokens.caller_of(desk.token(EC, "ES256", {"kid": "ec"}, customer_id="c-1"))
 
-        assert (staff.principal, staff.scopes, staff.customer_id) == ("user:4711", {"orders.read"}, "")
+        assert (staff.principal, staff.scopes, staff.customer_id) == ("user:4711", frozenset({"orders.read"}), "")
         assert until == desk.clock.now().timestamp() + 630
         assert listed.scopes == {"orders.write"}
         assert (customer.customer_id, customer.scopes, customer.vouched) == ("c-1", frozenset(), True)
