@@ -177,7 +177,7 @@ def test_query_parameters_are_listed() -> None:
 def test_creating_answers_201_with_its_place_and_names_how_it_fails() -> None:
     responses = operation("post", "/api/v1/orders")["responses"]
 
-    assert set(responses) == {"201", "400", "402", "409", "413", "415", "default"}
+    assert set(responses) == {"201", "400", "401", "402", "403", "409", "413", "415", "default"}
     assert responses["201"]["headers"]["Location"]["required"]
 
 
@@ -302,9 +302,18 @@ def test_rules_become_keywords(field: str, expected: dict[str, Any], required: b
 def test_a_comment_that_names_a_reason_documents_its_status() -> None:
     responses = rules()["paths"]["/v1/do"]["post"]["responses"]
 
-    assert set(responses) == {"200", "400", "409", "413", "415", "default"}
+    assert set(responses) == {"200", "400", "401", "403", "409", "413", "415", "default"}
 
 
 def test_further_bindings_of_one_rpc_are_documented_under_further_names() -> None:
     assert rules()["paths"]["/v1/do"]["post"]["operationId"] == "Do"
     assert rules()["paths"]["/v1/do/{exact}"]["put"]["operationId"] == "Do2"
+
+
+def test_an_operation_says_who_may_call_it() -> None:
+    assert operation("post", "/api/v1/orders/{order_id}:refund")["security"] == [
+        {"apiKey": ["orders.refund"]},
+        {"staffToken": ["orders.refund"]},
+    ]
+    assert {"customerToken": []} in operation("get", "/api/v1/orders/{order_id}")["security"]
+    assert set(document()["components"]["securitySchemes"]) == {"apiKey", "staffToken", "customerToken"}
