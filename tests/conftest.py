@@ -4,12 +4,14 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.fakes import postgres_server as wheel
+from tests.fakes.migrated import MakeDatabase, Migrated
 
 # How long one example takes says something about the machine, and nothing about the product.
 hypothesis.settings.register_profile("ordermesh", deadline=None)
@@ -72,7 +74,35 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest) -> str:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Return a kind of database: the test runs once on each."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
     """Return the URL of an empty database of this test's own: the test runs once on each kind."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    return Migrated(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture
+def make_database(request: pytest.FixtureRequest, _migrated: Migrated, tmp_path: Path) -> Iterator[MakeDatabase]:
+    """Return what makes a database that a service's migrations have brought up to date."""
+    with ExitStack() as drops:
+
+        def make(kind: str, scripts: str) -> str:
+            if kind == "sqlite":
+                return _migrated.sqlite(scripts, tmp_path / "test.db")
+            server: wheel.PostgresServer = request.getfixturevalue("postgres_server")
+            url = _migrated.postgres(scripts, server)
+            drops.callback(server.drop_database, url)
+            return url
+
+        yield make

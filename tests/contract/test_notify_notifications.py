@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.storage import migrations
 from chassis.storage.store import open_store
 from kernel.clock import Clock, SystemClock
 from notify_svc.__main__ import MIGRATIONS
@@ -18,6 +17,7 @@ from notify_svc.domain import sending
 from notify_svc.domain.content import Details, Payment, Shipment
 from notify_svc.domain.notification import Kind, Notification, State
 from notify_svc.domain.sample import sample
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.notify_notifications import FakeNotifications
 from tests.fakes.notify_samples import NOW, event, notification, request
 
@@ -25,13 +25,11 @@ CLOCK: Clock = SystemClock()
 
 
 @pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def notifications(request: pytest.FixtureRequest) -> AsyncIterator[Notifications]:
+async def notifications(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Notifications]:
     if request.param == "fake":
         yield FakeNotifications(CLOCK)
         return
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    await asyncio.to_thread(migrations.run, url, MIGRATIONS)
-    store = await open_store(url, metadata=METADATA)
+    store = await open_store(make_database(request.param, MIGRATIONS), metadata=METADATA)
     yield NotificationsStore(store, CLOCK)
     await store.close()
 

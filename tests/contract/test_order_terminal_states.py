@@ -1,12 +1,10 @@
 """P-5 and P-8 in the database itself: no statement moves an order that is over, or rewrites the journal."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import Connection, text
 
-from chassis.storage import migrations
 from chassis.storage.changes import StatementRefused
 from chassis.storage.store import Store, open_store
 from order_svc.__main__ import MIGRATIONS
@@ -14,6 +12,7 @@ from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.tables import METADATA
 from order_svc.domain.order import State
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_samples import a_request, an_event, an_order
 
 ORDER = an_order()
@@ -35,9 +34,8 @@ ALLOWED = [
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
-    opened = await open_store(database_url, metadata=METADATA)
+async def store(database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Store]:
+    opened = await open_store(make_database(database_kind, MIGRATIONS), metadata=METADATA)
     orders = OrdersStore(opened, ManualClock(), "replica", "life")
     await orders.create(ORDER, a_request(), an_event(ORDER), 30.0)
     yield opened

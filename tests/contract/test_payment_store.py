@@ -26,6 +26,7 @@ from payment_svc.app.ports import Found, ProviderEvent, Request, Use
 from payment_svc.domain.intent import Decline, DeclineKind, RefundState
 from payment_svc.domain.payment import Payment, PaymentState
 from payment_svc.domain.refund import Refund
+from tests.fakes.migrated import MakeDatabase
 
 T = TypeVar("T")
 
@@ -35,9 +36,8 @@ _ID = "0199a0b0-0000-7000-8000-00000000000"
 
 
 @pytest.fixture
-async def opened(database_url: str) -> AsyncIterator[Store]:
-    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
-    opened = await open_store(database_url, metadata=METADATA)
+async def opened(database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Store]:
+    opened = await open_store(make_database(database_kind, MIGRATIONS), metadata=METADATA)
     yield opened
     await opened.close()
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from chassis.storage import migrations
 from chassis.storage.store import open_store
 from tax_svc.__main__ import MIGRATIONS
 from tax_svc.adapters.documents import StoredDocuments
@@ -14,18 +13,17 @@ from tax_svc.adapters.tables import METADATA
 from tax_svc.app.ports import Command, Documents, Earlier, Listed
 from tax_svc.domain.document import Document, DocumentState
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.tax_documents import FakeDocuments
 from tests.fakes.tax_samples import document, order_id, use
 
 
 @pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def documents(request: pytest.FixtureRequest) -> AsyncIterator[Documents]:
+async def documents(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Documents]:
     if request.param == "fake":
         yield FakeDocuments()
         return
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    await asyncio.to_thread(migrations.run, url, MIGRATIONS)
-    store = await open_store(url, metadata=METADATA)
+    store = await open_store(make_database(request.param, MIGRATIONS), metadata=METADATA)
     yield StoredDocuments(store, ManualClock())
     await store.close()
 

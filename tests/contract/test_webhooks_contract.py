@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.storage import migrations
 from chassis.storage.changes import Change, Insert
 from chassis.storage.store import Store, open_store
 from kernel.outcome import Done
@@ -35,6 +34,7 @@ from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.webhook import Message
 from order_svc.domain.webhook_delivery import Answer, Delivery, DeliveryState, after_attempt, replayed
 from order_svc.domain.webhook_endpoint import Endpoint
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_moves import CLOCK, IDS, fresh, moved, pay, store
 from tests.fakes.order_samples import a_request, an_event
 from tests.fakes.webhook_samples import MINUTE, OVER, a_message, a_secret, an_endpoint
@@ -76,7 +76,7 @@ class Hooks:
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def hooks(request: pytest.FixtureRequest) -> AsyncIterator[Hooks]:
+async def hooks(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Hooks]:
     if request.param == "memory":
         database = HookDatabase()
 
@@ -86,8 +86,7 @@ async def hooks(request: pytest.FixtureRequest) -> AsyncIterator[Hooks]:
 
         yield Hooks(in_memory, database)
         return
-    url = request.getfixturevalue(f"{request.param}_url")
-    opened = await _opened(url)
+    opened = await open_store(make_database(request.param, MIGRATIONS), metadata=METADATA)
 
     def stored(name: str, life: str) -> Replica:
         deliveries = DeliveriesStore(opened, CLOCK, IDS, name, life)
@@ -97,11 +96,6 @@ async def hooks(request: pytest.FixtureRequest) -> AsyncIterator[Hooks]:
         yield Hooks(stored, opened)
     finally:
         await opened.close()
-
-
-async def _opened(url: str) -> Store:
-    await asyncio.to_thread(migrations.run, url, MIGRATIONS)
-    return await open_store(url, metadata=METADATA)
 
 
 async def added(hooks: Hooks, endpoint: Endpoint) -> Endpoint:
@@ -416,8 +410,8 @@ async def test_what_is_replayed_to_an_endpoint_that_is_switched_off_waits(hooks:
 
 
 @pytest.fixture
-async def opened(database_url: str) -> AsyncIterator[Store]:
-    result = await _opened(database_url)
+async def opened(database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Store]:
+    result = await open_store(make_database(database_kind, MIGRATIONS), metadata=METADATA)
     try:
         yield result
     finally:

@@ -89,11 +89,14 @@ class PostgresServer:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
             time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
 
-    def create_database(self) -> str:
-        """Return the URL of a new, empty database."""
+    def create_database(self, like: str = "") -> str:
+        """Return the URL of a new database: an empty one, or a copy of one that nobody is connected to."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._sql(f"CREATE DATABASE {name}")
+        template = _name(like) if like else "template1"
+        # Copying files is four times as cheap as the default, which writes every page to the log of a server that is
+        # not meant to survive the machine.
+        self._sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return f"postgresql://postgres@/{name}?host={self.socket_directory}"
 
     def drop_database(self, url: str) -> None:

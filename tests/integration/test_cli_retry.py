@@ -7,7 +7,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from kernel.errors import Reason, Refusal
+from order_svc.__main__ import MIGRATIONS
 from tests.fakes.mesh_process import environment, ordermesh
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_service import Shop, a_shop
 
@@ -19,9 +21,9 @@ async def told(shop: Shop, tmp_path: Path, *arguments: str) -> CompletedProcess[
 
 
 async def test_a_parked_order_is_listed_with_what_is_wrong_and_goes_on_after_a_retry(
-    tmp_path: Path, sqlite_url: str
+    tmp_path: Path, make_database: MakeDatabase
 ) -> None:
-    async with a_shop(tmp_path, sqlite_url) as shop:
+    async with a_shop(tmp_path, make_database("sqlite", MIGRATIONS)) as shop:
         shop.peers.payments.faults.plan("charge", Refusal(Reason.PROVIDER_CONTRADICTS, "another amount"))
         async with shop.open() as orders:
             order_id = (await orders.PlaceOrder(place_request())).order.order_id

@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from order_svc.__main__ import MIGRATIONS
 from tests.fakes.mesh_process import environment, ordermesh
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_service import Shop, a_shop
 from tests.fakes.webhook_shop import DELIVERED, a_hook_shop, taken
 from tests.fakes.webhook_sink import webhook_sink
@@ -18,9 +20,9 @@ async def told(shop: Shop, tmp_path: Path, *arguments: str) -> CompletedProcess[
     return await asyncio.to_thread(partial(ordermesh, "webhook", *arguments, values=values))
 
 
-async def test_an_endpoint_from_its_making_to_its_end(tmp_path: Path, sqlite_url: str) -> None:
+async def test_an_endpoint_from_its_making_to_its_end(tmp_path: Path, make_database: MakeDatabase) -> None:
     async with (
-        a_shop(tmp_path, sqlite_url) as shop,
+        a_shop(tmp_path, make_database("sqlite", MIGRATIONS)) as shop,
         webhook_sink() as (sink, url),
         a_hook_shop(shop) as hooked,
     ):
@@ -56,9 +58,9 @@ async def test_an_endpoint_from_its_making_to_its_end(tmp_path: Path, sqlite_url
     assert "No webhook deliveries." in nothing.stdout
 
 
-async def test_mistakes_are_told_with_what_to_do(tmp_path: Path, sqlite_url: str) -> None:
+async def test_mistakes_are_told_with_what_to_do(tmp_path: Path, make_database: MakeDatabase) -> None:
     nowhere = "01980000-0000-7000-8000-000000000001"
-    async with a_shop(tmp_path, sqlite_url) as shop, shop.open():
+    async with a_shop(tmp_path, make_database("sqlite", MIGRATIONS)) as shop, shop.open():
         run = partial(told, shop, tmp_path)
         plain = await run("create", "http://shop.example/hooks")
         unknown_event = await run("create", "https://shop.example/hooks", "-e", "order.payed")

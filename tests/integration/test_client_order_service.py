@@ -8,6 +8,8 @@ import pytest
 from ordermesh.client import AsyncClient, Client, NotFound, PaymentDeclined, Policy, RequestIdReused, ValidationFailed
 from ordermesh.order.v1 import order_pb2, order_service_pb2
 
+from order_svc.__main__ import MIGRATIONS
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_ports import DECLINED, Held
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import ORDER_ID
@@ -17,8 +19,8 @@ PAID, PENDING, FAILED = order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PENDIN
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Shop]:
-    async with a_shop(tmp_path, sqlite_url) as made:
+async def shop(tmp_path: Path, make_database: MakeDatabase) -> AsyncIterator[Shop]:
+    async with a_shop(tmp_path, make_database("sqlite", MIGRATIONS)) as made:
         yield made
 
 

@@ -14,8 +14,10 @@ from ordermesh.type.v1 import money_pb2
 
 from chassis.errors import refusal_of
 from kernel.errors import Reason, Refusal
+from order_svc.__main__ import MIGRATIONS
 from order_svc.domain.commands import ALLOWED, Command
 from order_svc.domain.order import State
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_ports import DECLINED, NEEDS_ACTION
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import VISA
@@ -74,8 +76,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, database_url: str) -> AsyncIterator[Desk]:
-    async with a_shop(tmp_path, database_url) as shop, shop.open(patience_seconds=5.0) as stub:
+async def desk(tmp_path: Path, database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Desk]:
+    async with (
+        a_shop(tmp_path, make_database(database_kind, MIGRATIONS)) as shop,
+        shop.open(patience_seconds=5.0) as stub,
+    ):
         yield Desk(shop, stub)
 
 

@@ -1,13 +1,11 @@
 """The process dies at every point, with a real database: the next life sees every order through."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 
 import pytest
 
-from chassis.storage import migrations
 from chassis.storage.store import open_store
 from kernel.clock import SystemClock
 from kernel.errors import Refusal
@@ -16,6 +14,7 @@ from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.tables import METADATA
 from order_svc.domain.draft import Customer
 from order_svc.domain.order import State
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_ports import DECLINED
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import VISA, a_draft, a_request
@@ -34,7 +33,6 @@ async def placed(life: Life, payment_method: str, name: str) -> None:
 
 async def doomed(database_url: str) -> AsyncIterator[tuple[World, Doom, str]]:
     """Yield worlds on one database, each with a later point to crash at and a name, until a life passes them all."""
-    await asyncio.to_thread(migrations.run, database_url, MIGRATIONS)
     store = await open_store(database_url, metadata=METADATA)
     doom, point = Doom(), 0
     while len(doom.passed) >= point:
@@ -46,8 +44,10 @@ async def doomed(database_url: str) -> AsyncIterator[tuple[World, Doom, str]]:
 
 
 @pytest.mark.parametrize("payment_method", [VISA, DECLINED])
-async def test_an_order_survives_a_crash_at_every_point(payment_method: str, database_url: str) -> None:
-    async for world, doom, name in doomed(database_url):
+async def test_an_order_survives_a_crash_at_every_point(
+    payment_method: str, database_kind: str, make_database: MakeDatabase
+) -> None:
+    async for world, doom, name in doomed(make_database(database_kind, MIGRATIONS)):
         dying = world.life(doom)
         await placed(dying, payment_method, name)
         with suppress(Crash):
@@ -65,8 +65,10 @@ async def test_an_order_survives_a_crash_at_every_point(payment_method: str, dat
         assert life.work.defects == []
 
 
-async def test_late_money_goes_back_once_after_a_crash_at_every_point(database_url: str) -> None:
-    async for world, doom, name in doomed(database_url):
+async def test_late_money_goes_back_once_after_a_crash_at_every_point(
+    database_kind: str, make_database: MakeDatabase
+) -> None:
+    async for world, doom, name in doomed(make_database(database_kind, MIGRATIONS)):
         await placed(world.life(), DECLINED, name)
         (order_id,) = world.payments.payments
         world.payments.customer_pays(order_id)

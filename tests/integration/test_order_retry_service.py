@@ -14,6 +14,8 @@ from ordermesh.payment.v1 import payment_service_pb2
 
 from chassis.errors import refusal_of
 from kernel.errors import Reason, Refusal
+from order_svc.__main__ import MIGRATIONS
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_ports import NEEDS_ACTION, PAID_WITH_ANOTHER
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import ORDER_ID, euros
@@ -30,8 +32,8 @@ PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, database_url: str) -> AsyncIterator[Shop]:
-    async with a_shop(tmp_path, database_url) as made:
+async def shop(tmp_path: Path, database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Shop]:
+    async with a_shop(tmp_path, make_database(database_kind, MIGRATIONS)) as made:
         yield made
 
 

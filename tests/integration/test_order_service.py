@@ -13,6 +13,8 @@ from ordermesh.tax.v1 import tax_pb2
 
 from chassis.errors import refusal_of
 from kernel.errors import Reason, Refusal
+from order_svc.__main__ import MIGRATIONS
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, NOWHERE, Held, Lost
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import ORDER_ID, euros
@@ -22,8 +24,8 @@ PAID, PENDING, FAILED = order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PENDIN
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, database_url: str) -> AsyncIterator[Shop]:
-    async with a_shop(tmp_path, database_url) as made:
+async def shop(tmp_path: Path, database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Shop]:
+    async with a_shop(tmp_path, make_database(database_kind, MIGRATIONS)) as made:
         yield made
 
 

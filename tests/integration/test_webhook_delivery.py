@@ -15,8 +15,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from chassis.errors import refusal_of
 from kernel.errors import Reason, Refusal
+from order_svc.__main__ import MIGRATIONS
 from tests.fakes.http_peer import Conversation, HttpPeer, saying
 from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_peers import running_peers
 from tests.fakes.order_service import Shop, a_shop
 from tests.fakes.webhook_shop import DELIVERED, PATIENCE_SECONDS, PENDING, HookShop, a_hook_shop, taken
@@ -26,8 +28,8 @@ NOWHERE = "01980000-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, database_url: str) -> AsyncIterator[Shop]:
-    async with a_shop(tmp_path, database_url) as running_shop:
+async def shop(tmp_path: Path, database_kind: str, make_database: MakeDatabase) -> AsyncIterator[Shop]:
+    async with a_shop(tmp_path, make_database(database_kind, MIGRATIONS)) as running_shop:
         yield running_shop
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import httpx
 
+from order_svc.__main__ import MIGRATIONS
 from order_svc.domain.order import Stage, State
 from order_svc.domain.webhook import EVENT_TYPES, messages_of
 from tests.fakes.http_peer import unused_port
 from tests.fakes.mesh_process import environment
+from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_samples import an_event, an_order
 from tests.fakes.order_service import a_shop
 from tests.fakes.webhook_shop import DELIVERED, PATIENCE_SECONDS, a_hook_shop
@@ -55,11 +57,13 @@ async def receiver(port: int, secret: str, folder: Path) -> AsyncIterator[asynci
             await process.wait()
 
 
-async def test_the_receiver_takes_what_is_signed_once_and_nothing_else(tmp_path: Path, sqlite_url: str) -> None:
+async def test_the_receiver_takes_what_is_signed_once_and_nothing_else(
+    tmp_path: Path, make_database: MakeDatabase
+) -> None:
     port = unused_port()
     async with (
         asyncio.timeout(3 * PATIENCE_SECONDS),
-        a_shop(tmp_path, sqlite_url) as shop,
+        a_shop(tmp_path, make_database("sqlite", MIGRATIONS)) as shop,
         a_hook_shop(shop) as hooked,
     ):
         endpoint = await hooked.create(f"http://localhost:{port}/hooks", "order.paid")
