@@ -18,6 +18,7 @@ from chassis.server import MAXIMUM_MESSAGE_BYTES, Option
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import AttributeValue, Span, Tracer
+from chassis.trust.transport import Connect, plaintext
 
 # What a single call may take at most, whatever the caller's own deadline allows.
 CALL_SECONDS = 10.0
@@ -93,9 +94,17 @@ def _attributes(method: str) -> dict[str, AttributeValue]:
 class Channel:
     """A channel whose calls carry deadline and trace; hand it to a generated stub through `for_stub`."""
 
-    def __init__(self, target: str, *, services: Iterable[ServiceDescriptor], tracer: Tracer, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        services: Iterable[ServiceDescriptor],
+        tracer: Tracer,
+        metrics: Metrics,
+        connect: Connect = plaintext,
+    ) -> None:
         config = ("grpc.service_config", json.dumps(service_config(services)))
-        self._channel = grpc.aio.insecure_channel(target, options=[*CHANNEL_OPTIONS, config])
+        self._channel = connect(target, [*CHANNEL_OPTIONS, config])
         self._tracer = tracer
         self._metrics = metrics
 

@@ -102,6 +102,10 @@ class Environment:
         """Note that a variable is wrong; a secret in it, in a URL for instance, is not shown."""
         self._complaints.append(f"{name}: {redact(what)}")
 
+    def is_wrong(self, name: str) -> bool:
+        """Return whether there is a complaint about the variable already; one mistake is told once."""
+        return any(complaint.startswith(f"{name}: ") for complaint in self._complaints)
+
     def check(self) -> None:
         """Raise when anything was wrong.
 

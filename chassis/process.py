@@ -19,6 +19,18 @@ _GRPC_EXPERIMENTS = (
 )
 
 
+# TLS 1.3 alone: grpcio has no setting for it, but for this list of the ciphers of older TLS. The one on it needs a key
+# that both ends know beforehand, which ours never have, so that nothing older than 1.3 can be negotiated; 1.3 has
+# ciphers of its own (docs/adr/0016-identity-between-services.md).
+_NO_OLDER_CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305"
+
+
+def secure() -> None:
+    """Have grpc speak TLS 1.3 and nothing older, unless GRPC_SSL_CIPHER_SUITES says otherwise."""
+    environment = os.environ  # noqa: TID251  (grpc reads its switches from here and nowhere else)
+    environment.setdefault("GRPC_SSL_CIPHER_SUITES", _NO_OLDER_CIPHERS)
+
+
 def tune() -> None:
     """Apply the settings, unless ORDERMESH_PROCESS_TUNING=off."""
     environment = os.environ  # noqa: TID251  (grpc reads its switches from here and nowhere else)
@@ -39,4 +51,5 @@ def run(main: Coroutine[object, object, T]) -> T:
         return runner.run(main)
 
 
+secure()
 tune()

@@ -19,6 +19,7 @@ from chassis.access.rules import rule_at
 from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
 from chassis.serving.doorway import UnknownMethods, Watched
 from chassis.serving.identity import CallerIdentity
+from chassis.trust.transport import Transport
 
 Option = tuple[str, int | str]
 
@@ -61,13 +62,29 @@ GRACE_SECONDS = 20.0
 
 
 class Server:
-    """One gRPC server."""
+    """One gRPC server.
+
+    Args:
+        chain: The layers around each handler.
+        transport: What it shows clients, and demands of them; plaintext unless given.
+        with_reflection: Whether it tells what it serves.
+        maximum_message_bytes: The largest request.
+        options: grpc's own, over SERVER_OPTIONS.
+    """
 
     def __init__(
-        self, chain: Chain, *, with_reflection: bool = True, maximum_message_bytes: int = MAXIMUM_MESSAGE_BYTES
+        self,
+        chain: Chain,
+        transport: Transport | None = None,
+        *,
+        with_reflection: bool = True,
+        maximum_message_bytes: int = MAXIMUM_MESSAGE_BYTES,
+        options: Sequence[Option] = (),
     ) -> None:
-        size: Option = ("grpc.max_receive_message_length", maximum_message_bytes)
-        self._server = grpc.aio.server(options=[*SERVER_OPTIONS, size])
+        own = {"grpc.max_receive_message_length": maximum_message_bytes, **dict(options)}
+        self._server = grpc.aio.server(options=list({**dict(SERVER_OPTIONS), **own}.items()))
+        self._transport = transport or Transport()
+        self._health_server: grpc.aio.Server | None = None
         self._chain = chain
         self._with_reflection = with_reflection
         self._names: list[str] = []
@@ -93,13 +110,14 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._open_doorway()
-        try:
-            port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {address}: taken by another process, or not an address of this host"
-            ) from error
+        port = _listen(self._server, address, self._transport.server_credentials())
         await self._server.start()
+        if self._transport.health_address:
+            # Kubernetes' probes speak no TLS and come from another machine; here they find nothing but health.
+            self._health_server = grpc.aio.server(options=SERVER_OPTIONS)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
+            _listen(self._health_server, self._transport.health_address, None)
+            await self._health_server.start()
         host = address.rpartition(":")[0]
         return address if address.startswith("unix:") else f"{host}:{port}"
 
@@ -132,6 +150,24 @@ class Server:
         for stream in tuple(self._streams):
             stream.cancel()
         await self._server.stop(GRACE_SECONDS)
+        if self._health_server is not None:
+            await self._health_server.stop(None)
+
+
+def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    """Listen on the address and return the port that was bound.
+
+    Raises:
+        OSError: The address is taken or not ours.
+    """
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise OSError(
+            f"cannot listen on {address}: taken by another process, or not an address of this host"
+        ) from error
 
 
 @asynccontextmanager
@@ -139,11 +175,12 @@ async def serving(
     address: str,
     chain: Chain,
     servicers: Sequence[tuple[Callable[[Any, grpc.aio.Server], None], object]],
+    transport: Transport | None = None,
     *,
     with_reflection: bool = True,
 ) -> AsyncIterator[str]:
     """Serve while the context is open, and yield the bound address."""
-    server = Server(chain, with_reflection=with_reflection)
+    server = Server(chain, transport, with_reflection=with_reflection)
     for register, servicer in servicers:
         server.add(register, servicer)
     bound = await server.start(address)

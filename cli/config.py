@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Self
 
 from chassis.config import Environment
+from chassis.trust.settings import TransportSettings
 
 # Who listens on every address is called on loopback.
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  (recognised here, not listened on)
+
+
+# As whom the command calls.
+OPERATOR = "operator"
 
 
 def environment() -> Mapping[str, str]:
@@ -48,6 +53,9 @@ class CliConfig:
     metrics_address: str
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
 
+    transport: TransportSettings
+    """How the services are called: as "operator"."""
+
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:
         """Read the settings.
@@ -56,16 +64,24 @@ class CliConfig:
             ConfigError: Lists everything that is wrong.
         """
         env = Environment(values)
+        services = {
+            "ORDER_ADDR": _reachable(env.address("ORDER_ADDR", "127.0.0.1:50051")),
+            "TAX_ADDR": _reachable(env.address("TAX_ADDR", "127.0.0.1:50052")),
+            "PAYMENT_ADDR": _reachable(env.address("PAYMENT_ADDR", "127.0.0.1:50053")),
+            "NOTIFY_ADDR": _reachable(env.address("NOTIFY_ADDR", "127.0.0.1:50054")),
+        }
         config = cls(
-            order_address=_reachable(env.address("ORDER_ADDR", "127.0.0.1:50051")),
-            tax_address=_reachable(env.address("TAX_ADDR", "127.0.0.1:50052")),
-            payment_address=_reachable(env.address("PAYMENT_ADDR", "127.0.0.1:50053")),
-            notify_address=_reachable(env.address("NOTIFY_ADDR", "127.0.0.1:50054")),
+            order_address=services["ORDER_ADDR"],
+            tax_address=services["TAX_ADDR"],
+            payment_address=services["PAYMENT_ADDR"],
+            notify_address=services["NOTIFY_ADDR"],
             gateway_url=f"http://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
+            # Where a part is served there is its own certificate and no operator's: it is looked for when it is needed.
+            transport=TransportSettings.read(env, OPERATOR, calls=services, with_certificate=False),
         )
         env.check()
         return config

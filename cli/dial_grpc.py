@@ -15,6 +15,8 @@ from chassis.channel import Channel
 from chassis.errors import refusal_of
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, Tracer
+from chassis.trust.settings import TransportSettings
+from chassis.trust.transport import Transport
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 
@@ -68,11 +70,18 @@ class Line:
 
 
 @asynccontextmanager
-async def dialled(address: str, variable: str, service: ServiceDescriptor) -> AsyncIterator[Line]:
-    """Open a channel to a service and close it again."""
+async def dialled(
+    address: str, variable: str, service: ServiceDescriptor, transport: TransportSettings | None = None
+) -> AsyncIterator[Line]:
+    """Open a channel to a service and close it again.
+
+    Raises:
+        ConfigError: The command has no certificate, and needs one.
+    """
     clock = SystemClock()
     tracer = Tracer("cli", _Nowhere(), lambda: int(clock.now().timestamp() * 1e9), SystemRandom().getrandbits)
-    channel = Channel(address, services=[service], tracer=tracer, metrics=Metrics("cli"))
+    connect = Transport(transport).to(variable.removesuffix("_ADDR").lower())
+    channel = Channel(address, services=[service], tracer=tracer, metrics=Metrics("cli"), connect=connect)
     try:
         yield Line(channel, address, variable)
     finally:

@@ -54,7 +54,8 @@ def preview(kind: str, locale: str, html: bool, output: Path | None) -> None:  #
 async def _preview(kind: str, locale: str) -> pb.PreviewNotificationResponse:
     number = notification_pb2.NotificationKind.Value(_PREFIX + kind.upper().replace("-", "_"))
     service = pb.DESCRIPTOR.services_by_name["NotifyService"]
-    async with dialled(CliConfig.from_env(environment()).notify_address, "NOTIFY_ADDR", service) as line:
+    config = CliConfig.from_env(environment())
+    async with dialled(config.notify_address, "NOTIFY_ADDR", service, config.transport) as line:
         stub = notify_service_pb2_grpc.NotifyServiceStub(line.channel.for_stub)
         with line.refusals():
             answer: pb.PreviewNotificationResponse = await stub.PreviewNotification(

@@ -47,7 +47,8 @@ def call(body: Callable[[OrderCalls], Awaitable[T]], advice: Mapping[Reason, str
     """
 
     async def work() -> T:
-        async with order_calls(CliConfig.from_env(environment()).order_address) as calls:
+        config = CliConfig.from_env(environment())
+        async with order_calls(config.order_address, config.transport) as calls:
             return await body(calls)
 
     try:

@@ -91,5 +91,6 @@ def _call(rpc: str, request: Any) -> Json:  # noqa: ANN401  (the request of that
 
 @asynccontextmanager
 async def _line() -> AsyncIterator[Line]:
-    async with dialled(CliConfig.from_env(environment()).tax_address, "TAX_ADDR", _SERVICE) as line:
+    config = CliConfig.from_env(environment())
+    async with dialled(config.tax_address, "TAX_ADDR", _SERVICE, config.transport) as line:
         yield line

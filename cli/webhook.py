@@ -115,7 +115,8 @@ def replay(delivery_id: str, key: str | None, output: str) -> None:
 
 def _call(body: Callable[[WebhookCalls], Awaitable[T]]) -> T:
     async def call() -> T:
-        async with webhook_calls(CliConfig.from_env(environment()).order_address) as calls:
+        config = CliConfig.from_env(environment())
+        async with webhook_calls(config.order_address, config.transport) as calls:
             return await body(calls)
 
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.config import Environment
+from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
 
 
@@ -19,8 +20,9 @@ class GatewayConfig:
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
-        drain_seconds: ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops.
+        drain_seconds: How long it still serves once /readyz says that it stops.
         auth: Who is let in.
+        transport: How it reaches the services.
     """
 
     address: str
@@ -29,7 +31,10 @@ class GatewayConfig:
     metrics_address: str
     data_dir: Path
     drain_seconds: float = 0.0
+    """ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops."""
+
     auth: AuthSettings = field(default_factory=AuthSettings)
+    transport: TransportSettings = field(default_factory=TransportSettings)
 
     @classmethod
     def from_env(
@@ -42,16 +47,17 @@ class GatewayConfig:
             ConfigError: Some are wrong; it lists every one.
         """
         environment = Environment(variables)
+        services = {
+            "ORDER_ADDR": environment.address("ORDER_ADDR", "127.0.0.1:50051"),
+            "TAX_ADDR": environment.address("TAX_ADDR", "127.0.0.1:50052"),
+            "PAYMENT_ADDR": environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
+            "NOTIFY_ADDR": environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+        }
         address = environment.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080")
         data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         config = cls(
             address=address,
-            backends={
-                "order": environment.address("ORDER_ADDR", "127.0.0.1:50051"),
-                "tax": environment.address("TAX_ADDR", "127.0.0.1:50052"),
-                "payment": environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
-                "notify": environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
-            },
+            backends={variable.removesuffix("_ADDR").lower(): where for variable, where in services.items()},
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             data_dir=data_dir,
@@ -59,6 +65,7 @@ class GatewayConfig:
             # On a machine of its own nobody asks /readyz; behind a balancer it is longer than the balancer takes to
             # ask and act: 10 on Kubernetes.
             drain_seconds=environment.seconds("ORDERMESH_GATEWAY_DRAIN_SECONDS", "0", low="0", high="300"),
+            transport=TransportSettings.read(environment, "gateway", calls=services),
         )
         if "://" in config.address or config.address.startswith("unix:"):
             environment.complain("ORDERMESH_GATEWAY_ADDR", f"{config.address!r} is not host:port")

@@ -12,6 +12,7 @@ from chassis.channel import Channel
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Tracer
+from chassis.trust.transport import Transport
 from gateway import contract as contracts
 from gateway.access import assembly
 from gateway.app import create_app
@@ -69,6 +70,7 @@ class Gateway:
         self._webhooks = webhooks
         self._numbers = numbers
         self._stopping = asyncio.Event()
+        self._transport = Transport(config.transport, metrics)
         self._channels: dict[str, Channel] = {}
         self._ending = contextlib.AsyncExitStack()
         self._readiness: Readiness | None = None
@@ -154,7 +156,11 @@ class Gateway:
         if area not in self._channels:
             services = [each for each in self._contract.services if host_of(each.full_name) == area]
             self._channels[area] = Channel(
-                self._config.backends[area], services=services, tracer=self._tracer, metrics=self._metrics
+                self._config.backends[area],
+                services=services,
+                tracer=self._tracer,
+                metrics=self._metrics,
+                connect=self._transport.to(area),
             )
         return self._channels[area]
 

@@ -21,6 +21,7 @@ from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
+from chassis.trust.transport import Transport
 from kernel.bell import Bell
 from kernel.clock import Clock, SystemClock
 from kernel.ids import Uuid7Ids
@@ -100,8 +101,17 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             NotificationNews(notifications),
         )
 
+        transport = Transport(config.transport, telemetry.metrics)
         server = Server(
-            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="notify", access=config.access),
+            standard_chain(
+                telemetry.tracer,
+                telemetry.metrics,
+                ids,
+                transport.service_of,
+                service="notify",
+                access=config.access,
+            ),
+            transport,
             with_reflection=config.access.reflection,
             maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES,
         )

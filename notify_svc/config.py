@@ -12,6 +12,7 @@ from babel import UnknownLocaleError
 
 from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
+from chassis.trust.settings import TransportSettings
 from kernel.clock import SystemClock
 from notify_svc.adapters.letters import BrokenTemplate, Letters
 from notify_svc.adapters.sendgrid_events import BadKey, public_key
@@ -41,6 +42,9 @@ class NotifyConfig:
 
     address: str
     """NOTIFY_ADDR: where it listens, host:port."""
+
+    transport: TransportSettings
+    """How it is reached, and by whom."""
 
     database_url: Secret
     """NOTIFY_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
@@ -98,8 +102,10 @@ class NotifyConfig:
         shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'notify.db'}")
         url = environment.url("SENDGRID_BASE_URL", f"http://{sandbox}/sendgrid")
         known_key = _SANDBOX_PUBLIC_KEY if url == f"http://{sandbox}/sendgrid" else ""
+        address = environment.address("NOTIFY_ADDR", "127.0.0.1:50054")
         config = cls(
-            address=environment.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+            address=address,
+            transport=TransportSettings.read(environment, "notify", listens={"NOTIFY_ADDR": address}),
             database_url=environment.secret("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,
             access=AccessSettings.read(environment, data_dir),

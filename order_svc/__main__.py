@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
 from ordermesh.order.v1 import order_service_pb2_grpc
@@ -26,6 +27,7 @@ from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
+from chassis.trust.transport import Transport
 from kernel.bell import Bell
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
@@ -67,18 +69,8 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         store = await ending.enter_async_context(
             running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
-
-        def channel(address: str, service: ServiceDescriptor) -> Channel:
-            made = Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics)
-            ending.push_async_callback(made.close)
-            return made
-
-        tax_channel = channel(config.tax_address, _TAX)
-        payment_channel = channel(config.payment_address, _PAYMENT)
-        notify_channel = channel(config.notify_address, _NOTIFY)
-        taxes = GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(tax_channel.for_stub))
-        payments = GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(payment_channel.for_stub))
-        mails = GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(notify_channel.for_stub))
+        transport = Transport(config.transport, telemetry.metrics)
+        taxes, payments, mails = _peers(config, telemetry, transport, ending)
 
         work = Tasks()
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
@@ -123,7 +115,10 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         servicer = OrderServicer(asked, patience_seconds=config.patience_seconds)
 
         server = Server(
-            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="order", access=config.access),
+            standard_chain(
+                telemetry.tracer, telemetry.metrics, ids, transport.service_of, service="order", access=config.access
+            ),
+            transport,
             with_reflection=config.access.reflection,
         )
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
@@ -145,6 +140,24 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         ending.callback(hearing.cancel)
         await server.serving(ready=True)
         yield address
+
+
+def _peers(
+    config: OrderConfig, telemetry: Telemetry, transport: Transport, ending: AsyncExitStack
+) -> tuple[GrpcTaxes, GrpcPayments, GrpcMails]:
+    """Return the services that this one calls, over a channel each that is closed in the end."""
+
+    def channel(address: str, service: ServiceDescriptor, name: str) -> grpc.aio.Channel:
+        connect = transport.to(name)
+        made = Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics, connect=connect)
+        ending.push_async_callback(made.close)
+        return made.for_stub
+
+    return (
+        GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(channel(config.tax_address, _TAX, "tax"))),
+        GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(channel(config.payment_address, _PAYMENT, "payment"))),
+        GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(channel(config.notify_address, _NOTIFY, "notify"))),
+    )
 
 
 def _replica(address: str) -> str:

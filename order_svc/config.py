@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
+from chassis.trust.settings import TransportSettings
 from order_svc.domain.webhook_reach import LOOPBACK, Network
 
 
@@ -16,6 +17,9 @@ class OrderConfig:
 
     address: str
     """ORDER_ADDR: where the order service listens, host:port, and where the others find it."""
+
+    transport: TransportSettings
+    """How it is reached, and how it reaches the others."""
 
     database_url: Secret
     """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: where it keeps its tables, postgresql://user@host/name or
@@ -66,14 +70,20 @@ class OrderConfig:
         data_dir = env.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         shared = env.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'order.db'}")
         address = env.address("ORDER_ADDR", "127.0.0.1:50051")
+        peers = {
+            "TAX_ADDR": env.address("TAX_ADDR", "127.0.0.1:50052"),
+            "PAYMENT_ADDR": env.address("PAYMENT_ADDR", "127.0.0.1:50053"),
+            "NOTIFY_ADDR": env.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+        }
         config = cls(
             address=address,
+            transport=TransportSettings.read(env, "order", listens={"ORDER_ADDR": address}, calls=peers),
             database_url=env.secret("ORDER_DATABASE_URL", shared),
             data_dir=data_dir,
             access=AccessSettings.read(env, data_dir),
-            tax_address=env.address("TAX_ADDR", "127.0.0.1:50052"),
-            payment_address=env.address("PAYMENT_ADDR", "127.0.0.1:50053"),
-            notify_address=env.address("NOTIFY_ADDR", "127.0.0.1:50054"),
+            tax_address=peers["TAX_ADDR"],
+            payment_address=peers["PAYMENT_ADDR"],
+            notify_address=peers["NOTIFY_ADDR"],
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
             patience_seconds=env.seconds("ORDER_PATIENCE_SECONDS", "10"),

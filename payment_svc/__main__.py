@@ -22,6 +22,7 @@ from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
+from chassis.trust.transport import Transport
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from payment_svc.adapters.background import Background
@@ -108,8 +109,12 @@ async def running(
         resuming = tasks.start(does.resume.run(), "resume")
         ending.callback(resuming.cancel)
 
+        reached = Transport(config.transport, telemetry.metrics)
         server = Server(
-            standard_chain(telemetry.tracer, telemetry.metrics, ids, service="payment", access=config.access),
+            standard_chain(
+                telemetry.tracer, telemetry.metrics, ids, reached.service_of, service="payment", access=config.access
+            ),
+            reached,
             with_reflection=config.access.reflection,
         )
         server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(does))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
+from chassis.trust.settings import TransportSettings
 
 _SANDBOX_KEY = "sk_test_sandbox"
 _SANDBOX_WEBHOOK_SECRET = "whsec_sandbox_ordermesh"  # noqa: S105  (a published default for local use; it guards nothing)
@@ -23,6 +24,9 @@ class PaymentConfig:
 
     address: str
     """PAYMENT_ADDR: where it listens, host:port."""
+
+    transport: TransportSettings
+    """How it is reached, and by whom."""
 
     database_url: Secret
     """PAYMENT_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
@@ -71,8 +75,10 @@ class PaymentConfig:
         sandbox = f"http://{environment.address('SANDBOX_ADDR', '127.0.0.1:8090')}/stripe"
         shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'payment.db'}")
         secrets = environment.text("STRIPE_WEBHOOK_SECRET", _SANDBOX_WEBHOOK_SECRET).split(",")
+        address = environment.address("PAYMENT_ADDR", "127.0.0.1:50053")
         config = cls(
-            address=environment.address("PAYMENT_ADDR", "127.0.0.1:50053"),
+            address=address,
+            transport=TransportSettings.read(environment, "payment", listens={"PAYMENT_ADDR": address}),
             database_url=environment.secret("PAYMENT_DATABASE_URL", shared),
             data_dir=data_dir,
             access=AccessSettings.read(environment, data_dir),

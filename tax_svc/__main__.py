@@ -19,6 +19,7 @@ from chassis.standard import standard_chain
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
+from chassis.trust.transport import Transport
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from tax_svc.adapters.avatax import AvaTax
@@ -78,13 +79,19 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         does = cases(authority, StoredDocuments(store, clock), clock, fallback, config.quote_cache_seconds)
         servicer = TaxServicer(does)
 
+        transport = Transport(config.transport, telemetry.metrics)
         chain = standard_chain(
-            telemetry.tracer, telemetry.metrics, Uuid7Ids(clock), service="tax", access=config.access
+            telemetry.tracer,
+            telemetry.metrics,
+            Uuid7Ids(clock),
+            transport.service_of,
+            service="tax",
+            access=config.access,
         )
         register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
         try:
             async with serving(
-                config.address, chain, [(register, servicer)], with_reflection=config.access.reflection
+                config.address, chain, [(register, servicer)], transport, with_reflection=config.access.reflection
             ) as address:
                 yield address
         finally:

@@ -9,6 +9,7 @@ from typing import Self
 
 from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
+from chassis.trust.settings import TransportSettings
 from kernel.address import Address
 from tax_svc.domain.fallback import EVERYWHERE
 
@@ -24,6 +25,9 @@ class TaxConfig:
 
     address: str
     """TAX_ADDR: where it listens, host:port."""
+
+    transport: TransportSettings
+    """How it is reached, and by whom."""
 
     database_url: Secret
     """TAX_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
@@ -80,8 +84,10 @@ class TaxConfig:
         data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         sandbox = environment.address("SANDBOX_ADDR", "127.0.0.1:8090")
         shared = environment.text("ORDERMESH_DATABASE_URL", f"sqlite:///{data_dir / 'tax.db'}")
+        address = environment.address("TAX_ADDR", "127.0.0.1:50052")
         config = cls(
-            address=environment.address("TAX_ADDR", "127.0.0.1:50052"),
+            address=address,
+            transport=TransportSettings.read(environment, "tax", listens={"TAX_ADDR": address}),
             database_url=environment.secret("TAX_DATABASE_URL", shared),
             data_dir=data_dir,
             access=AccessSettings.read(environment, data_dir),

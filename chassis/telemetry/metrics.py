@@ -221,6 +221,9 @@ class Metrics:
                 (names.OUTCOME,),
             )
         )
+        self.certificate_expires = Gauge(
+            Definition("ordermesh.tls.certificate.expires", "s", "Unix time from which on the certificate is void.")
+        )
         self.open_disputes = Gauge(
             Definition("ordermesh.disputes.open", "{dispute}", "Disputes that the customer's bank has not settled yet.")
         )

@@ -1,7 +1,7 @@
 """OrderService on the chassis' own server, with handlers that a test writes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
+from chassis.access.settings import AccessSettings
 from chassis.channel import Channel
-from chassis.server import Server
+from chassis.server import Option, Server
 from chassis.standard import standard_chain
 from chassis.telemetry.metrics import Metrics
+from chassis.trust.transport import Connect, Transport, plaintext
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 from tests.fakes.order_samples import ORDER_ID
@@ -108,12 +110,17 @@ async def scripted(
     address: str = "127.0.0.1:0",
     ready: bool = True,
     with_reflection: bool = True,
+    transport: Transport | None = None,
+    options: Sequence[Option] = (),
 ) -> AsyncIterator[Running]:
     """Serve the script."""
     tracer, spans = recording_tracer()
     metrics = Metrics("order")
     servicer = Scripted(get, watch)
-    server = Server(standard_chain(tracer, metrics, Uuid7Ids(SystemClock())), with_reflection=with_reflection)
+    transport = transport or Transport()
+    access = AccessSettings(grants={"shop": frozenset({"orders.read"})})
+    chain = standard_chain(tracer, metrics, Uuid7Ids(SystemClock()), transport.service_of, access=access)
+    server = Server(chain, transport, with_reflection=with_reflection, options=options)
     server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
     running = Running(await server.start(address), server, servicer, spans, metrics)
     if ready:
@@ -127,10 +134,10 @@ async def scripted(
 
 
 @asynccontextmanager
-async def chassis_channel(target: str) -> AsyncIterator[tuple[Channel, RecordingSink]]:
+async def chassis_channel(target: str, connect: Connect = plaintext) -> AsyncIterator[tuple[Channel, RecordingSink]]:
     """Open the channel that our services use, and return it with its spans."""
     tracer, spans = recording_tracer("client")
-    channel = Channel(target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"))
+    channel = Channel(target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect)
     try:
         yield channel, spans
     finally:

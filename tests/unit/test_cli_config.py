@@ -25,7 +25,9 @@ def test_a_part_that_listens_on_every_address_is_called_on_loopback() -> None:
 
 
 def test_a_name_that_grpc_resolves_passes_as_it_is() -> None:
-    assert CliConfig.from_env({"ORDER_ADDR": "dns:///orders:50051"}).order_address == "dns:///orders:50051"
+    config = CliConfig.from_env({"ORDER_ADDR": "dns:///orders:50051", "ORDERMESH_TLS_DIR": "/tls"})
+
+    assert config.order_address == "dns:///orders:50051"
 
 
 def test_every_complaint_is_told_at_once() -> None:

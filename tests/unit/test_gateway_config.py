@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chassis.config import ConfigError, Environment
+from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
 from gateway.config import GatewayConfig
 
@@ -26,6 +27,7 @@ def test_without_any_variable_the_mesh_of_one_machine_is_meant(monkeypatch: pyte
         metrics_address="",
         data_dir=tmp_path / ".ordermesh",
         auth=AuthSettings.read(Environment({}), "127.0.0.1:8080", tmp_path / ".ordermesh"),
+        transport=TransportSettings("gateway"),
     )
 
 
@@ -39,6 +41,7 @@ def test_every_variable_is_read() -> None:
             "NOTIFY_ADDR": "[::1]:4",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
             "ORDERMESH_DATA_DIR": "/data",
+            "ORDERMESH_TRANSPORT_SECURITY": "istio",
             "ORDERMESH_GATEWAY_DRAIN_SECONDS": "10",
             "GATEWAY_AUTH": "required",
         }
