@@ -61,7 +61,9 @@ def create_app(
         routes=[
             *Console(api, readiness, ids, data_dir).routes(),
             *(_webhook(webhook, contract, backends, endpoints) for webhook in webhooks),
-            *pages(readiness, openapi.document(contract, table.routes, webhooks), numbers),
+            *pages(
+                readiness, openapi.document(contract, table.routes, webhooks, open_here=not guard.required), numbers
+            ),
         ],
         exception_handlers={HTTPException: router_problem},
     )

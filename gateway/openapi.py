@@ -38,8 +38,10 @@ _OWN_TAGS = [
 _METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"})
 
 
-def document(contract: Contract, routes: Sequence[Route], webhooks: Sequence[Webhook] = WEBHOOKS) -> dict[str, Any]:
-    """Return the document."""
+def document(
+    contract: Contract, routes: Sequence[Route], webhooks: Sequence[Webhook] = WEBHOOKS, *, open_here: bool = False
+) -> dict[str, Any]:
+    """Return the document; `open_here` where this machine's own programs need no credentials."""
     schemas = Schemas(
         contract,
         sent=reachable([route.method.input_type for route in routes]),
@@ -48,7 +50,7 @@ def document(contract: Contract, routes: Sequence[Route], webhooks: Sequence[Web
     schemas.add("ErrorReason", schemas.enum(error_reason_pb2.ErrorReason.DESCRIPTOR, with_zero=False))
     for name, schema in failures.schemas().items():
         schemas.add(name, schema)
-    operations = Operations(contract, schemas)
+    operations = Operations(contract, schemas, open_here=open_here)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         if route.http_method in _METHODS:

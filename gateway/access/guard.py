@@ -46,6 +46,9 @@ class Admission:
 class Guard:
     """Lets requests in.
 
+    Attributes:
+        required: Whether nobody is let in without credentials.
+
     Args:
         keys: The API keys.
         tokens: The identity provider's; None without one.
@@ -71,7 +74,7 @@ class Guard:
     ) -> None:
         self._keys = keys
         self._tokens = tokens
-        self._required = required
+        self.required = required
         self._is_development_key = development_key
         self._everything = Caller(LOCAL, LOCAL, scopes, vouched=True)
         self._signing_key = signing_key
@@ -110,7 +113,7 @@ class Guard:
     async def _caller(self, headers: Headers) -> tuple[Caller, float | None]:
         given = headers.all(_AUTHORIZATION)
         if not given:
-            if self._required:
+            if self.required:
                 raise Unauthenticated("Send an API key or a token: Authorization: Bearer ….", presented=False)
             _require_this_machine(headers)
             return (self._everything if self._secured else MACHINES_USER), None

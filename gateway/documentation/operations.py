@@ -25,7 +25,8 @@ _WORD = re.compile(r"[A-Z][A-Z_]+")
 class Operations:
     """Writes operations, each under a name of its own."""
 
-    def __init__(self, contract: Contract, schemas: Schemas) -> None:
+    def __init__(self, contract: Contract, schemas: Schemas, *, open_here: bool = False) -> None:
+        self._open_here = open_here
         self._contract = contract
         self._schemas = schemas
         self._names: set[str] = set()
@@ -39,7 +40,7 @@ class Operations:
         if route.body:
             written["requestBody"] = self._request_body(route)
         written["responses"] = self._responses(route)
-        written["security"] = security.of(route)
+        written["security"] = security.of(route, open_here=self._open_here)
         return written
 
     def of_webhook(self, webhook: Webhook) -> dict[str, Any]:

@@ -30,10 +30,11 @@ def schemes() -> dict[str, Any]:
     }
 
 
-def of(route: Route) -> list[dict[str, list[str]]]:
-    """Return what an operation asks for; any one of it is enough. A gateway on loopback may ask for nothing."""
+def of(route: Route, *, open_here: bool = False) -> list[dict[str, list[str]]]:
+    """Return what an operation asks for; any one of it is enough, and nothing is where `open_here`."""
     rule = rule_of(route.method)
     if rule is None:
         return []
     asked: list[dict[str, list[str]]] = [{KEY: [rule.scope]}, {STAFF: [rule.scope]}] if rule.scope else []
-    return [*asked, {CUSTOMER: []}] if rule.own else asked
+    every = [*asked, {CUSTOMER: []}] if rule.own else asked
+    return [{}, *every] if open_here else every
