@@ -35,6 +35,9 @@ def of(route: Route, *, open_here: bool = False) -> list[dict[str, list[str]]]:
     rule = rule_of(route.method)
     if rule is None:
         return []
-    asked: list[dict[str, list[str]]] = [{KEY: [rule.scope]}, {STAFF: [rule.scope]}] if rule.scope else []
-    every = [*asked, {CUSTOMER: []}] if rule.own else asked
-    return [{}, *every] if open_here else every
+    asked: list[dict[str, list[str]]] = [{}] if open_here else []
+    if rule.scope:
+        asked += [{KEY: [rule.scope]}, {STAFF: [rule.scope]}]
+    if rule.own:
+        asked.append({CUSTOMER: []})
+    return asked
