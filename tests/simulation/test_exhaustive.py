@@ -18,13 +18,16 @@ _SEED = 1
 _DOUBT = frozenset({KILL, "lost_answer", "cut_after", "lost_event"})
 
 
-# A path each, so that processes share them, from where it parts from those before it. `make prove` has all kinds of
-# faults happen on each of them, from its beginning.
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_nothing_that_goes_wrong_once_breaks_a_promise(path: Path) -> None:
-    found = explore(Share(path, _SEED, kinds=_DOUBT, own=True))
+# How many moments make one of those that are played: all of them are for `make prove`, with all kinds of faults.
+_ONE_OF = 12
 
-    assert found.cases > 5
+
+# A path each, so that processes share them, from where it parts from those before it; each begins with another moment.
+@pytest.mark.parametrize(("number", "path"), [*enumerate(PATHS)], ids=[path.name for path in PATHS])
+def test_nothing_that_goes_wrong_once_breaks_a_promise(number: int, path: Path) -> None:
+    found = explore(Share(path, _SEED, number % _ONE_OF, _ONE_OF, kinds=_DOUBT, own=True))
+
+    assert found.cases > 0
     assert not found.broken, "\n".join(map(str, found.broken[:3]))
     assert not found.unreached
 
@@ -64,6 +67,8 @@ def test_a_path_goes_where_its_name_says(path: Path) -> None:
     assert played.state == path.ends
     assert played.happened.issuperset(path.faults)
     assert set(path.passes) <= {chance.place for chance in played.chances}
+    # A day of waiting has few moments: a worker who looks again and again for what he found before costs minutes.
+    assert len(played.chances) < 3_000
 
 
 def _path(name: str) -> Path:
@@ -105,4 +110,4 @@ def test_a_table_shows_each_fault_at_its_place_and_what_never_happened() -> None
 
     assert "| `stripe.create` | - | 2 | - | - | - | - | - | 3 | - | - | - |" in page
     assert "| `order.read` | - | - | - | - | 0 |" in page
-    assert page.splitlines()[-1] == "| `somewhere.else` | " + "- | " * 7 + "0 |"
+    assert page.splitlines()[-1] == "| `somewhere.else` | " + "- | " * 8 + "0 |"

@@ -9,9 +9,9 @@ import pytest
 from tests.simulation.mutants import MUTANTS, Mutant, caught
 from tests.simulation.run import run
 
-# Some hundred worlds, in tests of some seconds, so that two processes share them evenly; `make prove` runs thousands.
-_BLOCKS = 12
-_SEEDS_IN_A_BLOCK = 50
+# Twenty seconds of a core, in tests of some seconds, so that two processes share them; `make prove` runs thousands.
+_BLOCKS = 5
+_SEEDS_IN_A_BLOCK = 20
 
 
 @pytest.mark.parametrize("block", range(_BLOCKS))
