@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chassis.admission import Limits
 from chassis.redaction import redact
 
 _HIGHEST_PORT = 65_535
@@ -97,6 +98,14 @@ class Environment:
     def seconds(self, name: str, default: str, *, low: str = "0.001", high: str = "31536000") -> float:
         """Return a duration in seconds."""
         return float(self.decimal(name, default, low=low, high=high))
+
+    def limits(self) -> Limits:
+        """Return what the process takes on at most."""
+        return Limits(
+            in_flight=int(self.decimal("ORDERMESH_MAX_IN_FLIGHT", "256", low="4", high="100000")),
+            # 0 leaves it open.
+            calls_per_second=float(self.decimal("ORDERMESH_CALLS_PER_SECOND", "0", low="0", high="1000000")),
+        )
 
     def complain(self, name: str, what: str) -> None:
         """Note that a variable is wrong; a secret in it, in a URL for instance, is not shown."""

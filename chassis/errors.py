@@ -4,6 +4,9 @@ Outwards: a google.rpc.Status with one ErrorInfo, a BadRequest where fields are 
 Inwards: the same details become a Refusal again, or Unknown where a failed call may have had its effect.
 """
 
+import math
+from dataclasses import dataclass
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError
@@ -15,6 +18,7 @@ from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.outcome import NotDone, Unknown
 
 _DOMAIN = "ordermesh"
+_PUSHBACK = "grpc-retry-pushback-ms"
 
 CODES: dict[Reason, grpc.StatusCode] = {
     Reason.VALIDATION_FAILED: grpc.StatusCode.INVALID_ARGUMENT,
@@ -101,7 +105,21 @@ def without_secrets(refusal: Refusal) -> Refusal:
 
 def to_grpc_status(refusal: Refusal) -> grpc.Status:
     """Return the refusal in the form that `context.abort_with_status` takes."""
-    return rpc_status.to_status(to_status(refusal))
+    status = rpc_status.to_status(to_status(refusal))
+    if refusal.reason is Reason.OVERLOADED and refusal.retry_after is not None:
+        # gRFC A6: a client that retries by itself waits as long as this says.
+        wait = str(max(1, math.ceil(refusal.retry_after * 1000)))
+        return _Status(status.code, status.details, (*status.trailing_metadata, (_PUSHBACK, wait)))
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class _Status(grpc.Status):
+    """A grpc.Status, which grpc itself only declares."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> NotDone[Refusal] | Unknown:

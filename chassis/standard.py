@@ -3,7 +3,9 @@
 from chassis.access.contexts import Contexts
 from chassis.access.keys import TrustedKeys
 from chassis.access.settings import AccessSettings
+from chassis.admission import Admission, Limits
 from chassis.layers import Chain, Seat
+from chassis.serving.admission import AdmissionLayer
 from chassis.serving.authorisation import AuthorisationLayer
 from chassis.serving.deadline import DeadlineLayer
 from chassis.serving.errors import ErrorsLayer
@@ -26,8 +28,9 @@ def standard_chain(
     service: str = "",
     access: AccessSettings | None = None,
     clock: Clock | None = None,
+    admission: Admission | None = None,
 ) -> Chain:
-    """Return the chain; the seat of admission is empty so far.
+    """Return the chain.
 
     Args:
         tracer: Records a span per call.
@@ -37,6 +40,7 @@ def standard_chain(
         service: The part of the mesh that serves: "order". Contexts of callers that were made for others do not count.
         access: Whose word on callers counts, and what was granted to other teams; nobody's, and nothing, unless given.
         clock: The time; the machine's own unless another is given.
+        admission: How much is taken on; as much as is usual behind the first service unless one is given.
     """
     settings, now = access or AccessSettings(), clock or SystemClock()
     contexts = Contexts(service, TrustedKeys(settings.caller_keys, now), now)
@@ -47,6 +51,7 @@ def standard_chain(
             Seat.IDENTITY: CallerIdentity(service_of, contexts, settings.grants),
             Seat.AUTHORISATION: AuthorisationLayer(),
             Seat.DEADLINE: DeadlineLayer(),
+            Seat.ADMISSION: AdmissionLayer(admission or Admission(Limits())),
             Seat.VALIDATION: ValidationLayer(),
         }
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.admission import Limits
 from chassis.config import Environment
 from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
@@ -21,6 +22,7 @@ class GatewayConfig:
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
         drain_seconds: How long it still serves once /readyz says that it stops.
+        limits: How much it takes on at most.
         auth: Who is let in.
         transport: How it reaches the services.
     """
@@ -30,8 +32,12 @@ class GatewayConfig:
     otlp_endpoint: str
     metrics_address: str
     data_dir: Path
+
     drain_seconds: float = 0.0
     """ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops."""
+
+    limits: Limits = field(default_factory=Limits)
+    """ORDERMESH_MAX_IN_FLIGHT: calls at a time."""
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)
@@ -66,6 +72,7 @@ class GatewayConfig:
             # ask and act: 10 on Kubernetes.
             drain_seconds=environment.seconds("ORDERMESH_GATEWAY_DRAIN_SECONDS", "0", low="0", high="300"),
             transport=TransportSettings.read(environment, "gateway", calls=services),
+            limits=environment.limits(),
         )
         if "://" in config.address or config.address.startswith("unix:"):
             environment.complain("ORDERMESH_GATEWAY_ADDR", f"{config.address!r} is not host:port")

@@ -1,7 +1,6 @@
 """The outermost layer: what holds for every single answer, be it an order, a page or a problem."""
 
 import re
-from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +25,10 @@ _DEFAULTS: dict[bytes, bytes] = {
 
 # Some 10 KB each while they wait; far more than the services behind can work on at once.
 MAX_IN_FLIGHT = 1_000
+
+
+# Whoever watches over us must be answered at any load: a gateway that is busy is not one that is broken.
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class Edge:
@@ -54,7 +57,7 @@ class Edge:
                 message["headers"] = headers
             await send(message)
 
-        if self._in_flight >= MAX_IN_FLIGHT:
+        if self._in_flight >= MAX_IN_FLIGHT and scope["path"] not in _HEALTH:
             await _turn_away(Exchange(scope, receive, send_with_headers))
             return
         self._in_flight += 1
@@ -71,4 +74,4 @@ def _is_usable(given: bytes) -> bool:
 
 async def _turn_away(exchange: Exchange) -> None:
     refusal = Refusal(Reason.OVERLOADED, "The gateway has all the requests it can hold.", retry_after=1.0)
-    await exchange.tell(problem.of_refusal(refusal, status=HTTPStatus.SERVICE_UNAVAILABLE))
+    await exchange.tell(problem.of_refusal(refusal))

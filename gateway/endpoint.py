@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import grpc
 
+from chassis.admission import Admission
 from chassis.logs import log_defect
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
@@ -23,9 +24,14 @@ _CLIENT_CLOSED = 499
 
 
 class Endpoints:
-    """Runs the handlers of routes and webhooks, each in a span that continues the client's trace."""
+    """Runs the handlers of routes and webhooks, each in a span that continues the client's trace.
 
-    def __init__(self, tracer: Tracer, metrics: Metrics, ids: Ids) -> None:
+    Attributes:
+        admission: How many calls are taken on; streams, which wait most of the time, are not counted.
+    """
+
+    def __init__(self, tracer: Tracer, metrics: Metrics, ids: Ids, admission: Admission) -> None:
+        self.admission = admission
         self._tracer = tracer
         self._metrics = metrics
         self._ids = ids

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 
 import uvicorn
 
+from chassis.admission import OUTER_SECONDS, Admission
 from chassis.channel import Channel
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
@@ -47,6 +48,9 @@ class Gateway:
         contract: What is served; the installed stubs' own when None.
         webhooks: Where providers send their events to.
         numbers: What `/metrics` shows to this machine; nothing is shown where others reach the gateway.
+
+    Attributes:
+        admission: How many calls it takes on.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Gateway:
         self._config = config
         self._tracer = tracer
         self._metrics = metrics
+        self.admission = Admission(config.limits, OUTER_SECONDS, metrics.admission_limit.set)
         self._clock = clock
         self._ids = ids
         self._contract = contract if contract is not None else contracts.load()
@@ -123,7 +128,7 @@ class Gateway:
     async def _serve(self, listener: socket.socket) -> None:
         backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
         self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
-        endpoints = Endpoints(self._tracer, self._metrics, self._ids)
+        endpoints = Endpoints(self._tracer, self._metrics, self._ids, self.admission)
         admitting = assembly.guard(
             self._config.auth, self._contract, self._clock, self._tracer, self._metrics, self._ending
         )

@@ -92,7 +92,9 @@ class Transcoder:
                     route, _Door(guard, route), binder, write, backend, endpoints, stopping
                 )
             else:
-                self._handlers[route.name] = _UnaryHandler(route, _Door(guard, route), binder, write, backend)
+                self._handlers[route.name] = _UnaryHandler(
+                    route, _Door(guard, route), binder, write, backend, endpoints.admission.admitted
+                )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -182,9 +184,16 @@ class _UnaryHandler:
     """Answers with one message."""
 
     def __init__(
-        self, route: Route, door: _Door, binder: Binder, write: Callable[[Message], Any], backend: Backend
+        self,
+        route: Route,
+        door: _Door,
+        binder: Binder,
+        write: Callable[[Message], Any],
+        backend: Backend,
+        admitted: Callable[[], contextlib.AbstractContextManager[None]],
     ) -> None:
         self._door = door
+        self._admitted = admitted
         self._requests = _Requests(route, binder)
         self._write = write
         self._location = route.location
@@ -195,8 +204,9 @@ class _UnaryHandler:
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         admission = await self._door.admit(exchange)
-        request = await self._requests.read(exchange, segments)
-        answer = await self._call(request, timeout=UNARY_SECONDS, metadata=admission.metadata)
+        with self._admitted():
+            request = await self._requests.read(exchange, segments)
+            answer = await self._call(request, timeout=UNARY_SECONDS, metadata=admission.metadata)
         headers: dict[str, str] = {}
         if etag := self._etag_of(answer):
             headers["ETag"] = etag

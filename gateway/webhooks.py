@@ -81,8 +81,9 @@ class WebhookEndpoint:
             if not value or not value.isascii():
                 raise Refusal(Reason.SIGNATURE_INVALID, f"The header {header} is missing or malformed.")
             fields[name] = value
-        payload = await exchange.body(self._limit)
-        answer = await self._call(self._request(**{_PAYLOAD: payload}, **fields), timeout=UNARY_SECONDS)
+        with self._endpoints.admission.admitted():
+            payload = await exchange.body(self._limit)
+            answer = await self._call(self._request(**{_PAYLOAD: payload}, **fields), timeout=UNARY_SECONDS)
         await exchange.respond(200, orjson.dumps(self._write(answer)))
 
 

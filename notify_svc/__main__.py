@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ordermesh.notify.v1 import notify_service_pb2_grpc
 
+from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import HttpClient, create_client
 from chassis.server import Server
@@ -101,6 +102,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             NotificationNews(notifications),
         )
 
+        admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
         transport = Transport(config.transport, telemetry.metrics)
         server = Server(
             standard_chain(
@@ -110,6 +112,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
                 transport.service_of,
                 service="notify",
                 access=config.access,
+                admission=admission,
             ),
             transport,
             with_reflection=config.access.reflection,

@@ -11,6 +11,7 @@ from typing import Self
 from babel import UnknownLocaleError
 
 from chassis.access.settings import AccessSettings
+from chassis.admission import Limits
 from chassis.config import Environment, Secret
 from chassis.trust.settings import TransportSettings
 from kernel.clock import SystemClock
@@ -60,6 +61,9 @@ class NotifyConfig:
 
     metrics_address: str
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
+    limits: Limits
+    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
 
     sendgrid_url: str
     """SENDGRID_BASE_URL: https://api.sendgrid.com for the real one; else the sandbox at SANDBOX_ADDR."""
@@ -111,6 +115,7 @@ class NotifyConfig:
             access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
+            limits=environment.limits(),
             sendgrid_url=url,
             sendgrid_api_key=environment.secret("SENDGRID_API_KEY", _SANDBOX_KEY),
             sendgrid_webhook_public_key=environment.text("SENDGRID_WEBHOOK_PUBLIC_KEY", known_key),

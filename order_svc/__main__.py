@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 from ordermesh.webhook.v1 import webhook_service_pb2_grpc
 
+from chassis.admission import OUTER_SECONDS, Admission
 from chassis.channel import Channel
 from chassis.server import Server
 from chassis.service import Tasks, run_alone
@@ -69,8 +70,9 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         store = await ending.enter_async_context(
             running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
+        admission = Admission(config.limits, OUTER_SECONDS, telemetry.metrics.admission_limit.set)
         transport = Transport(config.transport, telemetry.metrics)
-        taxes, payments, mails = _peers(config, telemetry, transport, ending)
+        taxes, payments, mails = _peers(config, telemetry, transport, ending, admission.push_back)
 
         work = Tasks()
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
@@ -116,7 +118,13 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
 
         server = Server(
             standard_chain(
-                telemetry.tracer, telemetry.metrics, ids, transport.service_of, service="order", access=config.access
+                telemetry.tracer,
+                telemetry.metrics,
+                ids,
+                transport.service_of,
+                service="order",
+                access=config.access,
+                admission=admission,
             ),
             transport,
             with_reflection=config.access.reflection,
@@ -130,26 +138,36 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         ending.push_async_callback(server.stop)
         await orders.release_own()
         await webhooks.take_over()
-        sweeping = work.start(sweeper.run(), "sweeper")
-        ending.callback(sweeping.cancel)
-        watching = work.start(news.run(), "news watcher")
-        ending.callback(watching.cancel)
-        sending = work.start(webhooks.run(), "webhook sender")
-        ending.callback(sending.cancel)
-        hearing = work.start(mail_news.run(), "mail news watcher")
-        ending.callback(hearing.cancel)
+        for name, background in (
+            ("sweeper", sweeper.run()),
+            ("news watcher", news.run()),
+            ("webhook sender", webhooks.run()),
+            ("mail news watcher", mail_news.run()),
+        ):
+            ending.callback(work.start(background, name).cancel)
         await server.serving(ready=True)
         yield address
 
 
 def _peers(
-    config: OrderConfig, telemetry: Telemetry, transport: Transport, ending: AsyncExitStack
+    config: OrderConfig,
+    telemetry: Telemetry,
+    transport: Transport,
+    ending: AsyncExitStack,
+    overloaded: Callable[[], object],
 ) -> tuple[GrpcTaxes, GrpcPayments, GrpcMails]:
     """Return the services that this one calls, over a channel each that is closed in the end."""
 
     def channel(address: str, service: ServiceDescriptor, name: str) -> grpc.aio.Channel:
         connect = transport.to(name)
-        made = Channel(address, services=[service], tracer=telemetry.tracer, metrics=telemetry.metrics, connect=connect)
+        made = Channel(
+            address,
+            services=[service],
+            tracer=telemetry.tracer,
+            metrics=telemetry.metrics,
+            connect=connect,
+            overloaded=overloaded,
+        )
         ending.push_async_callback(made.close)
         return made.for_stub
 

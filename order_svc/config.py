@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.access.settings import AccessSettings
+from chassis.admission import Limits
 from chassis.config import Environment, Secret
 from chassis.trust.settings import TransportSettings
 from order_svc.domain.webhook_reach import LOOPBACK, Network
@@ -45,6 +46,9 @@ class OrderConfig:
 
     metrics_address: str
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
+    limits: Limits
+    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
 
     patience_seconds: float
     """ORDER_PATIENCE_SECONDS: how long PlaceOrder waits for an order to settle before it answers PENDING."""
@@ -86,6 +90,7 @@ class OrderConfig:
             notify_address=peers["NOTIFY_ADDR"],
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
+            limits=env.limits(),
             patience_seconds=env.seconds("ORDER_PATIENCE_SECONDS", "10"),
             # One charge may take 10 s; twice that and some leaves room for a slow commit.
             lease_seconds=env.seconds("ORDER_LEASE_SECONDS", "30", low="12"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from ordermesh.payment.v1 import payment_service_pb2_grpc
 
 from chassis import deadline
+from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import HttpTransport
 from chassis.retry_budget import RetryBudget
@@ -109,10 +110,17 @@ async def running(
         resuming = tasks.start(does.resume.run(), "resume")
         ending.callback(resuming.cancel)
 
+        admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
         reached = Transport(config.transport, telemetry.metrics)
         server = Server(
             standard_chain(
-                telemetry.tracer, telemetry.metrics, ids, reached.service_of, service="payment", access=config.access
+                telemetry.tracer,
+                telemetry.metrics,
+                ids,
+                reached.service_of,
+                service="payment",
+                access=config.access,
+                admission=admission,
             ),
             reached,
             with_reflection=config.access.reflection,

@@ -8,6 +8,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from chassis.access.settings import AccessSettings
+from chassis.admission import Limits
 from chassis.config import Environment, Secret
 from chassis.trust.settings import TransportSettings
 
@@ -42,6 +43,9 @@ class PaymentConfig:
 
     metrics_address: str
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
+    limits: Limits
+    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
 
     stripe_api_key: Secret
     """STRIPE_API_KEY: a secret or restricted key. The default is the sandbox's."""
@@ -84,6 +88,7 @@ class PaymentConfig:
             access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
+            limits=environment.limits(),
             stripe_api_key=environment.secret("STRIPE_API_KEY", _SANDBOX_KEY),
             stripe_api_base=environment.url("STRIPE_API_BASE", sandbox),
             stripe_webhook_secrets=tuple(Secret(each.strip()) for each in secrets if each.strip()),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ordermesh.tax.v1 import tax_service_pb2_grpc
 
+from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import create_client
 from chassis.server import serving
@@ -80,6 +81,7 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         servicer = TaxServicer(does)
 
         transport = Transport(config.transport, telemetry.metrics)
+        admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
         chain = standard_chain(
             telemetry.tracer,
             telemetry.metrics,
@@ -87,6 +89,7 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
             transport.service_of,
             service="tax",
             access=config.access,
+            admission=admission,
         )
         register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
         try:

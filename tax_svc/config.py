@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from chassis.access.settings import AccessSettings
+from chassis.admission import Limits
 from chassis.config import Environment, Secret
 from chassis.trust.settings import TransportSettings
 from kernel.address import Address
@@ -43,6 +44,9 @@ class TaxConfig:
 
     metrics_address: str
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
+
+    limits: Limits
+    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
 
     avatax_url: str
     """AVATAX_BASE_URL: https://rest.avatax.com for the real one; else the sandbox at SANDBOX_ADDR."""
@@ -93,6 +97,7 @@ class TaxConfig:
             access=AccessSettings.read(environment, data_dir),
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
+            limits=environment.limits(),
             avatax_url=environment.url("AVATAX_BASE_URL", f"http://{sandbox}/avatax"),
             avatax_account_id=environment.text("AVATAX_ACCOUNT_ID", _SANDBOX_ACCOUNT),
             avatax_license_key=environment.secret("AVATAX_LICENSE_KEY", _SANDBOX_KEY),

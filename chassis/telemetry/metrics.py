@@ -205,6 +205,9 @@ class Metrics:
                 (names.PROVIDER,),
             )
         )
+        self.admission_limit = Gauge(
+            Definition("ordermesh.admission.limit", "{call}", "Calls that may be in flight; low under too much load.")
+        )
         self.webhook_events = Counter(
             Definition(
                 "ordermesh.webhook.events",

@@ -10,6 +10,7 @@ import grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
 from chassis.access.settings import AccessSettings
+from chassis.admission import Admission
 from chassis.channel import Channel
 from chassis.server import Option, Server
 from chassis.standard import standard_chain
@@ -112,6 +113,7 @@ async def scripted(
     with_reflection: bool = True,
     transport: Transport | None = None,
     options: Sequence[Option] = (),
+    admission: Admission | None = None,
 ) -> AsyncIterator[Running]:
     """Serve the script."""
     tracer, spans = recording_tracer()
@@ -119,7 +121,9 @@ async def scripted(
     servicer = Scripted(get, watch)
     transport = transport or Transport()
     access = AccessSettings(grants={"shop": frozenset({"orders.read"})})
-    chain = standard_chain(tracer, metrics, Uuid7Ids(SystemClock()), transport.service_of, access=access)
+    chain = standard_chain(
+        tracer, metrics, Uuid7Ids(SystemClock()), transport.service_of, access=access, admission=admission
+    )
     server = Server(chain, transport, with_reflection=with_reflection, options=options)
     server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
     running = Running(await server.start(address), server, servicer, spans, metrics)

@@ -56,7 +56,7 @@ class Callers:
 
     def __init__(self, channel: Channel, rest: Balancer, name: str) -> None:
         self._orders = order_service_pb2_grpc.OrderServiceStub(channel.for_stub)
-        self._rest = rest
+        self.rest = rest
         self._name = name
         self._numbers = itertools.count()
         self.seen = Seen()
@@ -119,7 +119,7 @@ class Callers:
 
     async def _quote(self) -> str:
         like = request("")
-        asked = order_service_pb2.QuoteOrderRequest(items=like.items, ship_to=like.ship_to)
+        asked = order_service_pb2.QuoteOrderRequest(customer=like.customer, items=like.items, ship_to=like.ship_to)
         await self._orders.QuoteOrder(asked, timeout=15)
         return ""
 
@@ -145,7 +145,7 @@ class Callers:
             },
             "payment_method": like.payment_method,
         }
-        answer = await self._rest.request("POST", "/api/v1/orders", json=body, key=self._key())
+        answer = await self.rest.request("POST", "/api/v1/orders", json=body, key=self._key())
         assert answer.status_code == httpx.codes.CREATED, f"{answer.status_code}: {answer.text[:200]}"
         return self._accept(answer.json()["order_id"], answer.json()["state"])
 
@@ -162,7 +162,7 @@ class Callers:
         return await self._read("/api/v1/notifications", order_id=order_id)
 
     async def _read(self, path: str, **params: str) -> str:
-        answer = await self._rest.request("GET", path, params=params)
+        answer = await self.rest.request("GET", path, params=params)
         assert answer.status_code == httpx.codes.OK, f"{path}: {answer.status_code}: {answer.text[:200]}"
         return ""
 

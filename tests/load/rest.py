@@ -9,6 +9,9 @@ import httpx
 # Less than half of the time that a gateway drains for.
 _ASK_SECONDS = 0.25
 
+# This only says that something hangs.
+_READY_SECONDS = 60.0
+
 
 class Balancer:
     """Sends each request to one gateway that was ready when last asked."""
@@ -16,6 +19,7 @@ class Balancer:
     def __init__(self, addresses: Sequence[str]) -> None:
         self._clients = [httpx.AsyncClient(base_url=f"http://{address}", timeout=20) for address in addresses]
         self._ready = [False] * len(addresses)
+        self._all_ready = asyncio.Event()
         self._turn = 0
 
     async def request(
@@ -37,9 +41,19 @@ class Balancer:
                 return self._clients[self._turn]
         raise AssertionError("no gateway is ready")
 
+    async def all_ready(self) -> None:
+        """Return once every gateway is ready, as a rollout waits for it before it goes on."""
+        self._all_ready.clear()
+        async with asyncio.timeout(_READY_SECONDS):
+            await self._all_ready.wait()
+
     async def ask(self) -> None:
         """Ask every gateway once whether it is ready."""
         await asyncio.gather(*(self._ask(number) for number in range(len(self._clients))))
+        if all(self._ready):
+            self._all_ready.set()
+        else:
+            self._all_ready.clear()
 
     async def watch(self) -> None:
         """Ask for ever."""

@@ -29,8 +29,9 @@ async def restart(fleet: Fleet, services: Sequence[str], rounds: int, name: str)
                     codes.add(await part.stop())
                     stops.append(time.monotonic() - began)
                     await part.start()
+                    await callers.rest.all_ready()
                     await asyncio.sleep(SETTLE_SECONDS)
-            sys.stderr.write(f"round {number}: {callers.seen.total} calls, {callers.seen.failures}\n")
+            sys.stderr.write(f"round {number}: {callers.seen.total} calls, failed: {callers.seen.failures[:5]}\n")
     return await _figures(fleet, callers, stops, codes, {"services": list(services), "rounds": rounds})
 
 

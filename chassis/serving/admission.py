@@ -1,0 +1,52 @@
+"""The layer that refuses a call before it costs anything, when there is too much to do."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.message import Message
+
+from chassis import caller
+from chassis.admission import RETRY_SECONDS, Admission
+from chassis.layers import Context, Method, Stream, Unary
+from kernel.errors import Reason, Refusal
+
+# A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB.
+_MOST_STREAMS = 2_000
+
+
+class AdmissionLayer:
+    """Lets in as many calls as are done in good time. Health is not behind it, and always answers."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._streams = 0
+
+    def around_unary(self, method: Method, handler: Unary) -> Unary:
+        """Return a handler that holds a place while it runs."""
+        enter, leave = self._admission.enter, self._admission.leave
+
+        async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
+            enter(caller.current().principal)
+            try:
+                return await handler(request, context)
+            finally:
+                leave()
+
+        return call
+
+    def around_stream(self, method: Method, handler: Stream) -> Stream:
+        """Return a streaming handler that passes the door as a call does, and is counted among the streams then."""
+
+        async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
+            with self._admission.admitted(caller.current().principal):
+                pass
+            if self._streams >= _MOST_STREAMS:
+                raise Refusal(Reason.OVERLOADED, "Too many streams are open here.", retry_after=RETRY_SECONDS)
+            self._streams += 1
+            try:
+                async for answer in handler(request, context):
+                    yield answer
+            finally:
+                self._streams -= 1
+
+        return call

@@ -1,0 +1,112 @@
+"""A service that has too much to do says so at once, in every language that callers speak, and stays healthy."""
+
+import asyncio
+import time
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from chassis.admission import Admission, Limits
+from chassis.errors import refusal_of
+from kernel.errors import Reason, Refusal
+from tests.fakes.backend import running_backend
+from tests.fakes.gateway import gateway_before
+from tests.fakes.scripted_service import FOUND, GET, Found, chassis_channel, scripted, stub
+
+MOST = 4
+
+
+class Held:
+    """A handler that holds every call until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = asyncio.Event()
+        self.full = asyncio.Event()
+        self._held = 0
+
+    async def get(self) -> Found:
+        self._held += 1
+        if self._held >= MOST:
+            self.full.set()
+        await self.let_go.wait()
+        return FOUND
+
+
+def few() -> Admission:
+    return Admission(Limits(in_flight=MOST))
+
+
+async def test_what_is_too_much_is_refused_at_once_with_a_time_to_wait_and_the_rest_is_answered() -> None:
+    held = Held()
+    async with scripted(held.get, admission=few()) as service, service.channel() as channel:
+        calls = [stub(channel).GetOrder(GET) for _ in range(MOST)]
+        await held.full.wait()
+        began = time.monotonic()
+        error = await refused(channel)
+        took = time.monotonic() - began
+        held.let_go.set()
+        answers = await asyncio.gather(*calls)
+        again = await stub(channel).GetOrder(GET)
+
+    refusal = refusal_of(error)
+    assert refusal is not None
+    assert (error.code(), refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED)
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads code, details and trailers only
+    retry = error_details_pb2.RetryInfo()
+    assert status is not None
+    assert any(detail.Unpack(retry) for detail in status.details)
+    assert retry.retry_delay.ToMilliseconds() == 1_000
+    assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+    # A refusal costs some milliseconds; the bound leaves room for a machine that is busy otherwise.
+    assert took < 1.0
+    assert [*answers, again] == [FOUND] * (MOST + 1)
+
+
+async def test_health_answers_while_everything_else_is_refused() -> None:
+    held = Held()
+    async with scripted(held.get, admission=few()) as service, service.channel() as channel:
+        calls = [stub(channel).GetOrder(GET) for _ in range(MOST)]
+        await held.full.wait()
+        await refused(channel)
+        health = health_pb2_grpc.HealthStub(channel)
+        told: health_pb2.HealthCheckResponse = await health.Check(health_pb2.HealthCheckRequest())
+        held.let_go.set()
+        await asyncio.gather(*calls)
+
+    assert told.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_who_calls_an_overloaded_service_hears_of_it_and_does_not_repeat_by_itself() -> None:
+    async def refuse() -> Found:
+        raise Refusal(Reason.OVERLOADED, "Too much.", retry_after=0.25)
+
+    async with scripted(refuse) as service, chassis_channel(service.address) as (channel, _):
+        await refused(channel)
+        calls = service.servicer.calls
+
+    assert calls == 1
+
+
+async def test_over_rest_it_is_429_with_retry_after_and_readiness_is_still_told() -> None:
+    async with running_backend() as backend, gateway_before(backend.address, backend=backend) as world:
+        await world.gateway.readiness.until(ready=True)
+        admission = world.gateway.admission
+        for _ in range(admission.limit):
+            admission.enter()
+        answer = await world.http.get("/api/v1/orders/x")
+        ready = await world.http.get("/readyz")
+
+    assert (answer.status_code, answer.json()["reason"]) == (429, "OVERLOADED")
+    assert answer.headers["retry-after"] == "1"
+    assert ready.status_code == 200
+
+
+async def refused(channel: object) -> grpc.aio.AioRpcError:
+    """Make a call that has to be refused, and return how it was."""
+    try:
+        await stub(channel).GetOrder(GET)  # type: ignore[arg-type]  # either kind of channel
+    except grpc.aio.AioRpcError as error:
+        return error
+    raise AssertionError("it was let in")

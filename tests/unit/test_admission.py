@@ -1,0 +1,123 @@
+"""A process takes on what it can do in good time, and finds out by itself how much that is."""
+
+import asyncio
+
+import pytest
+
+from chassis.admission import OUTER_SECONDS, Admission, Limits, Rates
+from kernel.errors import Reason, Refusal
+
+SLOW, QUICK = 5 * OUTER_SECONDS, OUTER_SECONDS / 5
+
+
+def admission(most: int = 100) -> Admission:
+    return Admission(Limits(in_flight=most), OUTER_SECONDS)
+
+
+def observe(door: Admission, round_seconds: float, *, intervals: int, after: float = 0.0) -> None:
+    """Let so many intervals go by in which every round takes that long."""
+    for tenth in range(intervals + 1):
+        door.observe(round_seconds, now=1000.0 + after + tenth * 0.1001)
+
+
+async def test_as_many_as_allowed_are_let_in_and_one_more_is_refused_with_a_time_to_wait() -> None:
+    door = admission(4)
+    for _ in range(4):
+        door.enter()
+
+    with pytest.raises(Refusal) as refused:
+        door.enter()
+
+    assert (refused.value.reason, refused.value.retry_after) == (Reason.OVERLOADED, 1.0)
+    door.leave()
+    door.enter()
+    assert door.in_flight == 4
+
+
+async def test_a_call_that_fails_gives_its_place_back() -> None:
+    door = admission()
+    with pytest.raises(ValueError, match="broken"), door.admitted():
+        raise ValueError("broken")
+
+    assert door.in_flight == 0
+
+
+async def test_rounds_that_are_always_long_cut_what_is_in_flight_and_short_ones_let_it_grow_again() -> None:
+    door = admission()
+    for _ in range(50):
+        door.enter()
+    observe(door, SLOW, intervals=1)
+    assert door.limit == 45
+    observe(door, SLOW, intervals=100, after=10)
+    assert door.limit == 32
+
+    observe(door, QUICK, intervals=100, after=30)
+    assert door.limit == 100
+
+
+async def test_one_short_round_in_an_interval_says_that_there_is_no_standing_queue() -> None:
+    door = admission()
+    for round_seconds, now in ((SLOW, 1.0), (SLOW, 1.03), (QUICK, 1.06), (SLOW, 1.11)):
+        door.observe(round_seconds, now)
+
+    assert door.limit == 100
+
+
+async def test_a_burst_after_a_quiet_time_is_let_through() -> None:
+    door = admission()
+    for minute in range(1, 100):
+        door.observe(SLOW, now=60.0 * minute)
+
+    assert door.limit == 100
+
+
+async def test_what_is_refused_further_in_is_let_in_less() -> None:
+    door = admission()
+    for _ in range(50):
+        door.enter()
+    door.push_back()
+    observe(door, QUICK, intervals=1)
+    assert door.limit == 45
+    observe(door, QUICK, intervals=1, after=0.12)
+    assert door.limit == 47
+
+
+async def test_a_loop_that_is_kept_busy_is_noticed() -> None:
+    door = admission()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        until = loop.time() + 2 * OUTER_SECONDS
+        while loop.time() < until:
+            pass
+
+    for _ in range(8):
+        loop.call_soon(work)
+        door.enter()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    assert door.limit < 100
+
+
+def test_a_principal_gets_what_is_theirs_and_is_told_when_there_is_more() -> None:
+    rates = Rates(per_second=2.0)
+    for _ in range(4):
+        rates.take("key:shop", now=100.0)
+    with pytest.raises(Refusal) as refused:
+        rates.take("key:shop", now=100.0)
+    rates.take("key:other", now=100.0)
+
+    assert refused.value.reason is Reason.OVERLOADED
+    assert refused.value.retry_after == 0.5
+    rates.take("key:shop", now=100.5)
+    with pytest.raises(Refusal):
+        rates.take("key:shop", now=100.5)
+
+
+def test_a_slow_rate_lets_one_call_through_at_once() -> None:
+    rates = Rates(per_second=0.1)
+    rates.take("key:shop", now=0.0)
+    with pytest.raises(Refusal) as refused:
+        rates.take("key:shop", now=5.0)
+    assert refused.value.retry_after == pytest.approx(5.0)
