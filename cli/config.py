@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from chassis.access.settings import OPERATOR
 from chassis.config import Environment
 from chassis.trust.settings import TransportSettings
 
 # Who listens on every address is called on loopback.
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  (recognised here, not listened on)
-
-
-# As whom the command calls.
-OPERATOR = "operator"
 
 
 def environment() -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from chassis.channel import Channel
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Tracer
+from chassis.trust.settings import Security
 from chassis.trust.transport import Transport
 from gateway import contract as contracts
 from gateway.access import assembly
@@ -130,7 +131,13 @@ class Gateway:
         self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
         endpoints = Endpoints(self._tracer, self._metrics, self._ids, self.admission)
         admitting = assembly.guard(
-            self._config.auth, self._contract, self._clock, self._tracer, self._metrics, self._ending
+            self._config.auth,
+            self._contract,
+            self._clock,
+            self._tracer,
+            self._metrics,
+            self._ending,
+            secured=self._config.transport.security is not Security.LOOPBACK,
         )
         app = create_app(
             self._contract,

@@ -9,6 +9,9 @@ from ordermesh.access.v1 import access_pb2
 
 from chassis.caller import LOCAL, Caller
 
+EVERY_SCOPE = "*"
+"""Granted to a certificate, it stands for every scope there is; in keys and tokens it stands for nothing."""
+
 
 class NoRule(Exception):
     """Methods that are to be served have no rule in the contract; the message names them, and nothing starts."""
@@ -34,7 +37,9 @@ class Rule:
             return self.own
         if not who.vouched and (who.service == LOCAL or who.service in self.services):
             return True
-        return self.scope in who.scopes
+        if not self.scope:
+            return False
+        return self.scope in who.scopes or (EVERY_SCOPE in who.scopes and not who.vouched)
 
 
 def rule_of(method: MethodDescriptor) -> Rule | None:

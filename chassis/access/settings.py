@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from chassis.access.rules import EVERY_SCOPE
 from chassis.config import Environment
 
 # Beside the data, so that parts on one machine find the keys without being told.
+# The name in the certificate of people who look after the mesh: the command line's.
+OPERATOR = "operator"
+
 PRIVATE_KEY, PUBLIC_KEYS = "caller/signing-key.pem", "caller/trusted-keys.pem"
 
 
@@ -20,7 +24,7 @@ class AccessSettings:
 
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """ORDERMESH_GRANTS: the scopes of services that are no part of the mesh, by the name in their certificate:
-    "shop=orders.write orders.read, warehouse=orders.fulfil"."""
+    "shop=orders.write orders.read, warehouse=orders.fulfil"; "*" is every scope; operator has it if not named."""
 
     reflection: bool = True
     """ORDERMESH_REFLECTION: off switches gRPC reflection and channelz off, which show the contract and connections."""
@@ -48,4 +52,4 @@ def _grants(environment: Environment) -> dict[str, frozenset[str]]:
                 "ORDERMESH_GRANTS", f"{entry!r} is not like shop=orders.write orders.read, each name once"
             )
         grants[name] = frozenset(scopes.split())
-    return grants
+    return {OPERATOR: frozenset({EVERY_SCOPE}), **grants}

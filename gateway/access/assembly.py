@@ -31,7 +31,14 @@ _OK = 200
 
 
 def guard(
-    settings: AuthSettings, contract: Contract, clock: Clock, tracer: Tracer, metrics: Metrics, ending: AsyncExitStack
+    settings: AuthSettings,
+    contract: Contract,
+    clock: Clock,
+    tracer: Tracer,
+    metrics: Metrics,
+    ending: AsyncExitStack,
+    *,
+    secured: bool,
 ) -> Guard:
     """Return the guard.
 
@@ -42,6 +49,7 @@ def guard(
         tracer: Records the calls of the identity provider.
         metrics: Counts them.
         ending: Closes what was opened.
+        secured: Whether services know the gateway by a certificate, and believe nobody else who has none.
 
     Raises:
         OSError: The key that tells services who calls is unusable; the message says what to do.
@@ -59,7 +67,7 @@ def guard(
         development_key=development.reader(settings.development_key),
         scopes=scopes,
         signing_key=lambda: _signing_key(settings),
-        secured=False,
+        secured=secured,
         clock=clock,
     )
 
