@@ -16,6 +16,8 @@ _COMMANDS = {
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
     "keys": ("cli.keys:group", "Make, list and revoke API keys."),
+    "certs": ("cli.certs:group", "Make and show the certificates by which the parts of the mesh know one another."),
+    "health": ("cli.health:command", "Ask a service whether it takes calls."),
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),
