@@ -5,16 +5,14 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from chassis.access.rules import scopes_of
-from chassis.serving.doorway import LOOK_INSIDE
+from chassis.access.settings import OPERATOR
 from chassis.trust.authority import Authority
 from chassis.trust.certificate import BadCertificate, Certificate, read
 from chassis.trust.files import EXPIRES_SOON
 from chassis.trust.settings import TransportSettings
-from cli.config import OPERATOR, CliConfig, environment
+from cli.config import CliConfig, environment
 from cli.console import console
 from cli.failures import Failure
-from gateway import contract
 from kernel.clock import SystemClock
 
 _SERVICES = ("order", "tax", "payment", "notify", "gateway", OPERATOR)
@@ -47,10 +45,7 @@ def dev(directory: Path, services: tuple[str, ...]) -> None:
     except (OSError, ValueError, TypeError) as error:
         raise Failure(f"The certificates cannot be made in {directory}: {error}") from None
     _show(directory.absolute(), settings.trust_domain)
-    rights = " ".join(sorted({*scopes_of(contract.load().services), LOOK_INSIDE.scope}))
     click.echo(f"\nexport ORDERMESH_TLS_DIR={directory.absolute()}")
-    # Without it the command could make calls, and would be refused each of them.
-    click.echo(f"export ORDERMESH_GRANTS='{OPERATOR}={rights}'")
 
 
 @group.command()
