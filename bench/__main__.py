@@ -1,4 +1,4 @@
-"""`ordermesh bench`: start the four variants, load them in turn, print and write what an order costs.
+"""`ordermesh bench`: start the variants, load them in turn, print and write what an order costs.
 
 The variants run side by side and are loaded in short alternating slices, so that whatever else the machine does falls
 on all of them alike. Ratios are the result; absolute figures are the machine's.
@@ -15,7 +15,7 @@ from rich.progress import Progress
 from bench.load import place_orders
 from bench.report import Figures, Report
 from bench.topology import Variant
-from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_stock
+from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_secured, start_stock
 
 _SETTLE_SECONDS = 20.0
 
@@ -24,7 +24,9 @@ _LOOK_SECONDS = 0.4
 _IDLE_CPU_SECONDS = 0.012
 
 
-async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, console: Console) -> Report:
+async def measure(
+    rounds: int, slice_orders: int, in_flight: int, folder: Path, console: Console, *, tls: bool
+) -> Report:
     """Run the whole comparison.
 
     Args:
@@ -33,6 +35,7 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
         in_flight: Orders at once.
         folder: For databases and logs.
         console: Shows progress.
+        tls: Whether the product is measured with TLS as well.
     """
     sandbox, sandbox_address = start_sandbox(folder / "sandbox")
     sandbox.wait_until_listening()
@@ -41,6 +44,7 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
         start_mesh(folder / "mesh"),
         start_floor(folder / "floor", sandbox_address),
         start_stock(folder / "stock"),
+        *([start_secured(folder / "secured", sandbox_address)] if tls else []),
     ]
     figures = {variant.name: Figures() for variant in variants}
     try:
@@ -63,7 +67,7 @@ async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, 
 async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int) -> Figures:
     """Load one variant once; its CPU is read when all that follows from its orders is done."""
     before = variant.cpu()
-    load = await place_orders(variant.order_address, prefix, orders, in_flight, _paid)
+    load = await place_orders(variant.order_address, prefix, orders, in_flight, _paid, variant.connect)
     await _idle(variant)
     after = variant.cpu()
     cpu = {name: after[name] - before[name] for name in before}
@@ -106,12 +110,17 @@ def _commits(product: Variant, orders: int) -> dict[str, float]:
 
 
 def main(
-    rounds: int = 6, slice_orders: int = 400, in_flight: int = 64, report: Path = Path("bench/report.json")
+    rounds: int = 6,
+    slice_orders: int = 400,
+    in_flight: int = 64,
+    report: Path = Path("bench/report.json"),
+    *,
+    tls: bool = False,
 ) -> None:
     """Measure, print, write."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="ordermesh-bench-") as folder:
-        result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), console))
+        result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), console, tls=tls))
     result.show(console)
     result.write(report)
     console.print(f"written to {report}")

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from ordermesh.type.v1 import address_pb2, customer_pb2, money_pb2
+
+from chassis.trust.transport import Connect, plaintext
 
 _CALL_SECONDS = 30.0
 
@@ -57,7 +58,12 @@ def request(key: str) -> order_service_pb2.PlaceOrderRequest:
 
 
 async def place_orders(
-    address: str, prefix: str, count: int, in_flight: int, accept: Callable[[order_pb2.Order], bool]
+    address: str,
+    prefix: str,
+    count: int,
+    in_flight: int,
+    accept: Callable[[order_pb2.Order], bool],
+    connect: Connect = plaintext,
 ) -> Load:
     """Place orders and return what was seen.
 
@@ -67,10 +73,12 @@ async def place_orders(
         count: How many orders.
         in_flight: How many at once.
         accept: Says whether an answer is as it has to be; a slice with a wrong answer is void.
+        connect: Opens the channel.
     """
     load = Load()
     numbers = iter(range(count))
-    async with grpc.aio.insecure_channel(address) as channel:
+    channel = connect(address, [])
+    try:
         stub = order_service_pb2_grpc.OrderServiceStub(channel)
 
         async def worker() -> None:
@@ -84,4 +92,6 @@ async def place_orders(
         began = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(in_flight)))
         load.seconds = time.perf_counter() - began
+    finally:
+        await channel.close()
     return load

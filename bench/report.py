@@ -55,7 +55,7 @@ class Report:
 
     Attributes:
         in_flight: Orders at once.
-        variants: By name: product, mesh, floor, stock.
+        variants: By name: product, mesh, floor, stock, and secured where TLS was asked for.
         commits_per_order: Database transactions per order, by service.
     """
 
@@ -69,6 +69,7 @@ class Report:
         floor = self.variants["floor"].cpu_ms_per_order
         mesh = self.variants["mesh"].cpu_ms_per_order
         stock = self.variants["stock"].cpu_ms_per_order
+        secured = self.variants.get("secured")
         return {
             "in_flight": self.in_flight,
             **{name: figures.as_json() for name, figures in self.variants.items()},
@@ -76,6 +77,7 @@ class Report:
             "commits_per_order_by_service": {name: round(each, 3) for name, each in self.commits_per_order.items()},
             "ratio_cpu": round(product / floor, 3),
             "ratio_stock_hops": round(mesh / stock, 3),
+            **({} if secured is None else {"ratio_tls": round(secured.cpu_ms_per_order / product, 3)}),
         }
 
     def write(self, path: Path) -> None:
@@ -104,3 +106,5 @@ class Report:
         console.print(
             f"ratio_stock_hops       {summary['ratio_stock_hops']}  mesh (no provider calls) / four empty stock hops"
         )
+        if "ratio_tls" in summary:
+            console.print(f"ratio_tls              {summary['ratio_tls']}  product with mutual TLS / product")

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.trust.transport import Connect, plaintext
+
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 
@@ -85,12 +87,14 @@ class Variant:
         order_address: Where orders are placed.
         processes: All that count towards its CPU.
         extra: Processes beside them that do not count: the sandbox.
+        connect: Opens a channel to it.
     """
 
     name: str
     order_address: str
     processes: list[Process] = field(default_factory=list)
     extra: list[Process] = field(default_factory=list)
+    connect: Connect = plaintext
 
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds so far by process."""

@@ -1,14 +1,22 @@
-"""The four variants that are compared, and how each is started.
+"""The variants that are compared, and how each is started.
 
 product: the four services as they ship: durable, validated, traced, real provider calls.
+secured: the product with mutual TLS between all of them; with --tls alone.
 mesh:    the same without the provider calls: bench/instant.py.
 floor:   the same hops and provider calls with nothing around them: bench/floor.py.
 stock:   four hops with empty handlers on grpc.aio's and asyncio's stock settings: bench/stock.py.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.topology import Process, Variant, free_port, start
+from chassis.access.settings import OPERATOR
+from chassis.trust.authority import Authority
+from chassis.trust.settings import Security, TransportSettings
+from chassis.trust.transport import Transport
+from kernel.clock import SystemClock
 
 _PARTS = ("tax", "payment", "notify", "order")
 
@@ -28,7 +36,9 @@ def start_sandbox(folder: Path) -> tuple[Process, str]:
     return start("sandbox", address, ["-m", "sandbox"], environment, folder), address
 
 
-def start_product(folder: Path, sandbox: str) -> Variant:
+def start_product(
+    folder: Path, sandbox: str, name: str = "product", settings: Mapping[str, str] = MappingProxyType({})
+) -> Variant:
     """Start the four services, each in its own process."""
     addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
     environment = {
@@ -36,8 +46,21 @@ def start_product(folder: Path, sandbox: str) -> Variant:
         "SANDBOX_ADDR": sandbox,
         "ORDERMESH_DATA_DIR": str(folder),
         **_NOTHING_REMEMBERED,
+        **settings,
     }
-    return _variant("product", addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
+    return _variant(name, addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
+
+
+def start_secured(folder: Path, sandbox: str) -> Variant:
+    """Start the four services with mutual TLS between them; the load calls as the operator."""
+    now, certificates = SystemClock().now(), folder / "tls"
+    settings = TransportSettings(OPERATOR, Security.TLS, certificates)
+    authority = Authority.create(settings.trust_domain, now)
+    for part in (*_PARTS, OPERATOR):
+        authority.issue_for(part, settings.trust_domain, now).write(certificates / part)
+    variant = start_product(folder, sandbox, "secured", {"ORDERMESH_TLS_DIR": str(certificates)})
+    variant.connect = Transport(settings).to("order")
+    return variant
 
 
 def start_mesh(folder: Path) -> Variant:
