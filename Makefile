@@ -45,7 +45,7 @@ demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secur
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/pytest -n 2
 
-load: $(VENV)/.dev ## Show what the mesh does at scale: rolling restarts, outages, overload, replicas; half an hour
+load: $(VENV)/.dev ## Restart every service again and again under load, and count lost calls; needs some ten minutes
 	@exec $(BIN)/python -m tests.load
 
 browser: $(VENV)/.browser ## Use the console with a real Chromium, light and dark; needs chromium, keeps pictures in build/screenshots
