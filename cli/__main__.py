@@ -20,6 +20,7 @@ _COMMANDS = {
     "health": ("cli.health:command", "Ask a service whether it takes calls."),
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
+    "descriptors": ("cli.descriptors:command", "Write the contract to a file, for Envoy and other tools."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),
     "version": ("cli.version:command", "Print the version."),
 }
