@@ -1,8 +1,8 @@
 """Makes tests/deploy/schemas/ anew: `python -m tests.deploy.trim WHEELS`, a folder with unpacked wheels.
 
-The wheels are kubernetes-validate and check-jsonschema from PyPI, which carry the schemas of Kubernetes and of the Compose
-specification (both under the Apache License 2.0); they are far too large to be installed for the few kinds that deploy/
-uses. cert-manager's are its CustomResourceDefinitions, in the Go module github.com/cert-manager/cert-manager.
+The wheels are kubernetes-validate and check-jsonschema from PyPI, which carry the schemas of Kubernetes and of the
+Compose specification (both under the Apache License 2.0); they are far too large to be installed for the few kinds that
+deploy/ uses. cert-manager's are its CustomResourceDefinitions, in the Go module github.com/cert-manager/cert-manager.
 """
 
 import json
@@ -27,7 +27,7 @@ KINDS = (
     "serviceaccount-v1",
     "statefulset-apps-v1",
 )
-_REFERENCE = "/api/_definitions.json#/$defs/"
+_REFERENCE = "#/$defs/"
 # Descriptions, and what is said to tools that write manifests.
 _UNUSED = ("description", "$schema", "$id")
 
@@ -44,7 +44,7 @@ def kubernetes(wheels: Path) -> dict[str, Any]:
             needed[name] = _rewritten(every[name], take)
 
     kinds = {kind: _rewritten(json.loads((folder / f"{kind}.json").read_text()), take) for kind in KINDS}
-    return {"definitions": dict(sorted({**needed, **kinds}.items()))}
+    return {"$defs": dict(sorted({**needed, **kinds}.items()))}
 
 
 def cert_manager(module: Path) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def cert_manager(module: Path) -> dict[str, Any]:
                 # The largest part by far, for authorities outside of the cluster.
                 schema["properties"]["spec"]["properties"].pop("acme")
             kinds[f"{name}-cert-manager.io-v1"] = _closed(schema)
-    return {"definitions": kinds}
+    return {"$defs": kinds}
 
 
 def _rewritten(schema: Any, take: Any) -> Any:  # noqa: ANN401  (JSON)
@@ -73,9 +73,10 @@ def _rewritten(schema: Any, take: Any) -> Any:  # noqa: ANN401  (JSON)
     if not isinstance(schema, dict):
         return schema
     reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith(_REFERENCE):
-        take(reference.removeprefix(_REFERENCE))
-        return {"$ref": f"#/definitions/{reference.removeprefix(_REFERENCE)}"}
+    if isinstance(reference, str):
+        name = reference.partition(_REFERENCE)[2]
+        take(name)
+        return {"$ref": f"{_REFERENCE}{name}"}
     return {
         key: _rewritten(value, take)
         for key, value in schema.items()
