@@ -21,6 +21,7 @@ _COMMANDS = {
     "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "descriptors": ("cli.descriptors:command", "Write the contract to a file, for Envoy and other tools."),
+    "retention": ("cli.retention:command", "Take away what is old and finished."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),
     "version": ("cli.version:command", "Print the version."),
 }

@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from chassis.storage import migrations
 from chassis.storage.changes import StorageUnavailable
 from chassis.storage.ownership import AlreadyOwned
+from chassis.storage.retention import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,12 @@ class Database:
     Attributes:
         url: As for chassis.storage; may hold a password.
         scripts: The folder with the service's migrations.
+        rules: What need not be kept for ever.
     """
 
     url: str
     scripts: str
+    rules: tuple[Rule, ...] = ()
 
     MISTAKES: ClassVar[tuple[type[Exception], ...]] = (
         OSError,

@@ -6,6 +6,7 @@ from functools import partial
 from cli.database import Database
 from cli.part import Part
 from order_svc.__main__ import MIGRATIONS, running
+from order_svc.adapters.retention import RULES
 from order_svc.config import OrderConfig
 
 
@@ -16,5 +17,5 @@ def part(values: Mapping[str, str]) -> Part:
         ConfigError: Some of it is wrong.
     """
     config = OrderConfig.from_env(values)
-    database = Database(config.database_url.reveal(), MIGRATIONS)
+    database = Database(config.database_url.reveal(), MIGRATIONS, RULES)
     return Part("order", config.address, "ORDER_ADDR", partial(running, config), database)

@@ -19,7 +19,7 @@ _FEW = 10_000
 _MOST_RATIO = 1.2
 
 # A quarter of the memory of a small server, as PostgreSQL's manual advises.
-_SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+_SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "2GB", "checkpoint_timeout": "30min"}
 
 
 def main() -> int:
