@@ -37,6 +37,9 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+# What a URL may say beside what a connection is made with: how long a statement may go unanswered, in seconds, and how
+# many connections read.
+_OURS = frozenset({"command_timeout", "readers"})
 _READER_SETTINGS = {"default_transaction_read_only": "on"}
 # The writer finds every row by key, and so do the foreign key checks behind it. Without statistics, which a new table
 # has none of, PostgreSQL would plan scans and keep them: half the throughput in the first minutes, measured.
@@ -57,9 +60,15 @@ _ROLLED_BACK = {"22", "23", "25", "40", "42", "44"}
 
 
 def engine(url: URL, *, readonly: bool, connections: int, command_seconds: float | None) -> AsyncEngine:
-    """Return an asyncpg engine for a postgresql:// URL, with every timeout set."""
+    """Return an asyncpg engine for a postgresql:// URL, with every timeout set.
+
+    The URL may set some otherwise: `connect_timeout` in seconds, and in milliseconds what the server heeds,
+    `lock_timeout`, `statement_timeout`, `idle_in_transaction_session_timeout` and `tcp_user_timeout`.
+    """
     settings = _SERVER_SETTINGS | (_READER_SETTINGS if readonly else _WRITER_SETTINGS)
-    query = dict(url.query)
+    query = {name: value for name, value in url.query.items() if name not in _OURS}
+    settings |= {name: str(query.pop(name)) for name in _SERVER_SETTINGS.keys() & query.keys()}
+    connect_seconds = float(str(query.pop("connect_timeout", _CONNECT_SECONDS)))
     if "sslmode" in query:  # libpq's name, and what people have in their URLs; asyncpg's is ssl
         query["ssl"] = query.pop("sslmode")
     return create_async_engine(
@@ -70,7 +79,7 @@ def engine(url: URL, *, readonly: bool, connections: int, command_seconds: float
         isolation_level="REPEATABLE READ" if readonly else "READ COMMITTED",
         hide_parameters=True,
         connect_args={
-            "timeout": _CONNECT_SECONDS,
+            "timeout": connect_seconds,
             "command_timeout": command_seconds,
             "server_settings": settings,
         },
@@ -100,14 +109,19 @@ class PostgresDatabase:
     """One PostgreSQL database, shared with other replicas.
 
     Args:
-        url: postgresql://user@host/name.
-        command_seconds: After how long without an answer a connection counts as lost.
+        url: postgresql://user@host/name, with `readers` and `command_timeout`, in seconds, where they are to differ.
+
+    Raises:
+        ValueError: One of the URL's numbers is none.
     """
 
-    def __init__(self, url: URL, command_seconds: float = _COMMAND_SECONDS) -> None:
+    def __init__(self, url: URL) -> None:
         self.failed = asyncio.Event()
+        # After how long without an answer a connection counts as lost.
+        command_seconds = float(str(url.query.get("command_timeout", _COMMAND_SECONDS)))
+        readers = int(str(url.query.get("readers", _READERS)))
         self._engine = engine(url, readonly=False, connections=1, command_seconds=command_seconds)
-        self._readers = engine(url, readonly=True, connections=_READERS, command_seconds=command_seconds)
+        self._readers = engine(url, readonly=True, connections=readers, command_seconds=command_seconds)
         self._connection: AsyncConnection | None = None
         self._reading: set[asyncio.Future[Any]] = set()
 
@@ -242,6 +256,9 @@ def _without_state(error: BaseException | None) -> Exception:
     if isinstance(root, asyncpg.InterfaceError) and "closed" not in str(root):
         # Before anything was sent: a value of a type that does not fit its column.
         return StatementRefused("a value does not fit its column, or a statement its parameters")
+    if isinstance(root, TimeoutError):
+        # Whoever asks has waited long enough: the next connection is as silent, as a rule.
+        return StorageUnavailable("PostgreSQL does not answer")
     return Transient("the connection to PostgreSQL was lost")
 
 

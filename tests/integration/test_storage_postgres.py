@@ -173,7 +173,7 @@ async def test_a_connection_that_is_lost_around_commit_leaves_the_outcome_to_be_
 @pytest.mark.usefixtures("store")
 async def test_a_network_that_falls_silent_is_noticed(proxy: PostgresProxy) -> None:
     async with proxy.running() as url:
-        database = PostgresDatabase(make_url(url), command_seconds=0.3)
+        database = PostgresDatabase(make_url(f"{url}?command_timeout=0.3"))
         remote = Store(database, Committer(database, BatchWriter(METADATA, database.dialect), SystemClock()))
         await remote.commit(opened("a"))
         assert await balances(remote) == {"a": 0}

@@ -9,14 +9,19 @@ import asyncio
 import sys
 import time
 
+from chassis.storage.retention import keep_to
+from order_svc.adapters.retention import RULES
 from tests.fakes.postgres_server import PostgresServer
 from tests.scale import fill, life, measure, plans
-from tests.scale.shelf import execute, prepared, shelf
+from tests.scale.shelf import CLOCK, execute, prepared, shelf
 
 _FEW = 10_000
 
 # The aim: what is stored already makes an order no more than a fifth dearer.
 _MOST_RATIO = 1.2
+
+_JOURNAL = next(rule for rule in RULES if rule.name == "journal")
+_HALF_A_YEAR = 182
 
 # A quarter of the memory of a small server, as PostgreSQL's manual advises.
 _SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "2GB", "checkpoint_timeout": "30min"}
@@ -69,7 +74,21 @@ async def _run(server: PostgresServer, orders: int, rounds: int, lives: int) -> 
     _say(f"{len(seen)} statements explained, {len(faults)} of them grow with the tables")
     for fault in faults:
         _say(f"{fault.what}: {fault.sql}")
+    await _taken_away(urls[1])
     return int(bool(faults) or ratios[2] > _MOST_RATIO)
+
+
+async def _taken_away(url: str) -> None:
+    """Say how fast `ordermesh retention` is: it takes half a year's journal away."""
+    async with shelf(url) as opened:
+        started = time.monotonic()
+        taken = await keep_to(opened.store, _JOURNAL, _HALF_A_YEAR, CLOCK, dry_run=False)
+        took = time.monotonic() - started
+    _say("")
+    _say(
+        f"{taken.rows} journal entries deleted in {took:.0f} s, {taken.rows / took:.0f} a second,"
+        f" the slowest window of {taken.windows} in {taken.slowest_seconds * 1000:.0f} ms"
+    )
 
 
 async def _filled(url: str, orders: int) -> None:
