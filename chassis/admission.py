@@ -10,16 +10,16 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from chassis.limits import Limits
 from kernel.errors import Reason, Refusal
 
 # How long the shortest round of the loop within an interval may be where calls enter the mesh. A call and its answer
-# take a few rounds each, so that refusals stay far below 50 ms.
-OUTER_SECONDS = 0.01
+# take a few rounds each, so that refusals come soon; less would refuse what a busy machine still gets done.
+OUTER_SECONDS = 0.025
 
 # The same behind the first service: what an order has begun goes before orders that have not.
-INNER_SECONDS = 0.05
+INNER_SECONDS = 0.1
 
 # How often the limit is thought over: some rounds, and the time in which what was refused makes itself felt.
 _INTERVAL_SECONDS = 0.1
@@ -29,27 +29,15 @@ _INTERVAL_SECONDS = 0.1
 _CUT = 0.9
 _GROWTH = 1.02
 
-# Enough to keep the processor and the database busy at any speed of theirs, and for a burst that means nothing.
-_LEAST = 32
+# Enough to keep the processor and the database busy at any speed of theirs, and for a burst that means nothing; also on
+# a machine that does something else as well, where every round is slow.
+_LEAST = 64
 
 # When a refused call may be tried again; clients spread it themselves.
 RETRY_SECONDS = 1.0
 
 # A bucket has some 200 bytes. Whoever was not heard of for longest has a full one, and loses nothing with it.
 _MOST_PRINCIPALS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a process takes on at most.
-
-    Attributes:
-        in_flight: Calls at a time, however fast the loop comes round.
-        calls_per_second: Of one principal, on average; twice as many at once. 0 leaves it open.
-    """
-
-    in_flight: int = 256
-    calls_per_second: float = 0.0
 
 
 class Admission:

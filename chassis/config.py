@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chassis.admission import Limits
+from chassis.limits import Limits
 from chassis.redaction import redact
 
 _HIGHEST_PORT = 65_535

@@ -3,8 +3,9 @@
 from chassis.access.contexts import Contexts
 from chassis.access.keys import TrustedKeys
 from chassis.access.settings import AccessSettings
-from chassis.admission import Admission, Limits
+from chassis.admission import Admission
 from chassis.layers import Chain, Seat
+from chassis.limits import Limits
 from chassis.serving.admission import AdmissionLayer
 from chassis.serving.authorisation import AuthorisationLayer
 from chassis.serving.deadline import DeadlineLayer

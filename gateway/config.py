@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chassis.admission import Limits
 from chassis.config import Environment
+from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
 

@@ -11,8 +11,8 @@ from typing import Self
 from babel import UnknownLocaleError
 
 from chassis.access.settings import AccessSettings
-from chassis.admission import Limits
 from chassis.config import Environment, Secret
+from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 from kernel.clock import SystemClock
 from notify_svc.adapters.letters import BrokenTemplate, Letters

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.access.settings import AccessSettings
-from chassis.admission import Limits
 from chassis.config import Environment, Secret
+from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 from order_svc.domain.webhook_reach import LOOPBACK, Network
 

@@ -8,8 +8,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from chassis.access.settings import AccessSettings
-from chassis.admission import Limits
 from chassis.config import Environment, Secret
+from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 
 _SANDBOX_KEY = "sk_test_sandbox"

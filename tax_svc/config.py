@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from chassis.access.settings import AccessSettings
-from chassis.admission import Limits
 from chassis.config import Environment, Secret
+from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 from kernel.address import Address
 from tax_svc.domain.fallback import EVERYWHERE

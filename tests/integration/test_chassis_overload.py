@@ -8,8 +8,9 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
-from chassis.admission import Admission, Limits
+from chassis.admission import Admission
 from chassis.errors import refusal_of
+from chassis.limits import Limits
 from kernel.errors import Reason, Refusal
 from tests.fakes.backend import running_backend
 from tests.fakes.gateway import gateway_before

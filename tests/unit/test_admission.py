@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from chassis.admission import OUTER_SECONDS, Admission, Limits, Rates
+from chassis.admission import OUTER_SECONDS, Admission, Rates
+from chassis.limits import Limits
 from kernel.errors import Reason, Refusal
 
 SLOW, QUICK = 5 * OUTER_SECONDS, OUTER_SECONDS / 5
@@ -44,12 +45,12 @@ async def test_a_call_that_fails_gives_its_place_back() -> None:
 
 async def test_rounds_that_are_always_long_cut_what_is_in_flight_and_short_ones_let_it_grow_again() -> None:
     door = admission()
-    for _ in range(50):
+    for _ in range(90):
         door.enter()
     observe(door, SLOW, intervals=1)
-    assert door.limit == 45
+    assert door.limit == 81
     observe(door, SLOW, intervals=100, after=10)
-    assert door.limit == 32
+    assert door.limit == 64
 
     observe(door, QUICK, intervals=100, after=30)
     assert door.limit == 100
@@ -73,13 +74,13 @@ async def test_a_burst_after_a_quiet_time_is_let_through() -> None:
 
 async def test_what_is_refused_further_in_is_let_in_less() -> None:
     door = admission()
-    for _ in range(50):
+    for _ in range(90):
         door.enter()
     door.push_back()
     observe(door, QUICK, intervals=1)
-    assert door.limit == 45
+    assert door.limit == 81
     observe(door, QUICK, intervals=1, after=0.12)
-    assert door.limit == 47
+    assert door.limit == 84
 
 
 async def test_a_loop_that_is_kept_busy_is_noticed() -> None:

@@ -84,7 +84,7 @@ def test_a_name_is_looked_up_only_when_something_is_posted() -> None:
     [
         ({}, LOOPBACK),
         ({"ORDER_ADDR": "unix:/run/order.sock"}, LOOPBACK),
-        ({"ORDER_ADDR": "0.0.0.0:50051"}, ()),
+        ({"ORDER_ADDR": "0.0.0.0:50051", "ORDERMESH_TRANSPORT_SECURITY": "istio"}, ()),
         ({"ORDER_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00::/8"}, ("10.1.0.0/16", "fd00::/8")),
     ],
 )
