@@ -18,7 +18,7 @@ from chassis.server import MAXIMUM_MESSAGE_BYTES, Option
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import AttributeValue, Span, Tracer
-from chassis.trust.transport import Connect, plaintext
+from chassis.trust.transport import Connect, plaintext, through_sidecar
 
 # What a single call may take at most, whatever the caller's own deadline allows.
 CALL_SECONDS = 10.0
@@ -39,8 +39,37 @@ CHANNEL_OPTIONS: tuple[Option, ...] = (
 )
 
 
-def service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
-    """Return the service config: balance by health, eject failing replicas, retry what is safe to repeat."""
+_BALANCED: dict[str, Any] = {
+    "healthCheckConfig": {"serviceName": ""},
+    "loadBalancingConfig": [
+        {
+            "outlier_detection_experimental": {
+                "interval": "1s",
+                "baseEjectionTime": "20s",
+                "maxEjectionPercent": 50,
+                # Every answer but OK counts as failure, also "not found" and "too much to do", which all replicas
+                # give alike: ejecting one then halves what is left. One that is frozen or broken fails every call.
+                "failurePercentageEjection": {
+                    "threshold": 90,
+                    "enforcementPercentage": 100,
+                    "minimumHosts": 2,
+                    "requestVolume": 5,
+                },
+                "childPolicy": [{"round_robin": {}}],
+            }
+        }
+    ],
+}
+
+
+def service_config(services: Iterable[ServiceDescriptor], *, balanced: bool = True) -> dict[str, Any]:
+    """Return the service config: balance by health, eject failing replicas, retry what is safe to repeat.
+
+    Args:
+        services: What the channel calls.
+        balanced: False where a sidecar balances: to us all replicas are one address then, and one of them that stops
+            would have it count as not serving. What may be repeated the contract knows, and no sidecar does.
+    """
     repeatable = [
         {"service": service.full_name, "method": method.name}
         for service in services
@@ -48,25 +77,7 @@ def service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
         if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
     ]
     return {
-        "healthCheckConfig": {"serviceName": ""},
-        "loadBalancingConfig": [
-            {
-                "outlier_detection_experimental": {
-                    "interval": "1s",
-                    "baseEjectionTime": "20s",
-                    "maxEjectionPercent": 50,
-                    # Every answer but OK counts as failure, also "not found" and "too much to do", which all replicas
-                    # give alike: ejecting one then halves what is left. One that is frozen or broken fails every call.
-                    "failurePercentageEjection": {
-                        "threshold": 90,
-                        "enforcementPercentage": 100,
-                        "minimumHosts": 2,
-                        "requestVolume": 5,
-                    },
-                    "childPolicy": [{"round_robin": {}}],
-                }
-            }
-        ],
+        **(_BALANCED if balanced else {}),
         # A peer in trouble is not asked ever more: from half of the tokens on, retries stop.
         "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
         "methodConfig": [
@@ -116,7 +127,7 @@ class Channel:
         connect: Connect = plaintext,
         overloaded: Callable[[], object] | None = None,
     ) -> None:
-        config = ("grpc.service_config", json.dumps(service_config(services)))
+        config = ("grpc.service_config", json.dumps(service_config(services, balanced=connect is not through_sidecar)))
         self._channel = connect(target, [*CHANNEL_OPTIONS, config])
         self._tracer = tracer
         self._metrics = metrics

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import click
 import grpc
+import httpx
 from grpc_health.v1 import health_pb2
 
 from chassis.trust.transport import Transport
@@ -17,13 +18,18 @@ _CHECK = "/grpc.health.v1.Health/Check"
 
 
 @click.command()
-@click.argument("name", type=click.Choice(("order", "tax", "payment", "notify")))
+@click.argument("name", type=click.Choice(("order", "tax", "payment", "notify", "gateway")))
 def command(name: str) -> None:
-    """Ask a service whether it takes calls: exit code 0 when it does, 1 when it does not yet, 3 when nobody answers.
+    """Ask a part of the mesh whether it takes calls.
+
+    The exit code is 0 when it does, 1 when it does not yet, 3 when nobody answers.
 
     With TLS it shows the service's own certificate, so that it works where nothing but the service runs.
     """
     config = CliConfig.from_env(environment())
+    if name == "gateway":
+        _ask_gateway(config.gateway_url)
+        return
     address: str = getattr(config, f"{name}_address")
     connect = Transport(replace(config.transport, service=name)).to(name)
 
@@ -43,3 +49,13 @@ def command(name: str) -> None:
     if not run(check()):
         raise Failure(f"{name} does not take calls.")
     click.echo(f"{name} takes calls.")
+
+
+def _ask_gateway(url: str) -> None:
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        raise Unavailable(f"gateway does not answer at {url}: {type(error).__name__}.") from None
+    if answer.status_code != httpx.codes.OK:
+        raise Failure("gateway does not take calls.")
+    click.echo("gateway takes calls.")
