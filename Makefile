@@ -51,7 +51,7 @@ load: $(VENV)/.dev ## Restart every service again and again under load, and coun
 browser: $(VENV)/.browser ## Use the console with a real Chromium, light and dark; needs chromium, keeps pictures in build/screenshots
 	@$(BIN)/pytest -q tests/browser
 
-prove: $(VENV)/.dev ## Prove that money is safe: 10,000 worlds, every fault at every point, mutants, kill -9; ten minutes
+prove: $(VENV)/.dev ## Try to break every promise: 7,000 worlds, every fault at every point, mutants, kill -9; an hour or so
 	@exec $(BIN)/python -m tests.prove
 
 scale: $(VENV)/.dev ## Fill a PostgreSQL with 300,000 orders, explain every statement, and compare what an order costs; five minutes

@@ -126,8 +126,8 @@ class Console:
         api, order_id = Api(self._api, request), request.path_params["order_id"]
         story = await api.get(f"/orders/{order_id}:explain")
         mails, messages = await asyncio.gather(
-            _or_nothing(api.get("/notifications", order_id=order_id)),
-            _or_nothing(api.get("/webhookDeliveries", order_id=order_id)),
+            _or_why_not(api.get("/notifications", order_id=order_id)),
+            _or_why_not(api.get("/webhookDeliveries", order_id=order_id)),
         )
         allowed = [each for each in COMMANDS.values() if each.fits(story["order"])]
         return self._render(
@@ -180,7 +180,7 @@ class Console:
         return Response(page, status, headers, media_type="text/html")
 
 
-async def _or_nothing(reading: Awaitable[Json]) -> Json:
+async def _or_why_not(reading: Awaitable[Json]) -> Json:
     """Return what was read, or why it cannot be: an order's page is of use without its mails."""
     try:
         return await reading
