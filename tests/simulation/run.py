@@ -185,7 +185,8 @@ async def _live(world: World, mesh: Mesh) -> None:
 async def _settle(world: World, mesh: Mesh) -> None:
     """Wait until nothing is left to be done, or longer than that may take."""
     # A call that was given up long ago may still arrive, and whatever it does has to settle as well.
-    until, never = 0.0, world.now() + _NEVER_SECONDS
+    # So does what somebody has just asked for, long after the last fault.
+    until, never = world.now() + _SETTLE_SECONDS, world.now() + _NEVER_SECONDS
     # Once it was late for a refund's next day, it stays so: what is then taken up has to settle as well.
     while not _settled(world, mesh.stripe) and world.now() < min(never, until := max(until, _latest_end(world))):
         await asyncio.sleep(_LOOK_SECONDS if world.now() < world.faults_until + _SETTLE_SECONDS else _RARE_LOOK_SECONDS)
