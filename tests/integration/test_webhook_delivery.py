@@ -99,7 +99,7 @@ async def test_what_was_not_taken_is_tried_again_and_replayed_under_its_id(hooke
         await hooked.create(url, "order.paid")
         await hooked.place()
         (first,) = await taken(sink.next, 1)
-        (failed,) = await hooked.until(lambda each: each.attempts == 1)
+        (failed,) = await hooked.until(lambda each: each.attempts >= 1)
         again = await hooked.replay(failed.delivery_id, "r-1")
         (second,) = await taken(sink.next, 1)
         (delivered,) = await hooked.until(lambda each: each.state == DELIVERED)
@@ -146,7 +146,7 @@ async def test_redirects_are_not_followed(hooked: HookShop) -> None:
     async with webhook_sink() as (sink, elsewhere), saying(302, b"", f"location: {elsewhere}") as peer:
         await hooked.create(peer.url, "order.paid")
         await hooked.place()
-        (failed,) = await hooked.until(lambda each: each.attempts == 1)
+        (failed,) = await hooked.until(lambda each: each.attempts >= 1)
 
         assert "redirects are not followed" in failed.last_error
         assert failed.response_status == 302
@@ -159,7 +159,7 @@ async def test_of_a_large_answer_no_more_than_a_little_is_read(hooked: HookShop)
     async with saying(200, b"x" * 100_000) as peer:
         await hooked.create(f"{peer.url}/hooks?a=b", "order.paid")
         await hooked.place()
-        (failed,) = await hooked.until(lambda each: each.attempts == 1)
+        (failed,) = await hooked.until(lambda each: each.attempts >= 1)
 
         assert (failed.state, failed.response_status) == (PENDING, 0)
         assert "larger" in failed.last_error
@@ -170,7 +170,7 @@ async def test_one_that_asks_to_be_left_alone_is(hooked: HookShop) -> None:
     async with saying(429, b"", "retry-after: 3600") as peer:
         await hooked.create(peer.url, "order.paid")
         await hooked.place()
-        (failed,) = await hooked.until(lambda each: each.attempts == 1)
+        (failed,) = await hooked.until(lambda each: each.attempts >= 1)
 
     wait = failed.next_attempt_time.ToSeconds() - failed.create_time.ToSeconds()
     assert 3590 <= wait <= 3610
@@ -197,7 +197,7 @@ async def test_an_endpoint_that_is_taken_away_hears_no_more(hooked: HookShop) ->
         endpoint = await hooked.create(url, "order.paid")
         await hooked.place("k-1")
         await taken(sink.next, 1)
-        await hooked.until(lambda each: each.attempts == 1)
+        await hooked.until(lambda each: each.attempts >= 1)
         request = pb.DeleteWebhookEndpointRequest(endpoint_id=endpoint.endpoint_id)
         for _ in range(2):
             await hooked.hooks.DeleteWebhookEndpoint(request)
