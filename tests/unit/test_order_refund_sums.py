@@ -85,7 +85,7 @@ _WAYS: list[Callable[[st.DataObject, Ledger], Wanted]] = [_by_amount, _by_lines,
 @given(data=st.data())
 def test_whatever_is_given_back_in_whatever_order_adds_up_to_what_was_paid(data: st.DataObject) -> None:
     ledger = data.draw(paid_orders())
-    if not ledger.order.captured.minor_units:
+    if ledger.order.captured.minor_units <= 0:  # free, or a tax below zero, which no order is charged with
         return
     for _ in range(data.draw(st.integers(0, 6))):
         _give_back_some(data, ledger)
