@@ -43,7 +43,8 @@ class Part:
         self._forgiven = 0
 
     @property
-    def _pid(self) -> int:
+    def pid(self) -> int:
+        """The id of its process."""
         assert self._process is not None
         return self._process.pid
 
@@ -116,7 +117,7 @@ class Part:
         if self.running:
             wal = Path(self.values["ORDERMESH_DATA_DIR"], f"{self.name}.db-wal")
             length = max(_SHORTEST_LIMIT, wal.stat().st_size) if wal.exists() else _SHORTEST_LIMIT
-            resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
             self.may_end = True
 
     def mend(self) -> None:
@@ -124,7 +125,7 @@ class Part:
         self.thaw()
         self.fill_disk(full=False)
         if self.may_end and self.running:
-            resource.prlimit(self._pid, resource.RLIMIT_FSIZE, _NO_LIMIT)
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, _NO_LIMIT)
 
     def _send(self, number: signal.Signals) -> None:
         if self.running and self._process is not None:

@@ -117,9 +117,14 @@ class PostgresServer:
         sessions = f"pg_stat_activity WHERE datname = '{_name(url)}' AND pid <> pg_backend_pid()"
         self._sql(f"SELECT pg_terminate_backend(pid) FROM {sessions}")
 
+    @property
+    def process_id(self) -> int:
+        """The process whose children are the sessions."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def crash(self) -> None:
         """Kill the server; it is started again at once, and recovers what was committed."""
-        os.kill(int((self._data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self.process_id, signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop the server and remove its files."""

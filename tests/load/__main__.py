@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.load.fleet import REPLICATED, a_postgres, running_fleet
+from tests.load.replicas import replicas
 from tests.load.restart import restart
 
 Figures = Mapping[str, object]
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="all, unless some are named")
     parser.add_argument("--services", nargs="+", choices=REPLICATED, default=REPLICATED, help="of a restart")
     parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
+    parser.add_argument("--slices", type=int, default=4, help="how often each count of replicas is loaded")
+    parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()
     figures: dict[str, Figures] = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
@@ -37,7 +40,15 @@ async def _restart(wanted: argparse.Namespace) -> Figures:
             return await restart(fleet, wanted.services, wanted.rounds, "restart")
 
 
-_PARTS: Mapping[str, Measure] = {"restart": _restart}
+async def _replicas(wanted: argparse.Namespace) -> Figures:
+    with (
+        a_postgres(fsync="on", autovacuum="on") as server,
+        tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder,
+    ):
+        return await replicas(Path(folder), server, wanted.slices, wanted.slice_orders)
+
+
+_PARTS: Mapping[str, Measure] = {"restart": _restart, "replicas": _replicas}
 
 
 if __name__ == "__main__":

@@ -109,9 +109,13 @@ async def ready(fleet: Fleet) -> None:
 
 
 @contextmanager
-def a_postgres() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL while the context is open."""
-    server = PostgresServer()
+def a_postgres(**settings: str) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL while the context is open.
+
+    Args:
+        settings: Of the server, beside what tests need.
+    """
+    server = PostgresServer(**settings)
     try:
         server.start()
         yield server
