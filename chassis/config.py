@@ -107,6 +107,10 @@ class Environment:
             calls_per_second=float(self.decimal("ORDERMESH_CALLS_PER_SECOND", "0", low="0", high="1000000")),
         )
 
+    def worker(self) -> int:
+        """Return which of the processes this is that share one address; 0 for one that has it for itself."""
+        return int(self.decimal("ORDERMESH_WORKER", "0", low="0", high="1000"))
+
     def complain(self, name: str, what: str) -> None:
         """Note that a variable is wrong; a secret in it, in a URL for instance, is not shown."""
         self._complaints.append(f"{name}: {redact(what)}")

@@ -53,6 +53,9 @@ SERVER_OPTIONS: tuple[Option, ...] = (
     ("grpc.server.max_pending_requests_hard_limit", 8_000),
 )
 
+# Processes of one supervisor share their port, which it keeps for them from everybody else: chassis/supervisor.py.
+_SHARED_PORT: Option = ("grpc.so_reuseport", 1)
+
 # How long clients need to see NOT_SERVING before the listener closes: one health round trip. Without it 2-8 calls of
 # each shutdown under load ended in CANCELLED, with it none.
 DRAIN_SECONDS = 0.3
@@ -68,6 +71,7 @@ class Server:
         chain: The layers around each handler.
         transport: What it shows clients, and demands of them; plaintext unless given.
         with_reflection: Whether it tells what it serves.
+        shared_port: Whether other processes listen on the same port, and each of them gets some of the connections.
         maximum_message_bytes: The largest request.
         options: grpc's own, over SERVER_OPTIONS.
     """
@@ -78,11 +82,14 @@ class Server:
         transport: Transport | None = None,
         *,
         with_reflection: bool = True,
+        shared_port: bool = False,
         maximum_message_bytes: int = MAXIMUM_MESSAGE_BYTES,
         options: Sequence[Option] = (),
     ) -> None:
+        shared = dict([_SHARED_PORT] if shared_port else [])
         own = {"grpc.max_receive_message_length": maximum_message_bytes, **dict(options)}
-        self._server = grpc.aio.server(options=list({**dict(SERVER_OPTIONS), **own}.items()))
+        self._server = grpc.aio.server(options=list({**dict(SERVER_OPTIONS), **shared, **own}.items()))
+        self._health_options = list({**dict(SERVER_OPTIONS), **shared}.items())
         self._transport = transport or Transport()
         self._health_server: grpc.aio.Server | None = None
         self._chain = chain
@@ -114,7 +121,7 @@ class Server:
         await self._server.start()
         if self._transport.health_address:
             # Kubernetes' probes speak no TLS and come from another machine; here they find nothing but health.
-            self._health_server = grpc.aio.server(options=SERVER_OPTIONS)
+            self._health_server = grpc.aio.server(options=self._health_options)
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
             _listen(self._health_server, self._transport.health_address, None)
             await self._health_server.start()
@@ -178,9 +185,10 @@ async def serving(
     transport: Transport | None = None,
     *,
     with_reflection: bool = True,
+    shared_port: bool = False,
 ) -> AsyncIterator[str]:
     """Serve while the context is open, and yield the bound address."""
-    server = Server(chain, transport, with_reflection=with_reflection)
+    server = Server(chain, transport, with_reflection=with_reflection, shared_port=shared_port)
     for register, servicer in servicers:
         server.add(register, servicer)
     bound = await server.start(address)

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,10 +28,14 @@ class MustRestart(Exception):
     """The process cannot go on and must end, to be started again by whoever supervises it; the message says why."""
 
 
-async def until_stopped(*services: Running) -> None:
+async def until_stopped(*services: Running, told: Callable[[], Awaitable[object]] | None = None) -> None:
     """Start the services in order, wait for SIGTERM or SIGINT, stop them in reverse order.
 
     A second signal ends the process at once: whoever sends it does not want to wait for calls in flight.
+
+    Args:
+        services: What runs.
+        told: Waits for whatever else tells the process to stop; together with a signal it counts as one.
 
     Raises:
         MustRestart: A service cannot go on; all of them have stopped.
@@ -47,7 +51,17 @@ async def until_stopped(*services: Running) -> None:
 
     for name in _STOPPING:
         loop.add_signal_handler(name, begin_to_stop)
-    await _nested(list(services), stop)
+    listening = asyncio.create_task(_set_when(told, stop), name="until told to stop") if told is not None else None
+    try:
+        await _nested(list(services), stop)
+    finally:
+        if listening is not None:
+            listening.cancel()
+
+
+async def _set_when(told: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+    await told()
+    stop.set()
 
 
 def run_alone(

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 
@@ -16,6 +16,9 @@ NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
 
 Ready = Callable[[Mapping[str, str]], None]
 """Told once that all parts run, with the address of each by its name."""
+
+Told = Callable[[], Awaitable[object]]
+"""Returns once the parts have to stop, though no signal has said so."""
 
 
 class CannotStart(Exception):
@@ -55,15 +58,21 @@ def whole(values: Mapping[str, str]) -> list[Part]:
     return parts if called else others
 
 
-async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready) -> None:
+async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready, told: Told | None = None) -> None:
     """Start the parts in order, tell that they are ready, wait for SIGTERM or SIGINT, stop them in reverse order.
+
+    Args:
+        parts: In the order in which they start.
+        telemetry: What they record with.
+        ready: Told where they listen.
+        told: Waits for whatever else tells them to stop.
 
     Raises:
         CannotStart: One of them could not; those before it have stopped again.
     """
     bound: dict[str, str] = {}
     started = [_started(part, telemetry.for_service(part.name), bound) for part in parts]
-    await until_stopped(*started, _announced(ready, bound))
+    await until_stopped(*started, _announced(ready, bound), told=told)
 
 
 @asynccontextmanager
@@ -113,5 +122,12 @@ def _refused_address(address: str) -> str | None:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(where)
     except OSError as error:
-        return "another process has the port" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+        return refusal(error)
     return None
+
+
+def refusal(error: Exception) -> str:
+    """Return why an address could not be listened on, in words."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return "another process has the port" if error.errno == errno.EADDRINUSE else str(error.strerror or error)

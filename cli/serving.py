@@ -13,7 +13,9 @@ from cli.failures import Failure
 from cli.part import Part
 
 
-def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Ready) -> None:
+def serve(
+    service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Ready, told: mesh.Told | None = None
+) -> None:
     """Run the parts until SIGTERM or SIGINT; a second one ends the process at once.
 
     Args:
@@ -21,6 +23,7 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
         parts: In the order in which they start.
         config: Where spans go.
         ready: Told where the parts listen, once all do.
+        told: Waits for whatever else tells the parts to stop.
 
     Raises:
         Failure: One of them could not start, or cannot go on.
@@ -38,7 +41,7 @@ def serve(service: str, parts: Sequence[Part], config: CliConfig, ready: mesh.Re
             "Set ORDERMESH_METRICS_ADDR to a free host:port."
         ) from None
     try:
-        chassis.process.run(mesh.run(parts, telemetry, ready))
+        chassis.process.run(mesh.run(parts, telemetry, ready, told))
     except (mesh.CannotStart, MustRestart) as error:
         raise Failure(str(error)) from None
     finally:

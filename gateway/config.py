@@ -33,6 +33,10 @@ class GatewayConfig:
     metrics_address: str
     data_dir: Path
 
+    worker: int = 0
+    """ORDERMESH_WORKER: which of the processes this is that share its address, from 1 on; 0 where it has it for itself.
+    `ordermesh serve --workers` sets it."""
+
     drain_seconds: float = 0.0
     """ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops."""
 
@@ -63,6 +67,7 @@ class GatewayConfig:
         data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
         config = cls(
             address=address,
+            worker=environment.worker(),
             backends={variable.removesuffix("_ADDR").lower(): where for variable, where in services.items()},
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),

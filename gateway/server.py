@@ -98,7 +98,7 @@ class Gateway:
             ContractError: The contract cannot be served.
         """
         host, _, port = self._config.address.rpartition(":")
-        listener = _listen(host.strip("[]"), int(port))
+        listener = _listen(host.strip("[]"), int(port), shared=self._config.worker > 0)
         try:
             await self._serve(listener)
         except BaseException:
@@ -200,12 +200,19 @@ def _is_private(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Listen on an address, together with the other processes of a supervisor where they share it.
+
+    Raises:
+        OSError: It is taken or not ours.
+    """
     # Bound here and not by uvicorn, which ends the process when it cannot.
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.settimeout(0)
     except OSError as error:

@@ -116,6 +116,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             ),
             transport,
             with_reflection=config.access.reflection,
+            shared_port=config.worker > 0,
             maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES,
         )
         server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)

@@ -44,6 +44,10 @@ class NotifyConfig:
     address: str
     """NOTIFY_ADDR: where it listens, host:port."""
 
+    worker: int
+    """ORDERMESH_WORKER: which of the processes this is that share its address, from 1 on; 0 where it has it for itself.
+    `ordermesh serve --workers` sets it."""
+
     transport: TransportSettings
     """How it is reached, and by whom."""
 
@@ -109,6 +113,7 @@ class NotifyConfig:
         address = environment.address("NOTIFY_ADDR", "127.0.0.1:50054")
         config = cls(
             address=address,
+            worker=environment.worker(),
             transport=TransportSettings.read(environment, "notify", listens={"NOTIFY_ADDR": address}),
             database_url=environment.secret("NOTIFY_DATABASE_URL", shared),
             data_dir=data_dir,

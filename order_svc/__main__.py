@@ -76,7 +76,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
 
         work = Tasks()
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
-        replica, life = _replica(config.address), ids.new()
+        replica, life = _replica(config.address, config.worker), ids.new()
         webhooks = Webhooks(
             store,
             clock,
@@ -128,12 +128,13 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             ),
             transport,
             with_reflection=config.access.reflection,
+            shared_port=config.worker > 0,
         )
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
         server.add(webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
         await webhooks.prepare()
         # Listening first: whoever holds the address is the one living replica of that name, so its earlier leases are
-        # void.
+        # void. Where processes share it, their supervisor holds it and gives each number to one of them at a time.
         address = await server.start(config.address)
         ending.push_async_callback(server.stop)
         await orders.release_own()
@@ -178,10 +179,11 @@ def _peers(
     )
 
 
-def _replica(address: str) -> str:
+def _replica(address: str, worker: int) -> str:
     """Return what tells this replica from all others that live, and is the same when it starts again."""
     # A port that the system chooses is no name: other replicas have asked for 0 as well.
     place = f"{address}/{os.getpid()}" if address.endswith(":0") else address
+    place = f"{place}/worker {worker}" if worker else place
     return f"{socket.gethostname()}/{place}"
 
 

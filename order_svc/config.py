@@ -19,6 +19,10 @@ class OrderConfig:
     address: str
     """ORDER_ADDR: where the order service listens, host:port, and where the others find it."""
 
+    worker: int
+    """ORDERMESH_WORKER: which of the processes this is that share its address, from 1 on; 0 where it has it for itself.
+    `ordermesh serve --workers` sets it."""
+
     transport: TransportSettings
     """How it is reached, and how it reaches the others."""
 
@@ -81,6 +85,7 @@ class OrderConfig:
         }
         config = cls(
             address=address,
+            worker=env.worker(),
             transport=TransportSettings.read(env, "order", listens={"ORDER_ADDR": address}, calls=peers),
             database_url=env.secret("ORDER_DATABASE_URL", shared),
             data_dir=data_dir,

@@ -124,6 +124,7 @@ async def running(
             ),
             reached,
             with_reflection=config.access.reflection,
+            shared_port=config.worker > 0,
         )
         server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(does))
         address = await server.start(config.address)

@@ -26,6 +26,10 @@ class PaymentConfig:
     address: str
     """PAYMENT_ADDR: where it listens, host:port."""
 
+    worker: int
+    """ORDERMESH_WORKER: which of the processes this is that share its address, from 1 on; 0 where it has it for itself.
+    `ordermesh serve --workers` sets it."""
+
     transport: TransportSettings
     """How it is reached, and by whom."""
 
@@ -82,6 +86,7 @@ class PaymentConfig:
         address = environment.address("PAYMENT_ADDR", "127.0.0.1:50053")
         config = cls(
             address=address,
+            worker=environment.worker(),
             transport=TransportSettings.read(environment, "payment", listens={"PAYMENT_ADDR": address}),
             database_url=environment.secret("PAYMENT_DATABASE_URL", shared),
             data_dir=data_dir,

@@ -94,7 +94,12 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
         try:
             async with serving(
-                config.address, chain, [(register, servicer)], transport, with_reflection=config.access.reflection
+                config.address,
+                chain,
+                [(register, servicer)],
+                transport,
+                with_reflection=config.access.reflection,
+                shared_port=config.worker > 0,
             ) as address:
                 yield address
         finally:

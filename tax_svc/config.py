@@ -27,6 +27,10 @@ class TaxConfig:
     address: str
     """TAX_ADDR: where it listens, host:port."""
 
+    worker: int
+    """ORDERMESH_WORKER: which of the processes this is that share its address, from 1 on; 0 where it has it for itself.
+    `ordermesh serve --workers` sets it."""
+
     transport: TransportSettings
     """How it is reached, and by whom."""
 
@@ -91,6 +95,7 @@ class TaxConfig:
         address = environment.address("TAX_ADDR", "127.0.0.1:50052")
         config = cls(
             address=address,
+            worker=environment.worker(),
             transport=TransportSettings.read(environment, "tax", listens={"TAX_ADDR": address}),
             database_url=environment.secret("TAX_DATABASE_URL", shared),
             data_dir=data_dir,

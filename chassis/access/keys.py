@@ -4,6 +4,7 @@ Only who holds the private key can say for whom a call is made; that is why it i
 its own fingerprint, so several can be trusted while one takes over from another.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Mapping
@@ -47,6 +48,21 @@ def signing_key(private: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyUnusable(f"{private} holds a key that is not Ed25519; `ordermesh keys signing` makes one")
     return key
+
+
+def own_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:
+    """Return the private key in its file; where there is none yet, one of all processes that ask makes it.
+
+    Raises:
+        KeyUnusable: What the file holds is no key.
+    """
+    private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(private.with_name(f"{private.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return signing_key(private) if private.exists() else make_signing_key(private, public)
+    finally:
+        os.close(descriptor)
 
 
 def make_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.access.keys import KeyUnusable, make_signing_key, signing_key
+from chassis.access.keys import KeyUnusable, own_signing_key, signing_key
 from chassis.access.rules import scopes_of
 from chassis.access.settings import PUBLIC_KEYS
 from chassis.http import HttpTransport
@@ -115,5 +115,5 @@ def _tokens(
 def _signing_key(settings: AuthSettings) -> Ed25519PrivateKey:
     if settings.make_caller_key and not settings.caller_key.exists():
         _logger.info("gateway.caller_key_made", extra={"file": str(settings.caller_key)})
-        return make_signing_key(settings.caller_key, settings.caller_key.with_name(PUBLIC_KEYS.rpartition("/")[2]))
+        return own_signing_key(settings.caller_key, settings.caller_key.with_name(PUBLIC_KEYS.rpartition("/")[2]))
     return signing_key(settings.caller_key)

@@ -1,12 +1,14 @@
 """Caller contexts over time: kept on both sides, renewed in time, and worthless once their key is not trusted."""
 
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from chassis.access.contexts import LIFETIME_SECONDS, Contexts, Signer
-from chassis.access.keys import KeyUnusable, TrustedKeys, make_signing_key, signing_key
+from chassis.access.keys import KeyUnusable, TrustedKeys, key_id, make_signing_key, own_signing_key, signing_key
 from chassis.caller import Caller
 from kernel.errors import Reason, Refusal
 from tests.fakes.manual_clock import ManualClock
@@ -105,3 +107,16 @@ def test_only_its_owner_reads_a_signing_key(tmp_path: Path) -> None:
         signing_key(sides.public)
     with pytest.raises(KeyUnusable, match="holds no private key"):
         signing_key(tmp_path / "nothing.pem")
+
+
+def test_of_gateways_that_start_beside_each_other_one_makes_the_key(tmp_path: Path) -> None:
+    private, public = tmp_path / "signing.pem", tmp_path / "trusted.pem"
+    with (tmp_path / "signing.pem.lock").open("w") as held, ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        asking = pool.submit(own_signing_key, private, public)
+        made = make_signing_key(private, public)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        found = asking.result()
+
+    assert key_id(found.public_key()) == key_id(made.public_key())
+    assert public.read_bytes().count(b"BEGIN PUBLIC KEY") == 1
