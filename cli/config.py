@@ -38,6 +38,9 @@ class CliConfig:
     gateway_url: str
     """ORDERMESH_GATEWAY_ADDR: where the gateway listens; read here as the address of a web page."""
 
+    gateway_tls_dir: Path | None
+    """Where the gateway's certificate lies, if it speaks HTTPS: GATEWAY_TLS_DIR."""
+
     sandbox_url: str
     """SANDBOX_ADDR: where the sandbox listens; likewise."""
 
@@ -67,12 +70,14 @@ class CliConfig:
             "PAYMENT_ADDR": _reachable(env.address("PAYMENT_ADDR", "127.0.0.1:50053")),
             "NOTIFY_ADDR": _reachable(env.address("NOTIFY_ADDR", "127.0.0.1:50054")),
         }
+        scheme = "https" if env.text("GATEWAY_TLS_DIR", "") else "http"
         config = cls(
             order_address=services["ORDER_ADDR"],
             tax_address=services["TAX_ADDR"],
             payment_address=services["PAYMENT_ADDR"],
             notify_address=services["NOTIFY_ADDR"],
-            gateway_url=f"http://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
+            gateway_url=f"{scheme}://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
+            gateway_tls_dir=env.path("GATEWAY_TLS_DIR", "") if scheme == "https" else None,
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

@@ -26,7 +26,7 @@ CONFIGS = {
 }
 """Where each part's settings are read."""
 
-SHARED = ("chassis.access.settings", "chassis.trust.settings", "gateway.access.settings")
+SHARED = ("chassis.access.settings", "chassis.trust.settings", "gateway.access.settings", "gateway.https_settings")
 """Modules that several configs take settings from."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")

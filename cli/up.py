@@ -28,6 +28,6 @@ def command() -> None:
     key = "" if file is None else development.key_in(file, secrets.token_bytes)
 
     def ready(bound: Mapping[str, str]) -> None:
-        welcome(bound, config.data_dir, key)
+        welcome(bound, config.data_dir, key, config.gateway_url.partition(":")[0])
 
     serve("ordermesh", parts, config, ready)

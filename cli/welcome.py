@@ -11,15 +11,16 @@ from cli.console import console
 _SERVICES = ("order", "tax", "payment", "notify")
 
 
-def welcome(bound: Mapping[str, str], data_dir: Path, development_key: str) -> None:
+def welcome(bound: Mapping[str, str], data_dir: Path, development_key: str, scheme: str = "http") -> None:
     """Print it.
 
     Args:
         bound: The address of each part by its name; no sandbox when the providers are real.
         data_dir: Where the data lies.
         development_key: Opens everything from this machine; empty where the gateway listens beyond it.
+        scheme: What the gateway speaks.
     """
-    gateway = f"http://{bound['gateway']}"
+    gateway = f"{scheme}://{bound['gateway']}"
     places = Table.grid(padding=(0, 3))
     places.add_row("REST", gateway, Text.assemble(("documentation at ", "dim"), f"{gateway}/docs"))
     places.add_row("console", f"{gateway}/console", _dim("every order, its story, and what can be done about it"))

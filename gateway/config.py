@@ -9,6 +9,7 @@ from chassis.config import Environment
 from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
+from gateway.https_settings import HttpsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class GatewayConfig:
         limits: How much it takes on at most.
         auth: Who is let in.
         transport: How it reaches the services.
+        https: Who sees to it that nobody listens in on what it is asked.
     """
 
     address: str
@@ -45,6 +47,7 @@ class GatewayConfig:
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)
+    https: HttpsSettings = field(default_factory=HttpsSettings)
 
     @classmethod
     def from_env(
@@ -65,6 +68,7 @@ class GatewayConfig:
         }
         address = environment.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080")
         data_dir = environment.path("ORDERMESH_DATA_DIR", "./.ordermesh")
+        transport = TransportSettings.read(environment, "gateway", calls=services)
         config = cls(
             address=address,
             worker=environment.worker(),
@@ -76,7 +80,8 @@ class GatewayConfig:
             # On a machine of its own nobody asks /readyz; behind a balancer it is longer than the balancer takes to
             # ask and act: 10 on Kubernetes.
             drain_seconds=environment.seconds("ORDERMESH_GATEWAY_DRAIN_SECONDS", "0", low="0", high="300"),
-            transport=TransportSettings.read(environment, "gateway", calls=services),
+            transport=transport,
+            https=HttpsSettings.read(environment, address, transport.security),
             limits=environment.limits(),
         )
         if "://" in config.address or config.address.startswith("unix:"):

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import redaction
 from gateway import problem
+from gateway.access.settings import is_loopback
 from gateway.asgi import Exchange
 from gateway.readiness import Readiness
 from kernel.errors import Reason, Refusal
@@ -22,6 +23,9 @@ _DEFAULTS: dict[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
+
+# A year, as browsers and their lists take it. Not for localhost, whose other ports speak plaintext (RFC 6797, 8.4).
+_HTTPS_ALONE = (b"strict-transport-security", b"max-age=31536000")
 
 # Some 10 KB each while they wait; far more than the services behind can work on at once.
 MAX_IN_FLIGHT = 1_000
@@ -44,6 +48,7 @@ class Edge:
         """Answer one request."""
         given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
         request_id = given if _is_usable(given) else self._ids.new().encode()
+        secured = scope["scheme"] == "https" and not _is_localhost(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -51,6 +56,8 @@ class Edge:
                 present = {name for name, _ in headers}
                 headers.extend((name, value) for name, value in _DEFAULTS.items() if name not in present)
                 headers.append((_REQUEST_ID, request_id))
+                if secured:
+                    headers.append(_HTTPS_ALONE)
                 if self._readiness.leaving:
                     # The next request on this connection would find it closed: let the client open another elsewhere.
                     headers.append((b"connection", b"close"))
@@ -65,6 +72,11 @@ class Edge:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._in_flight -= 1
+
+
+def _is_localhost(scope: Scope) -> bool:
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return is_loopback(host.decode("latin-1") if b":" in host.rpartition(b"]")[2] else f"{host.decode('latin-1')}:443")
 
 
 def _is_usable(given: bytes) -> bool:

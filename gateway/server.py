@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Generator, Sequence
 
 import uvicorn
@@ -152,13 +153,21 @@ class Gateway:
             self._numbers if _is_private(listener) else None,
         )
         self._readiness.start()
-        self._server = _Server(_uvicorn_config(app))
+        self._server = _Server(_uvicorn_config(app, self._https()))
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway.http")
         listening = asyncio.create_task(self._server.listening.wait())
         await asyncio.wait({self._serving, listening}, return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
         if self._serving.done():
             await self._serving
+
+    def _https(self) -> ssl.SSLContext | None:
+        """Return what to serve with; None in plaintext."""
+        if self._config.https.tls_dir is None:
+            return None
+        from gateway.https import serving_context  # noqa: PLC0415  (a process without TLS need not load it)
+
+        return serving_context(self._config.https.tls_dir, self._clock, self._metrics)
 
     def _channel(self, service: str) -> Channel:
         """Return the channel to the service; services of one host share it."""
@@ -221,7 +230,7 @@ def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
     return listener
 
 
-def _uvicorn_config(app: object) -> uvicorn.Config:
+def _uvicorn_config(app: object, https: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # Starlette's and uvicorn's names for the same ASGI callable differ
         http=BoundedProtocol,
@@ -236,6 +245,7 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_context_factory=None if https is None else lambda _config, _default: https,
     )
 
 

@@ -225,7 +225,12 @@ class Metrics:
             )
         )
         self.certificate_expires = Gauge(
-            Definition("ordermesh.tls.certificate.expires", "s", "Unix time from which on the certificate is void.")
+            Definition(
+                "ordermesh.tls.certificate.expires",
+                "s",
+                "Unix time from which on the certificate is void.",
+                (names.CERTIFICATE_USE,),
+            )
         )
         self.open_disputes = Gauge(
             Definition("ordermesh.disputes.open", "{dispute}", "Disputes that the customer's bank has not settled yet.")

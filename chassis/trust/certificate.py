@@ -47,6 +47,11 @@ class Certificate:
     key: bytes = field(repr=False)
     roots: bytes = field(repr=False)
 
+    @property
+    def name(self) -> str:
+        """Return whom it names, for the log."""
+        return self.spiffe_id
+
 
 def read(folder: Path, trust_domain: str, now: datetime) -> Certificate:
     """Return the certificate in the folder, whose name is the service's.

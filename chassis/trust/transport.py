@@ -49,11 +49,18 @@ class Transport:
         self._certificates = None
         if self._settings.security is Security.TLS and self._settings.tls_dir is not None:
             # A process without TLS need not load a library for certificates.
-            from chassis.trust.files import CertificateFiles  # noqa: PLC0415  (as said above)
+            from chassis.trust.certificate import FILES, read  # noqa: PLC0415  (as said above)
+            from chassis.trust.files import CertificateFiles  # noqa: PLC0415  (likewise)
 
             folder = self._settings.tls_dir / self._settings.service
             domain = self._settings.trust_domain
-            self._certificates = CertificateFiles(folder, domain, SystemClock(), metrics or Metrics(folder.name))
+            self._certificates = CertificateFiles(
+                folder,
+                FILES,
+                lambda place, now: read(place, domain, now),
+                SystemClock(),
+                metrics or Metrics(folder.name),
+            )
 
     @property
     def service_of(self) -> ServiceOf:

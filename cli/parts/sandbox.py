@@ -17,10 +17,11 @@ def part(values: Mapping[str, str]) -> Part:
     Raises:
         ConfigError: Some of it is wrong.
     """
-    gateway = values.get("ORDERMESH_GATEWAY_ADDR") or "127.0.0.1:8080"
+    scheme = "https" if values.get("GATEWAY_TLS_DIR") else "http"
+    gateway = f"{scheme}://{values.get('ORDERMESH_GATEWAY_ADDR') or '127.0.0.1:8080'}"
     webhooks = {
-        "SANDBOX_STRIPE_WEBHOOK_URL": f"http://{gateway}/webhooks/stripe",
-        "SANDBOX_SENDGRID_WEBHOOK_URL": f"http://{gateway}/webhooks/sendgrid",
+        "SANDBOX_STRIPE_WEBHOOK_URL": f"{gateway}/webhooks/stripe",
+        "SANDBOX_SENDGRID_WEBHOOK_URL": f"{gateway}/webhooks/sendgrid",
     }
     try:
         config = SandboxConfig.from_env({**webhooks, **values})

@@ -15,6 +15,7 @@ from chassis.telemetry.spans import Span, Tracer
 from gateway.access.settings import AuthSettings
 from gateway.config import GatewayConfig
 from gateway.contract import Contract
+from gateway.https_settings import HttpsSettings
 from gateway.server import Gateway
 from gateway.webhooks import WEBHOOKS, Webhook
 from kernel.clock import SystemClock
@@ -92,10 +93,14 @@ async def gateway_before(
     webhooks: Sequence[Webhook] = WEBHOOKS,
     backend: Backend | None = None,
     auth: AuthSettings | None = None,
+    tls_dir: Path | None = None,
 ) -> AsyncIterator[World]:
     """Serve a gateway whose services are all at one address."""
     areas = ("order", "tax", "payment", "notify", "shop")
-    config = GatewayConfig("127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path(), auth=auth or AuthSettings())
+    https = HttpsSettings(tls_dir)
+    config = GatewayConfig(
+        "127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path(), auth=auth or AuthSettings(), https=https
+    )
     spans, metrics, clock = Spans(), Metrics("gateway"), HurriedClock()
     tracer = Tracer("gateway", spans, time.time_ns, random.Random().getrandbits)  # noqa: TID251  (spans need a clock)
     gateway = Gateway(

@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="all, unless some are named")
     parser.add_argument("--services", nargs="+", choices=REPLICATED, default=REPLICATED, help="of a restart")
     parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
-    parser.add_argument("--slices", type=int, default=4, help="how often each count of replicas is loaded")
+    parser.add_argument("--slices", type=int, default=4, help="how often each case of replicas is loaded")
     parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()

@@ -1,5 +1,6 @@
 """The gateway's configuration has sensible defaults and names everything that is wrong at once."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from chassis.config import ConfigError, Environment
 from chassis.trust.settings import TransportSettings
 from gateway.access.settings import AuthSettings
 from gateway.config import GatewayConfig
+from tests.fakes.trusted_mesh import TrustedMesh
 
 
 def test_without_any_variable_the_mesh_of_one_machine_is_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -35,6 +37,7 @@ def test_every_variable_is_read() -> None:
     config = GatewayConfig.from_env(
         {
             "ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80",
+            "GATEWAY_TRANSPORT_SECURITY": "proxy",
             "ORDER_ADDR": "dns:///order:50051",
             "TAX_ADDR": "tax:1",
             "PAYMENT_ADDR": "unix:/run/payment",
@@ -63,6 +66,9 @@ def test_all_complaints_come_together() -> None:
         assert name in str(caught.value)
 
 
+BEYOND = {"ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80", "GATEWAY_AUTH": "required"}
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -82,7 +88,36 @@ def test_a_gateway_that_would_let_in_whoever_comes_does_not_start(settings: dict
 
 
 def test_beyond_this_machine_there_is_no_development_key() -> None:
-    beyond = GatewayConfig.from_env({"ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80", "GATEWAY_AUTH": "required"})
+    beyond = GatewayConfig.from_env({**BEYOND, "GATEWAY_TRANSPORT_SECURITY": "proxy"})
 
     assert (beyond.auth.required, beyond.auth.development_key) == (True, None)
     assert GatewayConfig.from_env({}).auth.development_key is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, "ORDERMESH_GATEWAY_ADDR: '0.0.0.0:80' is not on this machine, and plaintext never leaves it"),
+        ({"GATEWAY_TRANSPORT_SECURITY": "tls"}, "GATEWAY_TLS_DIR: is not set"),
+        ({"GATEWAY_TRANSPORT_SECURITY": "off"}, "'off' is neither tls nor proxy"),
+        ({"GATEWAY_TLS_DIR": "/nowhere"}, "GATEWAY_TLS_DIR: /nowhere/tls.crt cannot be read: No such file"),
+        ({"GATEWAY_TLS_DIR": "/nowhere", "GATEWAY_TRANSPORT_SECURITY": "proxy"}, "set one of the two"),
+    ],
+)
+def test_what_comes_from_elsewhere_is_encrypted_or_the_gateway_does_not_start(
+    settings: dict[str, str], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        GatewayConfig.from_env({**BEYOND, **settings})
+
+
+@pytest.mark.parametrize(
+    "settings", [{"GATEWAY_TRANSPORT_SECURITY": "proxy"}, {"ORDERMESH_TRANSPORT_SECURITY": "istio"}]
+)
+def test_a_proxy_or_a_sidecar_may_be_who_encrypts(settings: dict[str, str]) -> None:
+    assert GatewayConfig.from_env({**BEYOND, **settings}).https.tls_dir is None
+
+
+def test_a_certificate_of_its_own_has_it_listen_anywhere(tmp_path: Path) -> None:
+    TrustedMesh(tmp_path, "gateway")
+    assert GatewayConfig.from_env({**BEYOND, "GATEWAY_TLS_DIR": str(tmp_path / "gateway")}).https.tls_dir is not None
