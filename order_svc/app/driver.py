@@ -15,6 +15,7 @@ from order_svc.app.changes import Changes
 from order_svc.app.ports import Charge, InDoubt, Moved, Orders, Payments, Taxes
 from order_svc.app.telling import Telling
 from order_svc.domain.hold import after_capture, after_hold, capture_amount, waiting_shipment
+from order_svc.domain.news import after_catching_up
 from order_svc.domain.order import Order
 from order_svc.domain.payment import Payment
 from order_svc.domain.refunding import after_give_back, next_refund
@@ -144,14 +145,10 @@ class Driver:
                     charged = await self._payments.charge(self._charge(order, leased_at))
                     told.outcome(charged)
                     return after_charge(order, charged, self._clock.now(), self._action_seconds, luck)
-                case Step.READ_PAYMENT:
+                case Step.READ_PAYMENT | Step.READ_HOLD | Step.CATCH_UP:
                     read = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
                     told.outcome(read)
-                    return after_charge(order, read, self._clock.now(), self._action_seconds, luck)
-                case Step.READ_HOLD:
-                    found = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
-                    told.outcome(found)
-                    return after_hold(order, found, self._clock.now(), luck)
+                    return self._after_read(step, order, read, luck)
                 case Step.CAPTURE:
                     captured = await self._payments.capture(
                         _payment_id(order), _capture_key(order), capture_amount(order)
@@ -171,6 +168,18 @@ class Driver:
                     refunded = await self._payments.refund(_payment_id(order), _refund_key(order))
                     told.outcome(refunded)
                     return after_refund(order, refunded, self._clock.now(), luck)
+
+    def _after_read(
+        self, step: Step, order: Order, read: Done[Payment] | NotDone[Refusal] | Unknown, luck: float
+    ) -> Transition:
+        now = self._clock.now()
+        match step:
+            case Step.READ_HOLD:
+                return after_hold(order, read, now, luck)
+            case Step.CATCH_UP:
+                return after_catching_up(order, read, now, luck)
+            case _:
+                return after_charge(order, read, now, self._action_seconds, luck)
 
     async def _cancelled(self, order: Order) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the order's payment up; one that nobody has told us of may be under way, or still to come."""

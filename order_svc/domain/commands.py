@@ -180,6 +180,12 @@ def nothing_to_do(command: Command, order: Order) -> bool:
             "The order's money is being taken for a shipment just now; repeat the request with the same key.",
             retry_after=1.0,
         )
+    if order.stage is Stage.CATCHING_UP:
+        raise Refusal(
+            Reason.UNAVAILABLE,
+            "News of the order's payment is being taken in just now; repeat the request with the same key.",
+            retry_after=1.0,
+        )
     if order.cancelling:
         raise Refusal(
             Reason.UNAVAILABLE,

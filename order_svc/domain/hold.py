@@ -17,7 +17,7 @@ from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.step import OUTDATED, Step, hindered, outdated
 from order_svc.domain.task import NewTask, TaskKind
-from order_svc.domain.transition import Transition, failed, moved, payment_facts, quietly, retried
+from order_svc.domain.transition import Transition, as_taken, failed, moved, payment_facts, quietly, retried
 
 # Time enough for a shop to ship or to let go on a working day.
 _NOTICE = timedelta(days=1)
@@ -162,7 +162,8 @@ def taken(order: Order, payment: Payment, now: datetime) -> Transition:
         release = _release(order, payment, now)
         refunds = (*refunds, release)
         tasks.append(NewTask(TaskKind.REFUND_TAX, release.number))
-    taken = moved(order, now, stage=Stage.SETTLED, state=state, payment=payment, shipments=shipments, refunds=refunds)
+    stage, then = as_taken(payment)
+    taken = moved(order, now, stage=stage, state=state, payment=then, shipments=shipments, refunds=refunds)
     facts = {**payment_facts(payment), "captured": str(payment.captured)}
     if waiting is None:
         return Transition(taken, "payment.captured", facts, tuple(tasks), ends=True)

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from kernel.errors import Refusal
 from kernel.money import Money
+from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.order import Alert, Order, Stage
 from order_svc.domain.payment import Dispute, Payment, PaymentState
 from order_svc.domain.refund import RefundKind
 from order_svc.domain.refunding import FAILED, follow_ups, made_facts, newly_failed, refunded_state, with_payment
+from order_svc.domain.step import OUTDATED, Step, hindered, outdated
 from order_svc.domain.task import NewTask
-from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed
+from order_svc.domain.transition import Transition, moved, payment_facts, refund_failed, retried
 
 DISPUTED = "payment.disputed"
 
@@ -41,6 +44,31 @@ def after_news(order: Order, payment: Payment, now: datetime) -> Transition | No
             return _of_one_undone(order, payment, now)
         case _:
             return _of_one_under_way(order, now)
+
+
+def after_catching_up(
+    order: Order, outcome: Done[Payment] | NotDone[Refusal] | Unknown, now: datetime, luck: float
+) -> Transition:
+    """Take in what had happened to a payment already when its order became paid.
+
+    Args:
+        order: CATCHING_UP.
+        outcome: The payment as it stands.
+        now: The time.
+        luck: 0 to 1, to spread retries.
+    """
+    match outcome:
+        case Done(payment) if outdated(order, payment):
+            return retried(order, now, OUTDATED, Step.CATCH_UP, luck)
+        case Done(payment):
+            settled = replace(order, stage=Stage.SETTLED, tries=0)
+            # Without news after all, a refund by hand that has failed meanwhile, nobody has to know.
+            nothing_new = Transition(moved(settled, now, told=False, payment=payment), "", {})
+            return _of_one_paid(settled, payment, now) or nothing_new
+        case NotDone(refusal):
+            return hindered(order, now, refusal, Step.CATCH_UP, luck)
+        case Unknown():
+            return retried(order, now, outcome, Step.CATCH_UP, luck)
 
 
 def _of_one_under_way(order: Order, now: datetime) -> Transition | None:

@@ -39,6 +39,7 @@ class Stage(StrEnum):
         HOLDING: The money is held until the goods are shipped; it is looked at before the hold lapses.
         CAPTURING: Goods are to be shipped as soon as their money is taken; it may be taken already.
         REFUNDING: Money is to go back to the customer of a paid order, because the shop has asked for it.
+        CATCHING_UP: The order is paid, and something has happened to its payment already that is still to be taken in.
         UNDOING: The order has failed or is being cancelled; whatever the charge left behind is to be taken back.
         SETTLED: The saga has nothing left to do.
     """
@@ -49,6 +50,7 @@ class Stage(StrEnum):
     HOLDING = "HOLDING"
     CAPTURING = "CAPTURING"
     REFUNDING = "REFUNDING"
+    CATCHING_UP = "CATCHING_UP"
     UNDOING = "UNDOING"
     SETTLED = "SETTLED"
 

@@ -113,3 +113,8 @@ class Payment:
         """Return what of a hold was let go when the rest was taken."""
         taken = self.state is PaymentState.SUCCEEDED
         return self.amount - self.captured if taken else Money.zero(self.amount.currency_code)
+
+    @property
+    def version_before(self) -> int:
+        """Return the version to keep where not all of this one is taken in: what is left of it then counts as new."""
+        return max(0, self.version - 1)

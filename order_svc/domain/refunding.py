@@ -160,14 +160,22 @@ def _refused(order: Order, asked: Refund, refusal: Refusal, now: datetime) -> Tr
 def _on(
     told: Order, before: Order, now: datetime, kind: str, facts: dict[str, str], tasks: tuple[NewTask, ...]
 ) -> Transition:
-    more = any(refund.unanswered for refund in told.refunds)
+    stage, payment = _stands(told, before)
     state = refunded_state(told)
     ended = state is State.REFUNDED and before.state is not State.REFUNDED
     review = before.needs_review or bool(newly_failed(before.refunds, told.refunds))
-    after = moved(
-        told, now, stage=Stage.REFUNDING if more else Stage.SETTLED, state=state, needs_review=review, tries=0
-    )
+    after = moved(told, now, stage=stage, payment=payment, state=state, needs_review=review, tries=0)
     return Transition(after, kind, facts, tasks, ends=ended)
+
+
+def _stands(told: Order, before: Order) -> tuple[Stage, Payment | None]:
+    """Return the stage after a refund was answered, and the payment as far as it was taken in: all but new disputes."""
+    known, payment = before.payment, told.payment
+    stage = Stage.REFUNDING if any(refund.unanswered for refund in told.refunds) else Stage.SETTLED
+    if payment is None or known is None or payment.disputes == known.disputes:
+        return stage, payment
+    then = replace(payment, disputes=known.disputes, version=payment.version_before)
+    return Stage.CATCHING_UP if stage is Stage.SETTLED else stage, then
 
 
 def _as_told(ours: Refund, told: PaymentRefund) -> Refund:

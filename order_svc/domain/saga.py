@@ -47,6 +47,7 @@ _STEPS = {
     Stage.HOLDING: Step.READ_HOLD,
     Stage.CAPTURING: Step.CAPTURE,
     Stage.REFUNDING: Step.GIVE_BACK,
+    Stage.CATCHING_UP: Step.CATCH_UP,
     Stage.UNDOING: Step.CANCEL_PAYMENT,
     Stage.SETTLED: None,
 }

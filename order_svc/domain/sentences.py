@@ -60,4 +60,6 @@ SENTENCES: Mapping[str, str] = {
     "capture.refused": "The money could not be taken; a person has to look at it.",
     "give_back.retried": "Giving the money back got no clear answer; it is asked for again, under the same key.",
     "give_back.refused": "The money could not be given back; a person has to look at it.",
+    "catch_up.retried": "What has happened to the payment since could not be looked at; it is tried again.",
+    "catch_up.refused": "Looking at what has happened to the payment was refused; a person has to look at it.",
 }

@@ -22,6 +22,7 @@ class Step(StrEnum):
     CANCEL_PAYMENT = "cancel_payment"
     REFUND = "refund"
     GIVE_BACK = "give_back"
+    CATCH_UP = "catch_up"
 
 
 # What payment_svc and tax_svc refuse because of what the customer asked for: before any money moved it fails the order.

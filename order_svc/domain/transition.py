@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.errors import Reason
+from kernel.money import Money
 from kernel.outcome import Unknown
 from order_svc.domain.draft import CaptureMode
 from order_svc.domain.order import Failure, Order, Stage, State
@@ -148,11 +149,23 @@ def payment_facts(payment: Payment) -> dict[str, str]:
     return {"payment_id": payment.payment_id, "provider_payment_id": payment.provider_payment_id}
 
 
+def as_taken(payment: Payment) -> tuple[Stage, Payment]:
+    """Return the stage of an order whose money was taken, and the payment as it was at that moment.
+
+    Somebody may have given of it back at Stripe by now, or a bank may dispute it. That is a move of its own, whose news
+    may have been acknowledged before: it is left to be caught up with, which survives the end of this process.
+    """
+    if not (payment.refunds or payment.disputes or payment.refunded.minor_units):
+        return Stage.SETTLED, payment
+    nothing = Money.zero(payment.amount.currency_code)
+    then = replace(payment, refunded=nothing, refunds=(), disputes=(), version=payment.version_before)
+    return Stage.CATCHING_UP, then
+
+
 def paid(order: Order, payment: Payment, now: datetime) -> Transition:
     """Take in that all of the money was taken, at once."""
-    settled = moved(
-        order, now, stage=Stage.SETTLED, state=State.PAID, payment=payment, expires_at=None, cancelling=False
-    )
+    stage, then = as_taken(payment)
+    settled = moved(order, now, stage=stage, state=State.PAID, payment=then, expires_at=None, cancelling=False)
     tasks = (NewTask(TaskKind.COMMIT_TAX), NewTask(TaskKind.SEND_CONFIRMATION))
     return Transition(settled, "payment.charged", payment_facts(payment), tasks, ends=True)
 

@@ -59,6 +59,7 @@ SITUATIONS: dict[str, Order] = {
     "AUTHORIZED, being cancelled": _held(Stage.UNDOING, cancelling=True),
     "PAID": _paid(State.PAID),
     "PAID, refunding": _refunding(State.PAID),
+    "PAID, catching up": replace(_paid(State.PAID), stage=Stage.CATCHING_UP),
     "PROCESSING": _paid(State.PROCESSING),
     "PROCESSING, held": _held(Stage.HOLDING, State.PROCESSING),
     "PROCESSING, shipped in part": _paid(State.PROCESSING, shipments=(MUG,)),

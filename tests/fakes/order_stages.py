@@ -6,6 +6,7 @@ from datetime import timedelta
 from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.domain.hold import after_capture, after_hold
+from order_svc.domain.news import after_catching_up
 from order_svc.domain.order import Failure, Order, Stage
 from order_svc.domain.payment import Payment, PaymentState
 from order_svc.domain.refunding import after_give_back
@@ -79,6 +80,8 @@ def take(order: Order, outcome: Outcome) -> Transition:
             return after_charge(order, outcome, LATER, ACTION_SECONDS, 1.0)  # type: ignore[arg-type]  # as above
         case Step.READ_HOLD:
             return after_hold(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
+        case Step.CATCH_UP:
+            return after_catching_up(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case Step.CAPTURE:
             return after_capture(order, outcome, LATER, 1.0)  # type: ignore[arg-type]  # as above
         case Step.GIVE_BACK:

@@ -8,7 +8,7 @@ import pytest
 from kernel.outcome import Done, Unknown
 from order_svc.domain.draft import CaptureMode, Terms
 from order_svc.domain.order import Order, Stage, State
-from order_svc.domain.payment import PaymentRefund, PaymentState, RefundState
+from order_svc.domain.payment import Dispute, PaymentRefund, PaymentState, RefundState
 from order_svc.domain.saga import next_step
 from order_svc.domain.step import Refunded, Step
 from order_svc.domain.task import NewTask, TaskKind
@@ -19,9 +19,10 @@ from tests.fakes.order_stages import FINAL, FULL, IMPOSSIBLE, LATER, PASSING, Ou
 P, S = PaymentState, State
 HOLDING, CAPTURING = SITUATIONS["AUTHORIZED"], SITUATIONS["AUTHORIZED, capturing"]
 IN_PART = replace(CAPTURING, shipments=(replace(CAPTURING.shipments[0], release_rest=True),))
-GIVING_BACK = SITUATIONS["PAID, refunding"]
+GIVING_BACK, CATCHING_UP = SITUATIONS["PAID, refunding"], SITUATIONS["PAID, catching up"]
 CANCELLING = replace(SITUATIONS["PENDING, being cancelled"], tax=GIVING_BACK.tax)
 LETTING_GO = SITUATIONS["AUTHORIZED, being cancelled"]
+READING = {"read_hold": HOLDING, "catch_up": CATCHING_UP}
 HOLD = replace(an_order(Stage.CHARGING), terms=Terms(CaptureMode.ON_SHIPMENT, reference="shop-1"))
 TO_ANOTHER = replace(an_order(Stage.CHARGING), terms=Terms(keep_after_decline=True, reference="shop-1"))
 
@@ -39,6 +40,17 @@ def given(state: RefundState, units: int = 100) -> Done[Refunded]:
     counts = state is not RefundState.FAILED
     refund = PaymentRefund("r-1", "re_1", state, euros(units))
     return Done(Refunded(replace(paid(refunded=units if counts else 0).value, refunds=(refund,)), refund))
+
+
+DISPUTED = Done(
+    replace(paid().value, disputes=(Dispute("dp_1", "NEEDS_RESPONSE", euros(FULL), "fraudulent", None, LATER),))
+)
+BY_HAND = Done(
+    replace(
+        paid(refunded=100).value,
+        refunds=(PaymentRefund("r-1", "re_1", RefundState.SUCCEEDED, euros(100), by_hand=True),),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,15 @@ TABLE: dict[str, Row] = {
     ),
     "hold gone": Row(HOLDING, paid(P.CANCELLED), Stage.SETTLED, S.FAILED, "order.failed", (TOLD,), ends=True),
     "taken by somebody": Row(HOLDING, paid(), Stage.SETTLED, S.PAID, "payment.captured", (COMMIT,), ends=True),
+    "taken by somebody, and given back": Row(
+        HOLDING, paid(refunded=100), Stage.CATCHING_UP, S.PAID, "payment.captured", (COMMIT,), ends=True
+    ),
+    "charged, and disputed": Row(
+        HOLD, DISPUTED, Stage.CATCHING_UP, S.PAID, "payment.charged", (COMMIT, CONFIRM), ends=True
+    ),
+    "given back by hand": Row(CATCHING_UP, BY_HAND, Stage.SETTLED, S.PAID, "refund.taken_in", BACK),
+    "disputed": Row(CATCHING_UP, DISPUTED, Stage.SETTLED, S.PAID, "payment.disputed", review=True),
+    "catching up unknown": Row(CATCHING_UP, Unknown("x"), Stage.CATCHING_UP, S.PAID, "catch_up.retried", waits=True),
     "hold unclear": Row(HOLDING, paid(P.PENDING), Stage.HOLDING, S.AUTHORIZED, "read_hold.retried", waits=True),
     "hold unknown": Row(HOLDING, Unknown("x"), Stage.HOLDING, S.AUTHORIZED, "read_hold.retried", waits=True),
     "shipped": Row(CAPTURING, paid(), Stage.SETTLED, S.PROCESSING, "order.shipped", (COMMIT, SHIPPED), ends=True),
@@ -122,14 +143,14 @@ TABLE: dict[str, Row] = {
         f"{step} hindered: {reason}": Row(
             order, refused(reason), order.stage, order.state, f"{step}.retried", waits=True
         )
-        for step, order in {"read_hold": HOLDING, "capture": CAPTURING, "give_back": GIVING_BACK}.items()
+        for step, order in {**READING, "capture": CAPTURING, "give_back": GIVING_BACK}.items()
         for reason in PASSING
     },
     **{
         f"{step} impossible: {reason}": Row(
             order, refused(reason), order.stage, order.state, f"{step}.refused", review=True
         )
-        for step, order in {"read_hold": HOLDING, "capture": CAPTURING, "cancel_payment": LETTING_GO}.items()
+        for step, order in {**READING, "capture": CAPTURING, "cancel_payment": LETTING_GO}.items()
         for reason in (*IMPOSSIBLE, *FINAL)
     },
     **{
