@@ -25,12 +25,12 @@ from order_svc.adapters import notify_grpc
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.webhook_announcer import Announcer
-from order_svc.app import command, confirm, driver, fulfil, webhook_sender
+from order_svc.app import command, confirm, driver, fulfil, outbox, webhook_sender
 from order_svc.app.mail_news import MailNewsWatcher
 from order_svc.app.news import NewsWatcher
 from order_svc.app.outbox import Outbox
 from order_svc.app.sweeper import Sweeper
-from order_svc.domain import commands, hold, news, refunding, saga
+from order_svc.domain import commands, hold, news, refunding, saga, transition
 from order_svc.domain.refund import Refund
 from payment_svc.adapters import stripe_events
 from payment_svc.adapters.payments_store import StoredPayments
@@ -194,6 +194,9 @@ MUTANTS = (
         "refunds: told before Stripe has taken them",
         (news, "follow_ups", mistakes.told_before_it_is_made),
         (refunding, "follow_ups", mistakes.told_before_it_is_made),
+        (outbox, "_untrue", mistakes.always(None)),
+        on="refunded whole",
+        cues=("lost_request@stripe.refund#1",),
     ),
     Mutant(
         "refunds: no document takes back what was sold",
@@ -204,6 +207,13 @@ MUTANTS = (
         "payments: what was given back by hand is not looked for",
         (Refunds, "_taken_in", mistakes.as_it_was),
         on="refunded by hand",
+    ),
+    Mutant(
+        "payments: what comes along with money that was taken is forgotten",
+        (transition, "as_taken", mistakes.nothing_comes_along),
+        (hold, "as_taken", mistakes.nothing_comes_along),
+        on="held, taken, and given back by hand before it was heard of",
+        seed=0,
     ),
     Mutant("captures: all is taken though the rest was let go", (driver, "capture_amount", mistakes.all_of_it)),
     Mutant("holds: one that lapsed counts as taken", (hold, "_lapsed", mistakes.lapsed_is_taken)),

@@ -168,6 +168,18 @@ PATHS += (
         faults=(Cue("refunds_by_hand", "stripe.dashboard", 1),),
     ),
     Path(
+        "held, taken, and given back by hand before it was heard of",
+        "REFUNDED",
+        ("stripe.capture",),
+        place=_HELD,
+        errands=(Errand(SHIP, _SOON),),
+        faults=(
+            Cue("lost_answer", "payment.CapturePayment", 1),
+            *(Cue("not_sent", "payment.CapturePayment", number) for number in (2, 3, 4)),
+            Cue("refunds_by_hand", "stripe.dashboard", 1),
+        ),
+    ),
+    Path(
         "disputed by the customer's bank",
         "PAID",
         ("stripe.disputes",),
