@@ -18,6 +18,7 @@ from order_svc.domain.webhook import Message
 from order_svc.domain.webhook_delivery import Answer
 from order_svc.domain.webhook_endpoint import Endpoint, SigningSecret
 from tests.fakes.virtual_time import BEGIN
+from tests.simulation.moves import GIVEN_UP, SOLD
 from tests.simulation.providers import Line
 from tests.simulation.shelf import shelf
 from tests.simulation.world import World
@@ -107,7 +108,7 @@ def _wanted(order: Order, been: set[str]) -> Counter[str]:
     return Counter(
         {
             "order.placed": 1,
-            "order.paid": int(order.captured.minor_units > 0 and bool(been & {"PAID", "SHIPPED"})),
+            "order.paid": int(order.captured.minor_units > 0 and bool(been & SOLD) and not been & GIVEN_UP),
             "order.authorized": int("AUTHORIZED" in been),
             "order.shipped": sum(each.shipped_at is not None for each in order.shipments),
             "order.delivered": int("DELIVERED" in been),

@@ -7,8 +7,11 @@ TAKEN = frozenset({"PAID", "SHIPPED", "DELIVERED", "REFUNDED"})
 
 GIVEN_UP = frozenset({"FAILED", "CANCELLED"})
 
+# Whose money was taken if any was.
+SOLD = TAKEN | {"PROCESSING"}
+
 # Where an order may be when nothing goes on by itself any more.
-ENDS = TAKEN | GIVEN_UP | {"PROCESSING"}
+ENDS = SOLD | GIVEN_UP
 
 MOVES: dict[str, frozenset[str]] = {
     "PENDING": frozenset({"PAYMENT_ACTION_REQUIRED", "AUTHORIZED", "PAID", "FAILED", "CANCELLED"}),

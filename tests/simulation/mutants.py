@@ -213,7 +213,6 @@ MUTANTS = (
         (transition, "as_taken", mistakes.nothing_comes_along),
         (hold, "as_taken", mistakes.nothing_comes_along),
         on="held, taken, and given back by hand before it was heard of",
-        seed=0,
     ),
     Mutant("captures: all is taken though the rest was let go", (driver, "capture_amount", mistakes.all_of_it)),
     Mutant("holds: one that lapsed counts as taken", (hold, "_lapsed", mistakes.lapsed_is_taken)),
