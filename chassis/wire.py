@@ -7,10 +7,12 @@ field.
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from ordermesh.type.v1 import address_pb2, money_pb2
+from ordermesh.type.v1 import address_pb2, money_pb2, watching_pb2
 
+from chassis.provider_watch import ProviderHealth
 from kernel.address import Address
 from kernel.errors import Refusal
 from kernel.money import Money, UnknownCurrency, exponent
@@ -85,6 +87,30 @@ def time_from_wire(message: Timestamp, field: str) -> datetime:
         return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
     except OverflowError as error:
         raise Refusal.of_field(field, "is not a moment between the years 1 and 9999") from error
+
+
+def duration_to_wire(seconds: float) -> Duration:
+    """Return a length of time as a message, to the microsecond."""
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
+
+
+def backlog_to_wire(queue: str, waiting: int, oldest_seconds: float) -> watching_pb2.Backlog:
+    """Return how much waits in a queue, and how long its oldest has waited, as a message."""
+    return watching_pb2.Backlog(queue=queue, waiting=waiting, oldest_age=duration_to_wire(oldest_seconds))
+
+
+def provider_health_to_wire(health: ProviderHealth) -> watching_pb2.ProviderHealth:
+    """Return how a provider is doing as a message."""
+    state = watching_pb2.PROVIDER_STATE_LEFT_ALONE if health.left_alone else watching_pb2.PROVIDER_STATE_CALLED
+    return watching_pb2.ProviderHealth(
+        provider=health.provider,
+        state=state,
+        calls=health.calls,
+        failed_calls=health.failed_calls,
+        since_time=time_to_wire(health.since),
+    )
 
 
 def fingerprint(request: Message) -> str:

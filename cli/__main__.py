@@ -12,7 +12,7 @@ _COMMANDS = {
     "webhook": ("cli.webhook:group", "Tell the shop's other systems what becomes of orders."),
     "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
     "tax": ("cli.tax:group", "Look at tax documents, and at addresses as the post knows them."),
-    "mail": ("cli.mail:group", "Show mails as customers get them."),
+    "mail": ("cli.mail:group", "Show mails as customers get them, and have them sent again."),
     "audit": ("cli.audit.command:command", "Prove that every order agrees with Stripe, AvaTax and SendGrid."),
     "serve": ("cli.serve:command", "Run one part of the mesh in this process."),
     "keys": ("cli.keys:group", "Make, list and revoke API keys."),

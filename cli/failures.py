@@ -42,6 +42,7 @@ _COMMANDS = {
     "DeliverOrder": "deliver",
     "RetryOrder": "retry",
     "AnnotateOrder": "annotate",
+    "MarkOrderReviewed": "review",
 }
 
 

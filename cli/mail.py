@@ -1,15 +1,15 @@
-"""`ordermesh mail`: looking at mails before customers do."""
+"""`ordermesh mail`: looking at mails before customers do and afterwards, and having them sent again."""
 
 from pathlib import Path
 
 import click
-from ordermesh.notify.v1 import notification_pb2, notify_service_pb2_grpc
-from ordermesh.notify.v1 import notify_service_pb2 as pb
+from ordermesh.notify.v1 import notification_pb2
 
-from cli.config import CliConfig, environment
-from cli.dial_grpc import CALL_SECONDS, dialled, run
-from cli.failures import Failure, of_refusal
-from kernel.errors import Refusal
+from cli import mail_view
+from cli.failures import Failure
+from cli.mail_calls_grpc import call
+from cli.order_call import key_option, new_key, output_option
+from cli.order_call import show as show_document
 
 _PREFIX = "NOTIFICATION_KIND_"
 _KINDS = [
@@ -21,7 +21,7 @@ _KINDS = [
 
 @click.group()
 def group() -> None:
-    """Look at the mails that customers get; NOTIFY_ADDR says where the notification service listens."""
+    """Look at customers' mails, and have them sent again; NOTIFY_ADDR says where the notification service listens."""
 
 
 @group.command()
@@ -35,10 +35,8 @@ def preview(kind: str, locale: str, html: bool, output: Path | None) -> None:  #
     KIND is one of order-confirmation, payment-action-required, payment-failed, order-shipped, order-delivered,
     order-cancelled, order-refunded.
     """
-    try:
-        mail = run(_preview(kind, locale))
-    except Refusal as refusal:
-        raise of_refusal(refusal) from None
+    number = notification_pb2.NotificationKind.Value(_PREFIX + kind.upper().replace("-", "_"))
+    mail = call(lambda calls: calls.preview(number, locale))
     part = mail.html if html else mail.text
     click.echo(f"{mail.subject}  [{mail.locale}]", err=True)
     if output is None:
@@ -51,14 +49,19 @@ def preview(kind: str, locale: str, html: bool, output: Path | None) -> None:  #
     click.echo(f"Written to {output}.", err=True)
 
 
-async def _preview(kind: str, locale: str) -> pb.PreviewNotificationResponse:
-    number = notification_pb2.NotificationKind.Value(_PREFIX + kind.upper().replace("-", "_"))
-    service = pb.DESCRIPTOR.services_by_name["NotifyService"]
-    config = CliConfig.from_env(environment())
-    async with dialled(config.notify_address, "NOTIFY_ADDR", service, config.transport) as line:
-        stub = notify_service_pb2_grpc.NotifyServiceStub(line.channel.for_stub)
-        with line.refusals():
-            answer: pb.PreviewNotificationResponse = await stub.PreviewNotification(
-                pb.PreviewNotificationRequest(kind=number, locale=locale), timeout=CALL_SECONDS
-            )
-    return answer
+@group.command()
+@click.argument("notification_id", metavar="ID")
+@output_option
+def show(notification_id: str, output: str) -> None:
+    """Show a mail as its reader gets it, and what became of it; `ordermesh explain` names the mails of an order."""
+    show_document(call(lambda calls: calls.mail(notification_id)), output, mail_view.mail)
+
+
+@group.command()
+@click.argument("notification_id", metavar="ID")
+@key_option
+@output_option
+def resend(notification_id: str, key: str | None, output: str) -> None:
+    """Have a mail sent once more, to the same reader and with the same words; who had it sent stays with it."""
+    used = key or new_key()
+    show_document(call(lambda calls: calls.resend(notification_id, used)), output, lambda sent: mail_view.mails([sent]))

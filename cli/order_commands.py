@@ -170,6 +170,17 @@ def annotate(order_id: str, etag: str, key: str | None, output: str, note: str) 
 
 
 @click.command()
+@_on_an_order
+@click.argument("finding", default="")
+def review(order_id: str, etag: str, key: str | None, output: str, finding: str) -> None:
+    """Note that you have looked at an order that needs review, what you found, and that nothing is left to do.
+
+    An order that stopped in the middle of its work is not left lying: `ordermesh order retry` takes it up again.
+    """
+    _do("MarkOrderReviewed", {"order_id": order_id, "etag": etag, "finding": finding}, key, output)
+
+
+@click.command()
 @click.argument("order_id", metavar="ID")
 @key_option
 @output_option
@@ -182,4 +193,4 @@ def retry(order_id: str, key: str | None, output: str) -> None:
     click.echo(f"What is left to do goes on by itself; `ordermesh explain {order_id}` tells how.", err=True)
 
 
-COMMANDS: tuple[click.Command, ...] = (cancel, refund, process, ship, deliver, confirm, annotate, retry)
+COMMANDS: tuple[click.Command, ...] = (cancel, refund, process, ship, deliver, confirm, annotate, review, retry)

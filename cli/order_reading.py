@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from cli import order_view, story_view
+from cli import mail_calls_grpc, order_view, story_view
 from cli.calls_grpc import Json, OrderCalls
+from cli.failures import Failure
 from cli.order_call import call, output_option, show
 from cli.order_options import Moment
 
@@ -59,8 +60,8 @@ def list_orders(limit: int, output: str, **filters: Any) -> None:  # noqa: ANN40
 @click.argument("order_id", metavar="ID")
 @output_option
 def explain(order_id: str, output: str) -> None:
-    """Tell the whole story of an order: what happened when and why, the money, what is still to be done."""
-    show(explained(order_id), output, story_view.story)
+    """Tell the whole story of an order: what happened when and why, the money, the mails, what is still to be done."""
+    show(_with_mails(explained(order_id)), output, story_view.story)
 
 
 @click.command()
@@ -89,6 +90,14 @@ def explained(order_id: str) -> Json:
         Failure: There is no such order, or nobody answers.
     """
     return call(lambda calls: calls.explain(order_id))
+
+
+def _with_mails(story: Json) -> Json:
+    """Return the story with the order's mails, or with why they cannot be told: it is of use without them."""
+    try:
+        return {**story, "mails": mail_calls_grpc.call(lambda calls: calls.of_order(story["order"]["order_id"]))}
+    except Failure as failure:
+        return {**story, "mails_untold": failure.message.splitlines()[0]}
 
 
 COMMANDS: tuple[click.Command, ...] = (get, list_orders, explain, watch)

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.mail_view import mails
 from cli.order_view import order, state
 from cli.value_view import Json, is_some, moment, money
 
@@ -53,6 +54,8 @@ def story(document: Json) -> RenderableType:
         _money(document["order"]),
         Text("\nWork beside the order", style="bold"),
         _tasks(document["tasks"]),
+        Text("\nMails", style="bold"),
+        _mails(document),
         *_traces(document),
     )
 
@@ -121,6 +124,12 @@ def _tasks(tasks: list[Json]) -> RenderableType:
     for task in tasks:
         table.add_row(task["kind"], str(task["attempts"]), _standing(task))
     return table
+
+
+def _mails(document: Json) -> RenderableType:
+    if "mails_untold" in document:
+        return Text(f"They cannot be told: {document['mails_untold']}", style="yellow")
+    return mails(document.get("mails", []))
 
 
 def _standing(task: Json) -> Text:

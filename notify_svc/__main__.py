@@ -15,6 +15,7 @@ from ordermesh.notify.v1 import notify_service_pb2_grpc
 from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import HttpClient, create_client
+from chassis.provider_watch import ProviderWatch
 from chassis.server import Server
 from chassis.service import Tasks, run_alone
 from chassis.standard import standard_chain
@@ -41,6 +42,7 @@ from notify_svc.app.news import NotificationNews
 from notify_svc.app.ports import Mailer
 from notify_svc.app.preview import PreviewNotification
 from notify_svc.app.read import ReadNotifications
+from notify_svc.app.stored_mail import ReadMail
 from notify_svc.app.worker import Worker
 from notify_svc.config import NotifyConfig
 from notify_svc.servicer import NotifyServicer
@@ -100,6 +102,8 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             ListFeed(smtp.NoFeed() if by_smtp else SendGridFeed(client, clock)),
             PreviewNotification(letters, clock),
             NotificationNews(notifications),
+            ReadMail(notifications, letters),
+            ProviderWatch(config.mail_transport, telemetry.metrics, clock),
         )
 
         admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)

@@ -4,8 +4,9 @@ from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
+from chassis.provider_watch import ProviderWatch
 from chassis.telemetry import conventions, spans
-from chassis.wire import fingerprint
+from chassis.wire import backlog_to_wire, fingerprint, provider_health_to_wire
 from kernel.request import Request
 from notify_svc import wire
 from notify_svc.app.accept import SendNotification
@@ -14,6 +15,7 @@ from notify_svc.app.feed import ListFeed
 from notify_svc.app.news import NotificationNews
 from notify_svc.app.preview import PreviewNotification
 from notify_svc.app.read import ReadNotifications
+from notify_svc.app.stored_mail import ReadMail
 from notify_svc.domain.notification import one_line
 from notify_svc.domain.sample import sample_order
 
@@ -29,6 +31,8 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         list_feed: ListFeed,
         preview_notification: PreviewNotification,
         news: NotificationNews,
+        read_mail: ReadMail,
+        provider: ProviderWatch,
     ) -> None:
         self._send_notification = send_notification
         self._read_notifications = read_notifications
@@ -36,6 +40,8 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         self._list_feed = list_feed
         self._preview_notification = preview_notification
         self._news = news
+        self._read_mail = read_mail
+        self._provider = provider
 
     async def SendNotification(
         self, request: notify_service_pb2.SendNotificationRequest, context: Context
@@ -116,4 +122,30 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
         return notify_service_pb2.ListProviderMailsResponse(
             mails=[wire.listed_mail_to_wire(each) for each in page.mails],
             next_page_token=wire.feed_place_to_wire(page.end()) if page.has_more else "",
+        )
+
+    async def GetNotificationMail(
+        self, request: notify_service_pb2.GetNotificationMailRequest, context: Context
+    ) -> notify_service_pb2.GetNotificationMailResponse:
+        return wire.mail_to_wire(await self._read_mail(request.notification_id))
+
+    async def ResendNotification(
+        self, request: notify_service_pb2.ResendNotificationRequest, context: Context
+    ) -> notify_service_pb2.ResendNotificationResponse:
+        span, who = spans.current(), caller.current()
+        notification = await self._send_notification.again(
+            Request(who.key_owner, request.request_id, fingerprint(request)),
+            request.notification_id,
+            who.principal,
+            "" if span is None else span.traceparent(),
+        )
+        return notify_service_pb2.ResendNotificationResponse(notification=wire.notification_to_wire(notification))
+
+    async def GetMailProvider(
+        self, request: notify_service_pb2.GetMailProviderRequest, context: Context
+    ) -> notify_service_pb2.GetMailProviderResponse:
+        waiting = await self._read_notifications.backlog()
+        return notify_service_pb2.GetMailProviderResponse(
+            health=provider_health_to_wire(self._provider.health()),
+            backlog=backlog_to_wire("mail", waiting.depth, waiting.oldest_seconds),
         )

@@ -10,6 +10,7 @@ from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
 from chassis import wire
 from kernel.errors import Refusal
 from kernel.money import Money
+from notify_svc.app.stored_mail import StoredMail
 from notify_svc.domain.content import Details, OrderSummary, Payment, Refund, Shipment, SummaryLine
 from notify_svc.domain.feed import FeedPlace, ListedMail
 from notify_svc.domain.notification import Kind, Notification, State
@@ -109,12 +110,30 @@ def notification_to_wire(notification: Notification) -> notification_pb2.Notific
         locale=notification.locale,
         version=notification.version,
         request_id=notification.request_id,
+        resent_from=notification.resent_from,
+        resent_by=notification.resent_by,
     )
     if notification.sent_at is not None:
         message.sent_time.CopyFrom(wire.time_to_wire(notification.sent_at))
     if notification.due_at is not None:
         message.next_attempt_time.CopyFrom(wire.time_to_wire(notification.due_at))
     return message
+
+
+def mail_to_wire(stored: StoredMail) -> notify_service_pb2.GetNotificationMailResponse:
+    """Return a mail as it is sent, and what became of it."""
+    return notify_service_pb2.GetNotificationMailResponse(
+        notification=notification_to_wire(stored.notification),
+        subject=stored.letter.subject,
+        text=stored.letter.text,
+        html=stored.letter.html,
+        events=[
+            notification_pb2.DeliveryEvent(
+                kind=event.kind, status=event.status, occur_time=wire.time_to_wire(event.occurred_at)
+            )
+            for event in stored.events
+        ],
+    )
 
 
 def page_size_from_wire(request: notify_service_pb2.ListNotificationsRequest) -> int:

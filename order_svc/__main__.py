@@ -32,6 +32,7 @@ from chassis.trust.transport import Transport
 from kernel.bell import Bell
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
+from order_svc.adapters.measured import MeasuredByMetrics
 from order_svc.adapters.notify_grpc import GrpcMails
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
@@ -109,7 +110,17 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             action_seconds=config.action_seconds,
         )
         asked = cases(
-            orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=config.lease_seconds
+            orders,
+            taxes,
+            driver,
+            work,
+            changes,
+            telling,
+            clock,
+            ids,
+            bell.ring,
+            MeasuredByMetrics(telemetry.metrics, clock),
+            lease_seconds=config.lease_seconds,
         )
         sweeper = Sweeper(orders, driver, outbox, work, bell, clock, telling, lease_seconds=config.lease_seconds)
         news = NewsWatcher(orders, payments, changes, telling, clock, spread, bell.ring)

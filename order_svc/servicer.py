@@ -10,7 +10,7 @@ from ordermesh.order.v1 import order_service_pb2 as pb
 from chassis import caller, deadline
 from chassis.wire import fingerprint, money_to_wire
 from kernel.request import Request
-from order_svc import own_wire, wire
+from order_svc import overview_wire, own_wire, wire
 from order_svc.app.cases import Cases
 from order_svc.domain.order import Order
 
@@ -26,6 +26,7 @@ _Command = (
     | pb.DeliverOrderRequest
     | pb.RetryOrderRequest
     | pb.AnnotateOrderRequest
+    | pb.MarkOrderReviewedRequest
 )
 
 
@@ -125,6 +126,17 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def AnnotateOrder(self, request: pb.AnnotateOrderRequest, context: Context) -> pb.AnnotateOrderResponse:
         order = await self._cases.annotate(request.order_id, request.note, request.etag, _key(request))
         return pb.AnnotateOrderResponse(order=_shown(order))
+
+    async def MarkOrderReviewed(
+        self, request: pb.MarkOrderReviewedRequest, context: Context
+    ) -> pb.MarkOrderReviewedResponse:
+        order = await self._cases.mark_reviewed(request.order_id, request.finding, request.etag, _key(request))
+        return pb.MarkOrderReviewedResponse(order=_shown(order))
+
+    async def GetOrdersOverview(
+        self, request: pb.GetOrdersOverviewRequest, context: Context
+    ) -> pb.GetOrdersOverviewResponse:
+        return overview_wire.overview_to_wire(await self._cases.overview())
 
     def _patience(self) -> float:
         return deadline.remaining(self._patience_seconds)

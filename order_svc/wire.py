@@ -201,6 +201,11 @@ def tax_to_wire(tax: Tax, document_code: str = "", difference: Money | None = No
     )
 
 
+def state_to_wire(state: State) -> "order_pb2.OrderState.ValueType":
+    """Return the state's number."""
+    return _STATES[state]
+
+
 def story_to_wire(story: Story) -> order_service_pb2.ExplainOrderResponse:
     """Return the whole story of an order."""
     trace_ids = dict.fromkeys(event.trace_id for event in story.events if event.trace_id)

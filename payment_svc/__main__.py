@@ -16,6 +16,7 @@ from chassis import deadline
 from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import HttpTransport
+from chassis.provider_watch import ProviderWatch
 from chassis.retry_budget import RetryBudget
 from chassis.server import Server
 from chassis.service import Tasks, run_alone
@@ -126,7 +127,8 @@ async def running(
             with_reflection=config.access.reflection,
             shared_port=config.worker > 0,
         )
-        server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(does))
+        servicer = PaymentServicer(does, ProviderWatch("stripe", telemetry.metrics, clock))
+        server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, servicer)
         address = await server.start(config.address)
         ending.push_async_callback(server.stop)
         await server.serving(ready=True)

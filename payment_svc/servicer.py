@@ -4,8 +4,9 @@ from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
+from chassis.provider_watch import ProviderWatch
 from chassis.telemetry import spans
-from chassis.wire import fingerprint
+from chassis.wire import fingerprint, provider_health_to_wire
 from payment_svc import wire
 from payment_svc.app.cases import Cases
 from payment_svc.app.ports import Request
@@ -14,8 +15,14 @@ from payment_svc.app.ports import Request
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """The RPCs of ordermesh.payment.v1.PaymentService."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, provider: ProviderWatch) -> None:
         self._cases = cases
+        self._provider = provider
+
+    async def GetPaymentProvider(
+        self, request: payment_service_pb2.GetPaymentProviderRequest, context: Context
+    ) -> payment_service_pb2.GetPaymentProviderResponse:
+        return payment_service_pb2.GetPaymentProviderResponse(health=provider_health_to_wire(self._provider.health()))
 
     async def ChargePayment(
         self, request: payment_service_pb2.ChargePaymentRequest, context: Context

@@ -14,6 +14,7 @@ from ordermesh.tax.v1 import tax_service_pb2_grpc
 from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import create_client
+from chassis.provider_watch import ProviderWatch
 from chassis.server import serving
 from chassis.service import run_alone
 from chassis.standard import standard_chain
@@ -78,7 +79,7 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         authority = authority or AvaTax(client, account, breaker, clock)
         fallback = FallbackRates(config.fallback_rate, config.fallback_rates, config.fallback_policy)
         does = cases(authority, StoredDocuments(store, clock), clock, fallback, config.quote_cache_seconds)
-        servicer = TaxServicer(does)
+        servicer = TaxServicer(does, ProviderWatch("avatax", telemetry.metrics, clock))
 
         transport = Transport(config.transport, telemetry.metrics)
         admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)

@@ -6,8 +6,9 @@ from ordermesh.tax.v1 import tax_service_pb2, tax_service_pb2_grpc
 
 from chassis import caller
 from chassis.layers import Context
+from chassis.provider_watch import ProviderWatch
 from chassis.telemetry import conventions, spans
-from chassis.wire import address_from_wire, fingerprint
+from chassis.wire import address_from_wire, fingerprint, provider_health_to_wire
 from kernel.request import Request
 from tax_svc import wire
 from tax_svc.app.cases import Cases
@@ -16,8 +17,14 @@ from tax_svc.app.cases import Cases
 class TaxServicer(tax_service_pb2_grpc.TaxServiceServicer):
     """The RPCs of ordermesh.tax.v1.TaxService."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, provider: ProviderWatch) -> None:
         self._cases = cases
+        self._provider = provider
+
+    async def GetTaxProvider(
+        self, request: tax_service_pb2.GetTaxProviderRequest, context: Context
+    ) -> tax_service_pb2.GetTaxProviderResponse:
+        return tax_service_pb2.GetTaxProviderResponse(health=provider_health_to_wire(self._provider.health()))
 
     async def QuoteTax(
         self, request: tax_service_pb2.QuoteTaxRequest, context: Context

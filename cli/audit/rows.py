@@ -94,6 +94,7 @@ class NotificationRow(NamedTuple):
     state: str
     provider_message_id: str
     is_due: bool
+    resent: bool
     created: int
     sent: int | None
 

@@ -111,6 +111,7 @@ def notification_row(message: notification_pb2.Notification) -> NotificationRow:
         state=_word(notification_pb2.NotificationState, message.state),
         provider_message_id=message.provider_message_id,
         is_due=message.HasField("next_attempt_time"),
+        resent=bool(message.resent_from),
         created=milliseconds(message.create_time),
         sent=milliseconds(message.sent_time) if message.HasField("sent_time") else None,
     )

@@ -31,6 +31,7 @@ MAIL = (
         ),
         "Write to the customer: the order was never paid.",
     ),
+    # What a person had sent again has no other occasion than that.
     # How often a customer is asked to act is not bounded by what the order shows.
     Rule(
         "mail_unfounded",
@@ -43,6 +44,7 @@ MAIL = (
             WHEN 'ORDER_REFUNDED' THEN (SELECT count(*) FROM order_refunds r WHERE r.order_id = n.order_id)
           END AS occasions
         FROM notifications n LEFT JOIN orders o USING (order_id)
+        WHERE NOT n.resent
         GROUP BY n.order_id, n.kind HAVING mails > occasions
         """,
         lambda row: f"{row['mails']} mails {row['kind']} were asked for, and there was occasion for {row['occasions']}",

@@ -53,6 +53,14 @@ def _refund(order_id: str, form: Form) -> Json:
     return body
 
 
+def _mark_reviewed(order_id: str, form: Form) -> Json:
+    return {"order_id": order_id, "finding": form.get("finding", "").strip()}
+
+
+def _is_at_rest(order: Json) -> bool:
+    return bool(order["needs_review"]) and order["state"] not in {"PENDING", "PAYMENT_ACTION_REQUIRED"}
+
+
 def _can_be_cancelled(order: Json) -> bool:
     return order["state"] in {"PENDING", "PAYMENT_ACTION_REQUIRED", "AUTHORIZED"}
 
@@ -71,6 +79,14 @@ COMMANDS = {
             "The order goes on where it stopped. Whatever moves money has a key of its own: nothing happens twice.",
             lambda order: bool(order["needs_review"]),
             _retry,
+        ),
+        Command(
+            "markReviewed",
+            "Mark reviewed",
+            "You have looked at it, and nothing is left to do. Your name and what you found go into its journal.",
+            _is_at_rest,
+            _mark_reviewed,
+            ("finding",),
         ),
         Command(
             "cancel",

@@ -4,7 +4,7 @@ So a page shows, and a button does, what that person may see and do, and nothing
 in the contract.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -124,6 +124,14 @@ class Api:
             "query_string": query.encode("ascii"),
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
         }
+
+
+async def or_why_not(reading: Awaitable[Json]) -> Json:
+    """Return what was read, or why it cannot be, as "refused": a page is of use without one of its parts."""
+    try:
+        return await reading
+    except Refused as refused:
+        return {"refused": refused.title}
 
 
 class _Passed(Response):

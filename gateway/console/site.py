@@ -16,10 +16,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from chassis.telemetry.following import spans_of
-from gateway.console import words
+from gateway.console import reading, words
 from gateway.console.commands import COMMANDS
 from gateway.console.drawing import LINE_WIDTH, bars
-from gateway.console.inside import COOKIE, Api, Json, Refused
+from gateway.console.inside import COOKIE, Api, Refused, or_why_not
 from gateway.readiness import Readiness
 from kernel.ids import Ids
 
@@ -30,9 +30,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_POLICY_WITH_FRAME = f"{_POLICY}; frame-src 'self'"
+# A mail is somebody else's page: no scripts, no forms, no pictures, and only within a page of ours.
+_LETTERS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
 _FILES = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 _PER_PAGE = "50"
-_ON_THE_BOARD = "15"
 # What a form of ours holds at most: a reason and an amount.
 _LONGEST_FORM = 4096
 
@@ -60,10 +62,13 @@ class Console:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {name: getattr(words, name) for name in ("money", "moment", "clock_time", "spoken")}
+        self._templates.filters |= {
+            name: getattr(words, name) for name in ("money", "moment", "clock_time", "spoken", "lasting")
+        }
         self._templates.globals |= {
             "state_kind": words.state_kind,
             "distance": words.distance,
+            "mail_kind": words.mail_kind,
             "states": tuple(words.STATES),
             "line_width": LINE_WIDTH,
         }
@@ -76,6 +81,9 @@ class Console:
             Route("/console/orders/{order_id}", self._shown(self._order)),
             Route("/console/orders/{order_id}/watch", self._watch),
             Route("/console/orders/{order_id}/{command}", self._shown(self._command), methods=["POST"]),
+            Route("/console/mails/{notification_id}", self._shown(self._mail)),
+            Route("/console/mails/{notification_id}/html", self._shown(self._letter)),
+            Route("/console/mails/{notification_id}/resend", self._shown(self._resend), methods=["POST"]),
             Route("/console/sign-in", self._shown(self._sign_in), methods=["GET", "POST"]),
             Route("/console/sign-out", self._shown(self._sign_out), methods=["POST"]),
             *(Route(f"/console/{name}", _file(name, kind)) for name, kind in _FILES.items()),
@@ -97,17 +105,7 @@ class Console:
 
     async def _board(self, request: Request) -> Response:
         api = Api(self._api, request)
-        waiting, newest = await asyncio.gather(
-            api.get("/orders", needs_review="true", page_size=_ON_THE_BOARD),
-            api.get("/orders", page_size=_ON_THE_BOARD),
-        )
-        return self._render(
-            "board.html",
-            services=self._readiness.states(),
-            waiting=waiting["orders"],
-            more_wait=bool(waiting.get("next_page_token")),
-            newest=newest["orders"],
-        )
+        return self._render("board.html", services=self._readiness.states(), **await reading.board(api))
 
     async def _orders(self, request: Request) -> Response:
         api, asked = Api(self._api, request), request.query_params
@@ -126,8 +124,8 @@ class Console:
         api, order_id = Api(self._api, request), request.path_params["order_id"]
         story = await api.get(f"/orders/{order_id}:explain")
         mails, messages = await asyncio.gather(
-            _or_why_not(api.get("/notifications", order_id=order_id)),
-            _or_why_not(api.get("/webhookDeliveries", order_id=order_id)),
+            or_why_not(api.get("/notifications", order_id=order_id)),
+            or_why_not(api.get("/webhookDeliveries", order_id=order_id)),
         )
         allowed = [each for each in COMMANDS.values() if each.fits(story["order"])]
         return self._render(
@@ -149,6 +147,22 @@ class Console:
         body = command.body(order_id, form)
         await Api(self._api, request).post(f"/orders/{order_id}:{command.name}", body, form.get("key", ""))
         return RedirectResponse(f"/console/orders/{order_id}", HTTPStatus.SEE_OTHER)
+
+    async def _mail(self, request: Request) -> Response:
+        shown = await reading.mail(Api(self._api, request), request.path_params["notification_id"])
+        return self._render("mail.html", policy=_POLICY_WITH_FRAME, mail=shown, key=self._ids.new())
+
+    async def _letter(self, request: Request) -> Response:
+        """Return the HTML of a mail alone, for a frame: it may style itself, and do and load nothing."""
+        shown = await reading.mail(Api(self._api, request), request.path_params["notification_id"])
+        headers = {"Content-Security-Policy": _LETTERS_POLICY, "Cache-Control": "no-store"}
+        return Response(shown["html"], headers=headers, media_type="text/html")
+
+    async def _resend(self, request: Request) -> Response:
+        form = await _form(request)
+        path = f"/notifications/{request.path_params['notification_id']}:resend"
+        again = await Api(self._api, request).post(path, {}, form.get("key", ""))
+        return RedirectResponse(f"/console/orders/{again['order_id']}", HTTPStatus.SEE_OTHER)
 
     async def _watch(self, request: Request) -> Response:
         """Hand the order's events on as the API sends them: a browser's event source cannot say who it is by itself."""
@@ -174,18 +188,10 @@ class Console:
         except sqlite3.Error:
             return []  # The page is of use without them.
 
-    def _render(self, template: str, status: int = HTTPStatus.OK, **shown: object) -> Response:
+    def _render(self, template: str, status: int = HTTPStatus.OK, policy: str = _POLICY, **shown: object) -> Response:
         page = self._templates.get_template(template).render(**shown)
-        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
         return Response(page, status, headers, media_type="text/html")
-
-
-async def _or_why_not(reading: Awaitable[Json]) -> Json:
-    """Return what was read, or why it cannot be: an order's page is of use without its mails."""
-    try:
-        return await reading
-    except Refused as refused:
-        return {"refused": refused.title}
 
 
 async def _form(request: Request) -> Mapping[str, str]:

@@ -19,6 +19,17 @@ STATES = {
     "REFUNDED": "over",
 }
 
+_MAILS = {
+    "SENT": "well",
+    "DELIVERED": "well",
+    "BOUNCED": "badly",
+    "DROPPED": "badly",
+    "UNDELIVERABLE": "badly",
+    "SPAM_REPORTED": "badly",
+}
+
+_SECOND, _SECONDS_SHOWN, _MINUTES_SHOWN = 1.0, 100.0, 120
+
 
 def money(amount: dict[str, Any] | None) -> str:
     """Return an amount of the API: "53.24 USD"; a dash for none."""
@@ -51,3 +62,19 @@ def distance(later: str, earlier: str) -> str:
     """Return how long one time is after another: "+1.250 s"."""
     seconds = (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
     return f"+{seconds:.3f} s"
+
+
+def mail_kind(state: str) -> str:
+    """Return what a state of a mail means for it: "well", "badly" or "waits"."""
+    return _MAILS.get(state, "waits")
+
+
+def lasting(duration: str | None) -> str:
+    """Return a length of time of the API, "93.250s", as people write it: "80 ms", "1.25 s", "2 min", "3 h"."""
+    seconds = float((duration or "0s").removesuffix("s"))
+    if seconds < _SECOND:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _SECONDS_SHOWN:
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < _MINUTES_SHOWN else f"{minutes // 60} h"

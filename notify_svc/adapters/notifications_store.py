@@ -88,6 +88,15 @@ class NotificationsStore:
             query = query.where(NOTIFICATIONS.c.notification_id < before)
         return await self._read(lambda connection: [rows.notification(row) for row in connection.execute(query)])
 
+    async def events(self, notification_id: str) -> Sequence[DeliveryEvent]:
+        """Return what the mail provider has told of a notification's mail, oldest first."""
+        query = (
+            select(SENDGRID_EVENTS)
+            .where(SENDGRID_EVENTS.c.notification_id == notification_id)
+            .order_by(SENDGRID_EVENTS.c.occurred_at, SENDGRID_EVENTS.c.received_at, SENDGRID_EVENTS.c.event_id)
+        )
+        return await self._read(lambda connection: [rows.event_from_row(row) for row in connection.execute(query)])
+
     async def update(self, before: Notification, after: Notification) -> bool:
         """Replace the notification; False when it is no longer at `before`'s version."""
         change = Change((Expect(NOTIFICATIONS, before.notification_id, before.version),), (self._replacing(after),))

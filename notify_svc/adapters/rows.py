@@ -41,6 +41,8 @@ def fixed_columns(notification: Notification) -> dict[str, object]:
         "traceparent": notification.traceparent,
         "locale": notification.locale,
         "request_id": notification.request_id,
+        "resent_from": notification.resent_from,
+        "resent_by": notification.resent_by,
         "created_at": to_ms(notification.created_at),
     }
 
@@ -74,6 +76,8 @@ def notification(row: Row[Any]) -> Notification:
         details=_details(content),
         locale=row.locale,
         request_id=row.request_id,
+        resent_from=row.resent_from,
+        resent_by=row.resent_by,
         created_at=from_ms(row.created_at),
         state=_STATES[row.state],
         attempts=row.attempts,
@@ -97,6 +101,18 @@ def event_row(event: DeliveryEvent, received_at: datetime) -> dict[str, object]:
         "occurred_at": to_ms(event.occurred_at),
         "received_at": to_ms(received_at),
     }
+
+
+def event_from_row(row: Row[Any]) -> DeliveryEvent:
+    """Return the event of a whole row of `sendgrid_events`."""
+    return DeliveryEvent(
+        row.event_id,
+        row.kind,
+        row.notification_id,
+        row.provider_message_id,
+        row.status,
+        from_ms(row.occurred_at),
+    )
 
 
 def _content(summary: OrderSummary, details: Details) -> str:

@@ -36,6 +36,9 @@ NOTIFICATIONS = Table(
     Column("locale", String(35), nullable=False, server_default=""),
     # Of the command that asked for it.
     Column("request_id", String(128), nullable=False, server_default=""),
+    # The notification that a person had sent again by this one, and who that was; empty for all others.
+    Column("resent_from", String(36), nullable=False, server_default=""),
+    Column("resent_by", String(200), nullable=False, server_default=""),
     # Since when it is news that it did not reach its reader; NULL when it is none, or was heard.
     Column("news_at", BigInteger),
     Index("notifications_by_order", "order_id", "notification_id"),

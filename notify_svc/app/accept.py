@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 from kernel.bell import Bell
 from kernel.clock import Clock
@@ -10,9 +11,10 @@ from kernel.ids import Ids
 from kernel.request import Request
 from notify_svc.app.dispatch import Dispatch
 from notify_svc.app.ports import Notifications, Work
+from notify_svc.app.read import notification_not_found
 from notify_svc.domain import sending
 from notify_svc.domain.content import NO_DETAILS, Details, OrderSummary
-from notify_svc.domain.notification import Kind, Notification
+from notify_svc.domain.notification import Kind, Notification, State
 
 
 class SendNotification:
@@ -66,8 +68,7 @@ class SendNotification:
             Refusal: REQUEST_ID_REUSED, or UNAVAILABLE while it is not known whether it was accepted; the same command
                 settles that.
         """
-        now = self._clock.now()
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what the database keeps, so that it reads back
+        now = self._now()
         notification = Notification(
             notification_id=self._ids.new(),
             version=1,
@@ -82,6 +83,53 @@ class SendNotification:
             request_id=request.request_id,
             due_at=now,
         )
+        return await self._accepted(request, notification, now)
+
+    async def again(self, request: Request, notification_id: str, resent_by: str, traceparent: str) -> Notification:
+        """Return a new notification that says the same to the same reader; the same one for every repetition.
+
+        Args:
+            request: The idempotency key.
+            notification_id: Of the notification to send again.
+            resent_by: Who wants it.
+            traceparent: The trace in which it was asked for; empty when there is none.
+
+        Raises:
+            Refusal: NOTIFICATION_NOT_FOUND; ILLEGAL_STATE while it is still to be sent by itself; and as above.
+        """
+        earlier = await self._notifications.get(notification_id)
+        if earlier is None:
+            raise notification_not_found(notification_id)
+        if earlier.state is State.ACCEPTED and earlier.due_at is not None:
+            raise Refusal(
+                Reason.ILLEGAL_STATE,
+                "The mail is still being sent, and goes on by itself; nothing was done.",
+                metadata={"notificationId": notification_id, "state": earlier.state.value},
+            )
+        now = self._now()
+        notification = Notification(
+            notification_id=self._ids.new(),
+            version=1,
+            kind=earlier.kind,
+            recipient_email=earlier.recipient_email,
+            recipient_name=earlier.recipient_name,
+            summary=earlier.summary,
+            traceparent=traceparent,
+            created_at=now,
+            details=earlier.details,
+            locale=earlier.locale,
+            request_id=request.request_id,
+            resent_from=notification_id,
+            resent_by=resent_by,
+            due_at=now,
+        )
+        return await self._accepted(request, notification, now)
+
+    def _now(self) -> datetime:
+        now = self._clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)  # what the database keeps, so it reads back
+
+    async def _accepted(self, request: Request, notification: Notification, now: datetime) -> Notification:
         if self._dispatch.reserve():
             notification = sending.begun(notification, now)
             accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -114,6 +114,10 @@ class Notifications(Protocol):
         """
         ...
 
+    async def events(self, notification_id: str) -> Sequence[DeliveryEvent]:
+        """Return what the mail provider has told of a notification's mail, oldest first."""
+        ...
+
     async def update(self, before: Notification, after: Notification) -> bool:
         """Replace the notification; False, and nothing is written, when it is no longer at `before`'s version."""
         ...

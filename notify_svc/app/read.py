@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kernel.errors import Reason, Refusal
-from notify_svc.app.ports import Notifications
+from notify_svc.app.ports import Backlog, Notifications
 from notify_svc.domain.notification import Notification
 
 
@@ -34,6 +34,10 @@ class ReadNotifications:
         """
         found = await self._notifications.page(order_id, before, size + 1)
         return found[:size], len(found) > size
+
+    async def backlog(self) -> Backlog:
+        """Return what waits to be sent."""
+        return await self._notifications.backlog()
 
 
 def notification_not_found(notification_id: str) -> Refusal:

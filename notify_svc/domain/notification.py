@@ -64,6 +64,8 @@ class Notification:
         details: What it tells besides.
         locale: The language and region that it is written for, "de-AT"; empty means the shop's own.
         request_id: The key that it was asked for with; empty for those of before it was kept.
+        resent_from: The notification that a person had sent again by this one; empty for all others.
+        resent_by: Who that was: "key:support"; empty for all others.
         state: Where it stands.
         attempts: How often sending was started.
         open_attempts: How many of those nobody knows the end of, the one under way among them.
@@ -86,6 +88,8 @@ class Notification:
     details: Details = NO_DETAILS
     locale: str = ""
     request_id: str = ""
+    resent_from: str = ""
+    resent_by: str = ""
     state: State = State.ACCEPTED
     attempts: int = 0
     open_attempts: int = 0

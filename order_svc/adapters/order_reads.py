@@ -14,6 +14,7 @@ from order_svc.adapters.columns_json import from_ms, to_ms
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS
 from order_svc.app.ports import Backlog, Due, OrderFilter, Story
 from order_svc.domain.order import Order, State
+from order_svc.domain.overview import Counted
 from order_svc.domain.retry import Standing
 from order_svc.domain.task import Task
 
@@ -59,6 +60,10 @@ _BACKLOG = select(
     _oldest(State.PAYMENT_ACTION_REQUIRED).label("waiting"),
     database_now().label("now"),
 )
+
+# Both read an index alone: each state's part of `orders_by_state`, and the newest ids of the primary key.
+_BY_STATE = select(ORDERS.c.state, func.count()).group_by(ORDERS.c.state)
+_PLACED = select(func.count()).select_from(ORDERS).where(ORDERS.c.order_id >= bindparam("first"))
 
 
 def orders_of(
@@ -179,6 +184,21 @@ def backlog(connection: Connection) -> Backlog:
         _age(found.oldest_task, found.now),
         found.in_review,
         _age(min(orders, default=None), found.now),
+    )
+
+
+def counted(connection: Connection, since: datetime) -> Counted:
+    """Return how many orders there are in each state, how many were placed since a moment, and what is not finished."""
+    states = {State(state): orders for state, orders in connection.execute(_BY_STATE)}
+    placed = connection.execute(_PLACED, {"first": least_id_at(since)}).scalar_one()
+    waiting = backlog(connection)
+    return Counted(
+        states,
+        placed,
+        waiting.in_review,
+        waiting.tasks,
+        waiting.oldest_task_seconds,
+        waiting.oldest_order_seconds,
     )
 
 

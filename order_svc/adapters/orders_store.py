@@ -20,6 +20,7 @@ from order_svc.adapters.webhook_announcer import Announce, announce_nothing
 from order_svc.app.ports import Backlog, Due, Moved, OrderFilter, Story
 from order_svc.domain.commands import Command
 from order_svc.domain.order import Event, Order
+from order_svc.domain.overview import Counted
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
 from order_svc.domain.task import NewTask, Task, TaskKind
@@ -198,6 +199,10 @@ class OrdersStore:
     async def backlog(self) -> Backlog:
         """Return what is not finished."""
         return await self._read(order_reads.backlog)
+
+    async def counted(self, since: datetime) -> Counted:
+        """Return how many orders there are in each state, how many were placed since a moment, what is not finished."""
+        return await self._read(lambda connection: order_reads.counted(connection, since))
 
     def _told(self, order: Order, event: Event) -> tuple[Insert, ...]:
         """Return a journal entry, and what others are told of it.

@@ -13,12 +13,14 @@ from order_svc.app.command import Commands
 from order_svc.app.confirm import ConfirmOrderPayment
 from order_svc.app.driver import Driver
 from order_svc.app.fulfil import FulfilOrder
+from order_svc.app.overview import GetOverview, Measured
 from order_svc.app.place import PlaceOrder
 from order_svc.app.ports import Orders, Taxes
 from order_svc.app.quote import QuoteOrder
 from order_svc.app.read import ReadOrders
 from order_svc.app.refund import RefundOrder
 from order_svc.app.retry import RetryOrder
+from order_svc.app.review import MarkReviewed
 from order_svc.app.telling import Telling
 from order_svc.app.work import Work
 
@@ -36,6 +38,8 @@ class Cases:
     fulfil: FulfilOrder
     retry: RetryOrder
     annotate: AnnotateOrder
+    mark_reviewed: MarkReviewed
+    overview: GetOverview
 
 
 def cases(
@@ -48,6 +52,7 @@ def cases(
     clock: Clock,
     ids: Ids,
     wake: Callable[[], None],
+    measured: Measured,
     *,
     lease_seconds: float,
 ) -> Cases:
@@ -63,6 +68,7 @@ def cases(
         clock: The time.
         ids: Makes order ids.
         wake: Has what was made due taken up.
+        measured: What this replica has measured of itself.
         lease_seconds: How long a claim to an order lasts.
     """
     attendance = Attendance(orders, driver, work, changes, clock)
@@ -77,4 +83,6 @@ def cases(
         fulfil=FulfilOrder(commands),
         retry=RetryOrder(orders, changes, telling, clock, wake),
         annotate=AnnotateOrder(commands),
+        mark_reviewed=MarkReviewed(commands),
+        overview=GetOverview(orders, measured, clock),
     )

@@ -1,6 +1,7 @@
 """How every command on an order goes: once per key, on the order as it stands, seen through while the caller waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from kernel.clock import Clock
@@ -13,7 +14,7 @@ from order_svc.app.ports import InDoubt, Moved, Orders
 from order_svc.app.read import order_not_found
 from order_svc.app.telling import Telling
 from order_svc.domain.commands import Command, check_version
-from order_svc.domain.order import Order, Stage
+from order_svc.domain.order import Event, Order, Stage
 from order_svc.domain.saga import next_step
 from order_svc.domain.transition import Transition
 
@@ -114,7 +115,7 @@ class Commands:
         Raises:
             InDoubt: It may or may not have been written.
         """
-        event = self._telling.event(transition, "request")
+        event = asked_by(self._telling.event(transition, "request"), request)
         try:
             if not await self._orders.obey(command, request, transition, event, lease_seconds=self._lease_seconds):
                 return False
@@ -124,6 +125,11 @@ class Commands:
         if transition.wake_at is not None:
             self._wake()
         return True
+
+
+def asked_by(event: Event, request: Request) -> Event:
+    """Return the journal entry of a command with who gave it."""
+    return replace(event, facts={**event.facts, "by": request.caller})
 
 
 def _leased_at(transition: Transition | None, order: Order) -> datetime | None:

@@ -12,6 +12,7 @@ from kernel.request import Request
 from order_svc.domain.commands import Command
 from order_svc.domain.draft import AT_ONCE, Draft, Terms
 from order_svc.domain.order import Event, Order, State
+from order_svc.domain.overview import Counted
 from order_svc.domain.payment import Payment
 from order_svc.domain.refund import Refund
 from order_svc.domain.retry import Standing
@@ -323,6 +324,14 @@ class Orders(Protocol):
 
     async def backlog(self) -> Backlog:
         """Return what is not finished."""
+        ...
+
+    async def counted(self, since: datetime) -> Counted:
+        """Return how many orders there are in each state, at a cost that grows with them, and what is not finished.
+
+        Args:
+            since: From when on orders that were placed are counted apart.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
 from order_svc.app.changes import Changes
+from order_svc.app.command import asked_by
 from order_svc.app.place import same_order
 from order_svc.app.ports import InDoubt, Moved, Orders
 from order_svc.app.read import order_not_found
@@ -55,7 +56,7 @@ class RetryOrder:
             if taken_up is None:
                 return standing.order
             transition, tasks = taken_up
-            event = self._telling.event(transition, "request")
+            event = asked_by(self._telling.event(transition, "request"), request)
             try:
                 if await self._orders.obey(Command.RETRY, request, transition, event, tasks=tasks):
                     self._changes.publish(transition.order)

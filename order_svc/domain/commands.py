@@ -29,6 +29,7 @@ class Command(StrEnum):
     DELIVER = "DeliverOrder"
     RETRY = "RetryOrder"
     ANNOTATE = "AnnotateOrder"
+    REVIEW = "MarkOrderReviewed"
 
 
 _ANY = frozenset(State)
@@ -43,6 +44,7 @@ ALLOWED: dict[Command, frozenset[State]] = {
     Command.DELIVER: frozenset({State.PROCESSING, State.SHIPPED}),
     Command.RETRY: _ANY,
     Command.ANNOTATE: _ANY,
+    Command.REVIEW: _ANY,
 }
 
 # In which states a command has nothing left to do: the order is answered as it is.
@@ -151,12 +153,33 @@ def annotate(order: Order, note: str, now: datetime) -> Transition | None:
     return beside(moved(order, now, note=note), "order.annotated", {}, (), now)
 
 
+def mark_reviewed(order: Order, finding: str, now: datetime) -> Transition | None:
+    """Note that a person has looked at the order, and that nothing is left to do.
+
+    Args:
+        order: As it stands.
+        finding: For the journal; may be empty.
+        now: The time.
+
+    Raises:
+        Refusal: It stopped in the middle of its work, and would never go on.
+    """
+    if not order.needs_review:
+        return None
+    if not _allowed_now(Command.REVIEW, order):
+        raise illegal(Command.REVIEW, order)
+    facts = {"finding": finding} if finding else {}
+    return beside(moved(order, now, needs_review=False, tries=0), "order.reviewed", facts, (), now)
+
+
 def _allowed_now(command: Command, order: Order) -> bool:
     if command is Command.CANCEL and order.captured.minor_units:
         return False
     if command is Command.DELIVER and not any(each.shipped_at for each in order.shipments):
         return False
     if command is Command.REFUND and not order.captured.minor_units:
+        return False
+    if command is Command.REVIEW and not (order.needs_review and order.stage in {Stage.SETTLED, Stage.HOLDING}):
         return False
     # A refund may fail after the last of the money went back: then something is left again.
     if command is Command.REFUND and order.state is State.REFUNDED and order.captured == order.refunded:
@@ -200,6 +223,8 @@ def illegal(command: Command, order: Order) -> Refusal:
     names = ", ".join(each.value for each in allowed(order))
     taken = command is Command.CANCEL and order.captured.minor_units > 0
     why = " Its money was taken: give it back with RefundOrder." if taken else ""
+    if command is Command.REVIEW:
+        why = " It stopped in the middle of its work: take it up again with RetryOrder."
     return Refusal(
         Reason.ILLEGAL_STATE,
         f"{command.value} is not possible: the order is {order.state.value}.{why} Possible now: {names}.",

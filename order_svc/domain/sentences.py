@@ -44,6 +44,7 @@ SENTENCES: Mapping[str, str] = {
     "order.processing": "The shop has begun to prepare the goods.",
     "order.shipped": "Goods were handed to a carrier.",
     "order.delivered": "Everything has arrived.",
+    "order.reviewed": "A person has looked at the order; nothing is left to do.",
     "order.annotated": "The shop's note was replaced.",
     "shipment.waiting": "A shipment waits for its money to be taken.",
     "shipment.delivered": "Goods have arrived.",

@@ -46,6 +46,8 @@ PROMISED = {
         "DeliverOrder",
         "RetryOrder",
         "AnnotateOrder",
+        "MarkOrderReviewed",
+        "GetOrdersOverview",
     },
     "TaxService": {
         "QuoteTax",
@@ -55,6 +57,7 @@ PROMISED = {
         "ResolveAddress",
         "ListTaxDocuments",
         "ListProviderDocuments",
+        "GetTaxProvider",
     },
     "PaymentService": {
         "ChargePayment",
@@ -70,6 +73,7 @@ PROMISED = {
         "ListProviderPayments",
         "ListProviderRefunds",
         "ReleaseProviderPayment",
+        "GetPaymentProvider",
     },
     "NotifyService": {
         "SendNotification",
@@ -80,6 +84,9 @@ PROMISED = {
         "ListNotificationNews",
         "AcknowledgeNotificationNews",
         "ListProviderMails",
+        "GetNotificationMail",
+        "ResendNotification",
+        "GetMailProvider",
     },
     "WebhookService": {
         "CreateWebhookEndpoint",
@@ -174,6 +181,11 @@ def test_rest_shows_what_a_shop_needs_and_not_what_the_services_ask_of_each_othe
         "PreviewNotification",
         "ResolveAddress",
         "ListTaxDocuments",
+        "GetNotificationMail",
+        "ResendNotification",
+        "GetMailProvider",
+        "GetPaymentProvider",
+        "GetTaxProvider",
     }
 
 

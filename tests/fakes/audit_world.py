@@ -77,6 +77,7 @@ def confirmation(number: int, kind: str = "ORDER_CONFIRMATION", digit: str = "2"
         "DELIVERED",
         f"message-{number}",
         is_due=False,
+        resent=False,
         created=_LONG_AGO,
         sent=_LONG_AGO,
     )

@@ -34,6 +34,7 @@ class FakeNotifications:
         self._clock = clock
         self._keys: dict[tuple[str, str], tuple[str, str]] = {}
         self._events: set[str] = set()
+        self._told: list[DeliveryEvent] = []
 
     async def add(self, request: Request, notification: Notification) -> bool:
         self._check()
@@ -61,6 +62,11 @@ class FakeNotifications:
             for row in newest
             if (not order_id or row.summary.order_id == order_id) and (not before or row.notification_id < before)
         ][:limit]
+
+    async def events(self, notification_id: str) -> Sequence[DeliveryEvent]:
+        self._check()
+        told = [event for event in self._told if event.notification_id == notification_id]
+        return sorted(told, key=lambda event: event.occurred_at)
 
     async def update(self, before: Notification, after: Notification) -> bool:
         self._check()
@@ -100,6 +106,7 @@ class FakeNotifications:
         self._check()
         new = {event.event_id: event for event in events if event.event_id not in self._events}
         self._events |= new.keys()
+        self._told.extend(new.values())
         for event in new.values():
             row = self.rows.get(event.notification_id)
             if row is not None:

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from chassis.telemetry.metrics import Metrics
 from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.ids import Uuid7Ids
 from kernel.request import Request
+from order_svc.adapters.measured import MeasuredByMetrics
 from order_svc.app.cases import cases
 from order_svc.app.changes import Changes
 from order_svc.app.driver import Driver
@@ -164,6 +166,7 @@ class Life:
             world.clock,
             world.ids,
             self.bell.ring,
+            MeasuredByMetrics(Metrics("order"), world.clock),
             lease_seconds=LEASE_SECONDS,
         )
         self.sweeper = Sweeper(

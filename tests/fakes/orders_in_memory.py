@@ -1,7 +1,7 @@
 """The port `Orders` in memory, with a clock of its own and a database that outlives the replicas that use it."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
+from kernel.ids import least_id_at
 from kernel.request import Request
 from order_svc.app.ports import Backlog, Due, InDoubt, Moved, OrderFilter, Story
 from order_svc.domain.commands import Command
 from order_svc.domain.order import Event, Order, State
+from order_svc.domain.overview import Counted
 from order_svc.domain.retry import Standing
 from order_svc.domain.saga import next_step
 from order_svc.domain.task import Task, TaskKind
@@ -253,6 +255,18 @@ class FakeOrders:
             self._age(tasks),
             sum(order.needs_review for order in orders),
             self._age([order.created_at for order in orders if order.state in unsettled]),
+        )
+
+    async def counted(self, since: datetime) -> Counted:
+        waiting = await self.backlog()
+        orders = self._database.orders.values()
+        return Counted(
+            Counter(order.state for order in orders),
+            sum(order.order_id >= least_id_at(since) for order in orders),
+            waiting.in_review,
+            waiting.tasks,
+            waiting.oldest_task_seconds,
+            waiting.oldest_order_seconds,
         )
 
     def _put(self, transition: Transition, lease_seconds: float) -> None:

@@ -90,6 +90,7 @@ def sent(backend: Backend) -> dict[str, Any]:
         ("deliver --shipment 2", "DeliverOrder", {"shipment_id": "2"}),
         ("confirm --payment-method pm_card_visa", "ConfirmOrderPayment", {"payment_method": "pm_card_visa"}),
         ("annotate gift", "AnnotateOrder", {"note": "gift"}),
+        ("review fine", "MarkOrderReviewed", {"finding": "fine"}),
         ("retry", "RetryOrder", {}),
     ],
 )

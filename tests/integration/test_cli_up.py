@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,37 @@ def test_the_story_tells_what_happened(values: dict[str, str]) -> None:
     assert told.returncode == 0, told.stderr
     for words in ("The order was accepted", "The tax was worked out", "The payment went through", "was charged."):
         assert words in told.stdout
+
+
+@pytest.mark.usefixtures("mesh")
+def test_one_command_tells_why_an_order_was_not_mailed_and_another_sends_the_mail_again(values: dict[str, str]) -> None:
+    sandbox = f"http://{values['SANDBOX_ADDR']}"
+    httpx.put(f"{sandbox}/faults/sendgrid", json={"mode": "reject", "operation": "mail.send"}).raise_for_status()
+    order_id = place_over_rest(values, "unmailed")["order_id"]
+    try:
+        told = until_told(values, order_id, "undeliverable")
+    finally:
+        httpx.delete(f"{sandbox}/faults").raise_for_status()
+    story = json.loads(ordermesh("explain", order_id, "-o", "json", values=values).stdout)
+    (mail,) = story["mails"]
+
+    sent = ordermesh("mail", "resend", mail["notification_id"], values=values)
+    told_then = until_told(values, order_id, "sent again by local")
+    shown = ordermesh("mail", "show", mail["notification_id"], values=values)
+
+    assert "order confirmation" in told
+    assert mail["last_error"]
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert told_then.count("order confirmation") == 2
+    assert "Hello Ada" in shown.stdout
+
+
+def until_told(values: dict[str, str], order_id: str, words: str) -> str:
+    """Return the story of an order as soon as it has the words."""
+    end = time.monotonic() + 30
+    while words not in (told := ordermesh("explain", order_id, values=values).stdout):
+        assert time.monotonic() < end, told
+    return told
 
 
 @pytest.mark.usefixtures("mesh")

@@ -81,6 +81,46 @@ def test_the_page_tells_money_story_work_mails_and_where_the_time_went(browser: 
     assert "<rect" in shown
 
 
+def test_the_board_counts_orders_and_tells_how_everybody_is_doing(browser: httpx.Client) -> None:
+    placed(browser, "counted")
+
+    shown = until_shown(browser, "/console", "send confirmation")
+
+    for text in ("orders per second", "stripe", "avatax", "sendgrid", "order tasks", "95 of 100 within"):
+        assert text in shown
+    (paid,) = re.findall(r'<b>(\d+)</b> <a href="/console/orders\?state=PAID">', shown)
+    assert int(paid) >= 1
+    assert "left alone" not in shown
+
+
+def test_a_mail_is_read_and_sent_again_once_and_who_had_it_sent_is_told(browser: httpx.Client) -> None:
+    path = f"/console/orders/{placed(browser, 'mailed')}"
+    order = until_shown(browser, path, "delivered")
+    (mail,) = re.findall(r'href="(/console/mails/[^"]+)"', order)
+
+    shown = page(browser, mail)
+    letter = browser.get(f"{mail}/html")
+    pressed = [browser.post(f"{mail}/resend", data={"key": key_of(shown, "resend")}) for _ in range(2)]
+
+    assert "Hello Ada" in shown
+    assert "delivered" in shown
+    assert "sandbox" in letter.headers["content-security-policy"]
+    assert "<html" in letter.text
+    assert [(each.status_code, each.headers["location"]) for each in pressed] == [(303, path)] * 2
+    assert page(browser, path).count("sent again by local") == 1
+
+
+def test_an_order_that_needs_no_review_is_not_marked_as_reviewed(browser: httpx.Client) -> None:
+    order_id = placed(browser, "well")
+
+    pressed = browser.post(f"/console/orders/{order_id}/markReviewed", data={"key": "well", "finding": "nothing"})
+
+    assert pressed.status_code == 303
+    shown = page(browser, f"/console/orders/{order_id}")
+    assert "Mark reviewed" not in shown
+    assert "A person has looked" not in shown
+
+
 def test_a_declined_order_says_why(browser: httpx.Client) -> None:
     order_id = placed(browser, "declined", payment_method="pm_card_chargeDeclinedInsufficientFunds")
 

@@ -193,6 +193,33 @@ async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path:
     assert missing.reason is Reason.NOTIFICATION_NOT_FOUND
 
 
+async def test_a_mail_is_shown_with_what_the_provider_told_of_it_and_sent_again(world: World, tmp_path: Path) -> None:
+    key = SendgridKey()
+    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
+        accepted = await service.send(send_message("key-1"))
+        await service.until(accepted.notification_id, is_sent)
+        payload = batch(raw_event("bounce", accepted.notification_id))
+        now = str(int(SystemClock().now().timestamp()))
+        await service.ingest(payload, key.sign(now, payload), now)
+        shown = await service.stub.GetNotificationMail(
+            notify_service_pb2.GetNotificationMailRequest(notification_id=accepted.notification_id)
+        )
+        asked = notify_service_pb2.ResendNotificationRequest(
+            request_id="again", notification_id=accepted.notification_id
+        )
+        resent = (await service.stub.ResendNotification(asked)).notification
+        await service.until(resent.notification_id, is_sent)
+        provider = await service.stub.GetMailProvider(notify_service_pb2.GetMailProviderRequest())
+
+    first, second = await world.mails(to=EMAIL)
+    assert (shown.notification.state, [event.kind for event in shown.events]) == (BOUNCED, ["bounce"])
+    assert (shown.subject, shown.text, shown.html) == (first["subject"], first["text"], first["html"])
+    assert (second["text"], second["to"]) == (first["text"], first["to"])
+    assert (resent.resent_from, resent.resent_by) == (accepted.notification_id, "local")
+    assert (provider.health.provider, provider.health.calls, provider.health.failed_calls) == ("sendgrid", 2, 0)
+    assert provider.backlog.waiting == 0
+
+
 async def test_an_event_about_a_mail_whose_answer_was_lost_settles_it(world: World, tmp_path: Path) -> None:
     key = SendgridKey()
     await world.fault("sendgrid", mode="lost_answer", operation="mail.send", times=1)

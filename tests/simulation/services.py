@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from chassis import deadline
+from chassis.provider_watch import ProviderWatch
 from chassis.retry_budget import RetryBudget
 from chassis.service import Tasks
 from chassis.storage.store import Store
+from chassis.telemetry.metrics import Metrics
 from kernel.bell import Bell
 from kernel.errors import Reason, Refusal
 from notify_svc.adapters.notifications_store import NotificationsStore
@@ -23,6 +25,7 @@ from notify_svc.app.news import NotificationNews
 from notify_svc.app.read import ReadNotifications
 from notify_svc.app.worker import Worker
 from notify_svc.servicer import NotifyServicer
+from order_svc.adapters.measured import MeasuredByMetrics
 from order_svc.adapters.notify_grpc import GrpcMails
 from order_svc.adapters.orders_store import OrdersStore
 from order_svc.adapters.payment_grpc import GrpcPayments
@@ -183,7 +186,17 @@ async def start_order(process: Process, around: Surroundings) -> None:
     hearing = WorkerClock(world, process, MailNews(shelf(NOTIFY_TABLES), shelf(ORDER_TABLES)))
     mail_news = MailNewsWatcher(orders, mails, changes, telling, hearing, world.luck.random)
     asked = order_cases(
-        orders, taxes, driver, work, changes, telling, clock, ids, bell.ring, lease_seconds=LEASE_SECONDS
+        orders,
+        taxes,
+        driver,
+        work,
+        changes,
+        telling,
+        clock,
+        ids,
+        bell.ring,
+        MeasuredByMetrics(Metrics("order"), clock),
+        lease_seconds=LEASE_SECONDS,
     )
     process.servicer = OrderServicer(asked, patience_seconds=_PATIENCE_SECONDS)
     hooks = DeliveriesStore(store, clock, ids, replica, life)
@@ -227,7 +240,7 @@ async def start_payment(process: Process, around: Surroundings) -> None:
     )
     does = cases(ports, Schedule(_SETTLE_AFTER, _LONGEST_WAIT), _RESUME_SECONDS)
     resume = tasks.start(does.resume.run(), "resume")
-    process.servicer = PaymentServicer(does)
+    process.servicer = PaymentServicer(does, ProviderWatch("stripe", Metrics("payment"), clock))
 
 
 async def start_tax(process: Process, around: Surroundings) -> None:
@@ -237,7 +250,7 @@ async def start_tax(process: Process, around: Surroundings) -> None:
     clock = SimClock(world, process)
     documents = StoredDocuments(open_store(TAX_TABLES, process, world), clock)
     does = tax_cases(authority, documents, clock, FallbackRates(Decimal("0.08")), _QUOTES_SECONDS)
-    process.servicer = TaxServicer(does)
+    process.servicer = TaxServicer(does, ProviderWatch("avatax", Metrics("tax"), clock))
 
 
 async def start_notify(process: Process, around: Surroundings) -> None:
@@ -263,6 +276,8 @@ async def start_notify(process: Process, around: Surroundings) -> None:
         cast("Any", _no_feed),
         cast("Any", None),
         NotificationNews(notifications),
+        cast("Any", None),
+        ProviderWatch("sendgrid", Metrics("notify"), clock),
     )
 
 

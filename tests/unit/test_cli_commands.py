@@ -38,6 +38,7 @@ def test_every_command_that_is_listed_answers_for_help(name: str) -> None:
         "deliver",
         "confirm",
         "annotate",
+        "review",
         "retry",
     ],
 )

@@ -141,3 +141,30 @@ async def test_that_the_database_is_away_is_not_logged_as_lost_when_the_caller_i
     gc.collect()  # what is told of a lost exception is told when its future is thrown away
 
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def test_a_mail_is_sent_again_once_to_the_same_reader_as_one_of_its_own() -> None:
+    async with office() as here:
+        first = await here.accept()
+        await here.settle()
+        again = [await here.send.again(request("again"), first.notification_id, "key:support", "") for _ in range(2)]
+        await here.settle()
+
+        (second,) = {each.notification_id for each in again}
+        stored = here.store.rows[second]
+        assert here.mailer.mails == [first.notification_id, second]
+        assert (stored.resent_from, stored.resent_by) == (first.notification_id, "key:support")
+        assert (stored.summary, stored.recipient_email, stored.kind) == (first.summary, EMAIL, first.kind)
+        assert here.now(first).resent_from == ""
+
+
+async def test_a_mail_that_is_still_to_be_sent_is_not_sent_again() -> None:
+    async with office() as here:
+        here.mailer.gate.clear()
+        first = await here.accept()
+
+        with pytest.raises(Refusal) as refused:
+            await here.send.again(request("again"), first.notification_id, "key:support", "")
+
+        assert refused.value.reason is Reason.ILLEGAL_STATE
+        assert len(here.store.rows) == 1

@@ -28,7 +28,8 @@ from tests.fakes.order_situations import SITUATIONS
 # Answered as it is; not possible in the state; not just now; wrong in a field.
 SAME, NO, SOON, WRONG = "same", "NO", "soon", "wrong"
 
-# RetryOrder never refuses: tests/unit/test_order_retry.py. PlaceOrder has no order before it.
+# RetryOrder never refuses: tests/unit/test_order_retry.py. MarkOrderReviewed is about a mark that orders have in any
+# state: tests/unit/test_order_review.py. PlaceOrder has no order before it.
 COLUMNS = (
     Command.CONFIRM,
     Command.CANCEL,
@@ -140,8 +141,8 @@ def test_the_table_has_no_gaps() -> None:
     assert TABLE.keys() == SITUATIONS.keys()
     assert {order.state for order in SITUATIONS.values()} == set(State)
     assert {order.stage for order in SITUATIONS.values()} == set(Stage)
-    assert {*COLUMNS, Command.RETRY, Command.PLACE} == set(Command)
-    assert set(ALLOWED) == {*COLUMNS, Command.RETRY}
+    assert {*COLUMNS, Command.RETRY, Command.REVIEW, Command.PLACE} == set(Command)
+    assert set(ALLOWED) == {*COLUMNS, Command.RETRY, Command.REVIEW}
 
 
 def test_every_command_is_an_rpc_of_the_contract_and_the_other_way_round() -> None:

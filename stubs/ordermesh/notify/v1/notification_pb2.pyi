@@ -133,6 +133,8 @@ class Notification(_message.Message):
     LOCALE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RESENT_FROM_FIELD_NUMBER: _builtins.int
+    RESENT_BY_FIELD_NUMBER: _builtins.int
     notification_id: _builtins.str
     """Our id of the notification. SendGrid carries it as the custom argument "notification_id"."""
     order_id: _builtins.str
@@ -153,6 +155,10 @@ class Notification(_message.Message):
     """+1 with each change."""
     request_id: _builtins.str
     """The idempotency key of the SendNotification that asked for it."""
+    resent_from: _builtins.str
+    """The notification that a person had sent again by this one. Empty for one that the order itself gave occasion for."""
+    resent_by: _builtins.str
+    """Who had it sent again: "key:support", "user:42", "local". Empty for one that nobody had."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the notification was accepted."""
@@ -181,10 +187,12 @@ class Notification(_message.Message):
         locale: _builtins.str = ...,
         version: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        resent_from: _builtins.str = ...,
+        resent_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_attempt_time", b"next_attempt_time", "sent_time", b"sent_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "kind", b"kind", "last_error", b"last_error", "locale", b"locale", "next_attempt_time", b"next_attempt_time", "notification_id", b"notification_id", "order_id", b"order_id", "provider_message_id", b"provider_message_id", "request_id", b"request_id", "sent_time", b"sent_time", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "kind", b"kind", "last_error", b"last_error", "locale", b"locale", "next_attempt_time", b"next_attempt_time", "notification_id", b"notification_id", "order_id", b"order_id", "provider_message_id", b"provider_message_id", "request_id", b"request_id", "resent_by", b"resent_by", "resent_from", b"resent_from", "sent_time", b"sent_time", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,3 +429,35 @@ class ProviderMail(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProviderMail: _TypeAlias = ProviderMail  # noqa: Y015
+
+@_typing.final
+class DeliveryEvent(_message.Message):
+    """Something that the mail provider has told of a mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """The provider's word for it: "processed", "delivered", "deferred", "bounce", "dropped", "spamreport", "open"."""
+    status: _builtins.str
+    """The receiving server's code, "5.1.1", or the provider's reason for dropping it. May be empty."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        status: _builtins.str = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "occur_time", b"occur_time", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveryEvent: _TypeAlias = DeliveryEvent  # noqa: Y015

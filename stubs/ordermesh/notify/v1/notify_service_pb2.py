@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.notify.v1 import notification_pb2 as ordermesh_dot_notify_dot_v1_dot_notification__pb2
+from ordermesh.type.v1 import watching_pb2 as ordermesh_dot_type_dot_v1_dot_watching__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(ordermesh/notify/v1/notify_service.proto\x12\x13ordermesh.notify.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/notify/v1/notification.proto\"\xdf\x04\n\x17SendNotificationRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\x45\n\x04kind\x18\x02 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x33\n\x0frecipient_email\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x0erecipientEmail\x12\x43\n\x0erecipient_name\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\rrecipientName\x12?\n\x05order\x18\x05 \x01(\x0b\x32!.ordermesh.notify.v1.OrderSummaryB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12J\n\x06locale\x18\x06 \x01(\tB2\xbaH/r-\x18#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12@\n\x08shipment\x18\x07 \x01(\x0b\x32$.ordermesh.notify.v1.ShipmentSummaryR\x08shipment\x12:\n\x06refund\x18\x08 \x01(\x0b\x32\".ordermesh.notify.v1.RefundSummaryR\x06refund\x12=\n\x07payment\x18\t \x01(\x0b\x32#.ordermesh.notify.v1.PaymentSummaryR\x07payment\"a\n\x18SendNotificationResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\"K\n\x16GetNotificationRequest\x12\x31\n\x0fnotification_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\"`\n\x17GetNotificationResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\"\x91\x01\n\x18ListNotificationsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8c\x01\n\x19ListNotificationsResponse\x12G\n\rnotifications\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x01\n\x1bIngestSendgridEventsRequest\x12%\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@R\x07payload\x12(\n\tsignature\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03R\tsignature\x12\'\n\ttimestamp\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x14R\ttimestamp\"Z\n\x1cIngestSendgridEventsResponse\x12\x1a\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05R\x08\x61\x63\x63\x65pted\x12\x1e\n\nduplicates\x18\x02 \x01(\x05R\nduplicates\"\xa5\x03\n\x1aPreviewNotificationRequest\x12\x45\n\x04kind\x18\x01 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04kind\x12J\n\x06locale\x18\x02 \x01(\tB2\xbaH/r-\x18#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12\x37\n\x05order\x18\x03 \x01(\x0b\x32!.ordermesh.notify.v1.OrderSummaryR\x05order\x12@\n\x08shipment\x18\x04 \x01(\x0b\x32$.ordermesh.notify.v1.ShipmentSummaryR\x08shipment\x12:\n\x06refund\x18\x05 \x01(\x0b\x32\".ordermesh.notify.v1.RefundSummaryR\x06refund\x12=\n\x07payment\x18\x06 \x01(\x0b\x32#.ordermesh.notify.v1.PaymentSummaryR\x07payment\"w\n\x1bPreviewNotificationResponse\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n\x04html\x18\x03 \x01(\tR\x04html\x12\x16\n\x06locale\x18\x04 \x01(\tR\x06locale\"C\n\x1bListNotificationNewsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\"g\n\x1cListNotificationNewsResponse\x12G\n\rnotifications\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.NotificationR\rnotifications\"\xb5\x01\n\"AcknowledgeNotificationNewsRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\x31\n\x0fnotification_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\x12!\n\x07version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01R\x07version\"%\n#AcknowledgeNotificationNewsResponse\"i\n\x18ListProviderMailsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"|\n\x19ListProviderMailsResponse\x12\x37\n\x05mails\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.ProviderMailR\x05mails\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x98\n\n\rNotifyService\x12\x7f\n\x10SendNotification\x12,.ordermesh.notify.v1.SendNotificationRequest\x1a-.ordermesh.notify.v1.SendNotificationResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\xc6\x01\n\x0fGetNotification\x12+.ordermesh.notify.v1.GetNotificationRequest\x1a,.ordermesh.notify.v1.GetNotificationResponse\"X\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\x37\x12\'/api/v1/notifications/{notification_id}b\x0cnotification\x12\xac\x01\n\x11ListNotifications\x12-.ordermesh.notify.v1.ListNotificationsRequest\x1a..ordermesh.notify.v1.ListNotificationsResponse\"8\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/notifications\x12\x8d\x01\n\x14IngestSendgridEvents\x12\x30.ordermesh.notify.v1.IngestSendgridEventsRequest\x1a\x31.ordermesh.notify.v1.IngestSendgridEventsResponse\"\x10\x90\x02\x02\x8a\xe7\x18\t\n\x07gateway\x12\xbd\x01\n\x13PreviewNotification\x12/.ordermesh.notify.v1.PreviewNotificationRequest\x1a\x30.ordermesh.notify.v1.PreviewNotificationResponse\"C\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/notifications:preview:\x01*\x12\x8b\x01\n\x14ListNotificationNews\x12\x30.ordermesh.notify.v1.ListNotificationNewsRequest\x1a\x31.ordermesh.notify.v1.ListNotificationNewsResponse\"\x0e\x90\x02\x01\x8a\xe7\x18\x07\n\x05order\x12\xa0\x01\n\x1b\x41\x63knowledgeNotificationNews\x12\x37.ordermesh.notify.v1.AcknowledgeNotificationNewsRequest\x1a\x38.ordermesh.notify.v1.AcknowledgeNotificationNewsResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\x8c\x01\n\x11ListProviderMails\x12-.ordermesh.notify.v1.ListProviderMailsRequest\x1a..ordermesh.notify.v1.ListProviderMailsResponse\"\x18\x90\x02\x01\x8a\xe7\x18\x11\x12\x0fproviders.auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(ordermesh/notify/v1/notify_service.proto\x12\x13ordermesh.notify.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/notify/v1/notification.proto\x1a ordermesh/type/v1/watching.proto\"\xdf\x04\n\x17SendNotificationRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\x45\n\x04kind\x18\x02 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x33\n\x0frecipient_email\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01R\x0erecipientEmail\x12\x43\n\x0erecipient_name\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\rrecipientName\x12?\n\x05order\x18\x05 \x01(\x0b\x32!.ordermesh.notify.v1.OrderSummaryB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12J\n\x06locale\x18\x06 \x01(\tB2\xbaH/r-\x18#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12@\n\x08shipment\x18\x07 \x01(\x0b\x32$.ordermesh.notify.v1.ShipmentSummaryR\x08shipment\x12:\n\x06refund\x18\x08 \x01(\x0b\x32\".ordermesh.notify.v1.RefundSummaryR\x06refund\x12=\n\x07payment\x18\t \x01(\x0b\x32#.ordermesh.notify.v1.PaymentSummaryR\x07payment\"a\n\x18SendNotificationResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\"K\n\x16GetNotificationRequest\x12\x31\n\x0fnotification_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\"`\n\x17GetNotificationResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\"\x91\x01\n\x18ListNotificationsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8c\x01\n\x19ListNotificationsResponse\x12G\n\rnotifications\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x01\n\x1bIngestSendgridEventsRequest\x12%\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@R\x07payload\x12(\n\tsignature\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03R\tsignature\x12\'\n\ttimestamp\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x14R\ttimestamp\"Z\n\x1cIngestSendgridEventsResponse\x12\x1a\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x05R\x08\x61\x63\x63\x65pted\x12\x1e\n\nduplicates\x18\x02 \x01(\x05R\nduplicates\"\xa5\x03\n\x1aPreviewNotificationRequest\x12\x45\n\x04kind\x18\x01 \x01(\x0e\x32%.ordermesh.notify.v1.NotificationKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04kind\x12J\n\x06locale\x18\x02 \x01(\tB2\xbaH/r-\x18#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12\x37\n\x05order\x18\x03 \x01(\x0b\x32!.ordermesh.notify.v1.OrderSummaryR\x05order\x12@\n\x08shipment\x18\x04 \x01(\x0b\x32$.ordermesh.notify.v1.ShipmentSummaryR\x08shipment\x12:\n\x06refund\x18\x05 \x01(\x0b\x32\".ordermesh.notify.v1.RefundSummaryR\x06refund\x12=\n\x07payment\x18\x06 \x01(\x0b\x32#.ordermesh.notify.v1.PaymentSummaryR\x07payment\"w\n\x1bPreviewNotificationResponse\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n\x04html\x18\x03 \x01(\tR\x04html\x12\x16\n\x06locale\x18\x04 \x01(\tR\x06locale\"C\n\x1bListNotificationNewsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\"g\n\x1cListNotificationNewsResponse\x12G\n\rnotifications\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.NotificationR\rnotifications\"\xb5\x01\n\"AcknowledgeNotificationNewsRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\x31\n\x0fnotification_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\x12!\n\x07version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01R\x07version\"%\n#AcknowledgeNotificationNewsResponse\"i\n\x18ListProviderMailsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"|\n\x19ListProviderMailsResponse\x12\x37\n\x05mails\x18\x01 \x03(\x0b\x32!.ordermesh.notify.v1.ProviderMailR\x05mails\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"O\n\x1aGetNotificationMailRequest\x12\x31\n\x0fnotification_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\"\xe2\x01\n\x1bGetNotificationMailResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\x12\x18\n\x07subject\x18\x02 \x01(\tR\x07subject\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n\x04html\x18\x04 \x01(\tR\x04html\x12:\n\x06\x65vents\x18\x05 \x03(\x0b\x32\".ordermesh.notify.v1.DeliveryEventR\x06\x65vents\"\x89\x01\n\x19ResendNotificationRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12\x31\n\x0fnotification_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x0enotificationId\"c\n\x1aResendNotificationResponse\x12\x45\n\x0cnotification\x18\x01 \x01(\x0b\x32!.ordermesh.notify.v1.NotificationR\x0cnotification\"\x18\n\x16GetMailProviderRequest\"\x8a\x01\n\x17GetMailProviderResponse\x12\x39\n\x06health\x18\x01 \x01(\x0b\x32!.ordermesh.type.v1.ProviderHealthR\x06health\x12\x34\n\x07\x62\x61\x63klog\x18\x02 \x01(\x0b\x32\x1a.ordermesh.type.v1.BacklogR\x07\x62\x61\x63klog2\xe8\x0e\n\rNotifyService\x12\x7f\n\x10SendNotification\x12,.ordermesh.notify.v1.SendNotificationRequest\x1a-.ordermesh.notify.v1.SendNotificationResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\xc6\x01\n\x0fGetNotification\x12+.ordermesh.notify.v1.GetNotificationRequest\x1a,.ordermesh.notify.v1.GetNotificationResponse\"X\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\x37\x12\'/api/v1/notifications/{notification_id}b\x0cnotification\x12\xac\x01\n\x11ListNotifications\x12-.ordermesh.notify.v1.ListNotificationsRequest\x1a..ordermesh.notify.v1.ListNotificationsResponse\"8\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/notifications\x12\x8d\x01\n\x14IngestSendgridEvents\x12\x30.ordermesh.notify.v1.IngestSendgridEventsRequest\x1a\x31.ordermesh.notify.v1.IngestSendgridEventsResponse\"\x10\x90\x02\x02\x8a\xe7\x18\t\n\x07gateway\x12\xbd\x01\n\x13PreviewNotification\x12/.ordermesh.notify.v1.PreviewNotificationRequest\x1a\x30.ordermesh.notify.v1.PreviewNotificationResponse\"C\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/notifications:preview:\x01*\x12\x8b\x01\n\x14ListNotificationNews\x12\x30.ordermesh.notify.v1.ListNotificationNewsRequest\x1a\x31.ordermesh.notify.v1.ListNotificationNewsResponse\"\x0e\x90\x02\x01\x8a\xe7\x18\x07\n\x05order\x12\xa0\x01\n\x1b\x41\x63knowledgeNotificationNews\x12\x37.ordermesh.notify.v1.AcknowledgeNotificationNewsRequest\x1a\x38.ordermesh.notify.v1.AcknowledgeNotificationNewsResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\x8c\x01\n\x11ListProviderMails\x12-.ordermesh.notify.v1.ListProviderMailsRequest\x1a..ordermesh.notify.v1.ListProviderMailsResponse\"\x18\x90\x02\x01\x8a\xe7\x18\x11\x12\x0fproviders.audit\x12\xc9\x01\n\x13GetNotificationMail\x12/.ordermesh.notify.v1.GetNotificationMailRequest\x1a\x30.ordermesh.notify.v1.GetNotificationMailResponse\"O\x90\x02\x01\x8a\xe7\x18\x14\x12\x12notifications.read\x82\xd3\xe4\x93\x02.\x12,/api/v1/notifications/{notification_id}:mail\x12\xdb\x01\n\x12ResendNotification\x12..ordermesh.notify.v1.ResendNotificationRequest\x1a/.ordermesh.notify.v1.ResendNotificationResponse\"d\x90\x02\x02\x8a\xe7\x18\x16\x12\x14notifications.resend\x82\xd3\xe4\x93\x02\x41\"./api/v1/notifications/{notification_id}:resend:\x01*b\x0cnotification\x12\xa3\x01\n\x0fGetMailProvider\x12+.ordermesh.notify.v1.GetMailProviderRequest\x1a,.ordermesh.notify.v1.GetMailProviderResponse\"5\x90\x02\x01\x8a\xe7\x18\x10\x12\x0eorders.support\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/providers/mailb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,6 +78,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROVIDERMAILSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTPROVIDERMAILSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPROVIDERMAILSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETNOTIFICATIONMAILREQUEST'].fields_by_name['notification_id']._loaded_options = None
+  _globals['_GETNOTIFICATIONMAILREQUEST'].fields_by_name['notification_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESENDNOTIFICATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESENDNOTIFICATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\027r\025\020\001\030\200\0012\016^[\\x21-\\x7e]*$'
+  _globals['_RESENDNOTIFICATIONREQUEST'].fields_by_name['notification_id']._loaded_options = None
+  _globals['_RESENDNOTIFICATIONREQUEST'].fields_by_name['notification_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_NOTIFYSERVICE'].methods_by_name['SendNotification']._loaded_options = None
   _globals['_NOTIFYSERVICE'].methods_by_name['SendNotification']._serialized_options = b'\220\002\002\212\347\030\007\n\005order'
   _globals['_NOTIFYSERVICE'].methods_by_name['GetNotification']._loaded_options = None
@@ -93,38 +100,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFYSERVICE'].methods_by_name['AcknowledgeNotificationNews']._serialized_options = b'\220\002\002\212\347\030\007\n\005order'
   _globals['_NOTIFYSERVICE'].methods_by_name['ListProviderMails']._loaded_options = None
   _globals['_NOTIFYSERVICE'].methods_by_name['ListProviderMails']._serialized_options = b'\220\002\001\212\347\030\021\022\017providers.audit'
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=199
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=806
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=808
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=905
-  _globals['_GETNOTIFICATIONREQUEST']._serialized_start=907
-  _globals['_GETNOTIFICATIONREQUEST']._serialized_end=982
-  _globals['_GETNOTIFICATIONRESPONSE']._serialized_start=984
-  _globals['_GETNOTIFICATIONRESPONSE']._serialized_end=1080
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=1083
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1228
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1231
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1371
-  _globals['_INGESTSENDGRIDEVENTSREQUEST']._serialized_start=1374
-  _globals['_INGESTSENDGRIDEVENTSREQUEST']._serialized_end=1525
-  _globals['_INGESTSENDGRIDEVENTSRESPONSE']._serialized_start=1527
-  _globals['_INGESTSENDGRIDEVENTSRESPONSE']._serialized_end=1617
-  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_start=1620
-  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_end=2041
-  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_start=2043
-  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_end=2162
-  _globals['_LISTNOTIFICATIONNEWSREQUEST']._serialized_start=2164
-  _globals['_LISTNOTIFICATIONNEWSREQUEST']._serialized_end=2231
-  _globals['_LISTNOTIFICATIONNEWSRESPONSE']._serialized_start=2233
-  _globals['_LISTNOTIFICATIONNEWSRESPONSE']._serialized_end=2336
-  _globals['_ACKNOWLEDGENOTIFICATIONNEWSREQUEST']._serialized_start=2339
-  _globals['_ACKNOWLEDGENOTIFICATIONNEWSREQUEST']._serialized_end=2520
-  _globals['_ACKNOWLEDGENOTIFICATIONNEWSRESPONSE']._serialized_start=2522
-  _globals['_ACKNOWLEDGENOTIFICATIONNEWSRESPONSE']._serialized_end=2559
-  _globals['_LISTPROVIDERMAILSREQUEST']._serialized_start=2561
-  _globals['_LISTPROVIDERMAILSREQUEST']._serialized_end=2666
-  _globals['_LISTPROVIDERMAILSRESPONSE']._serialized_start=2668
-  _globals['_LISTPROVIDERMAILSRESPONSE']._serialized_end=2792
-  _globals['_NOTIFYSERVICE']._serialized_start=2795
-  _globals['_NOTIFYSERVICE']._serialized_end=4099
+  _globals['_NOTIFYSERVICE'].methods_by_name['GetNotificationMail']._loaded_options = None
+  _globals['_NOTIFYSERVICE'].methods_by_name['GetNotificationMail']._serialized_options = b'\220\002\001\212\347\030\024\022\022notifications.read\202\323\344\223\002.\022,/api/v1/notifications/{notification_id}:mail'
+  _globals['_NOTIFYSERVICE'].methods_by_name['ResendNotification']._loaded_options = None
+  _globals['_NOTIFYSERVICE'].methods_by_name['ResendNotification']._serialized_options = b'\220\002\002\212\347\030\026\022\024notifications.resend\202\323\344\223\002A\"./api/v1/notifications/{notification_id}:resend:\001*b\014notification'
+  _globals['_NOTIFYSERVICE'].methods_by_name['GetMailProvider']._loaded_options = None
+  _globals['_NOTIFYSERVICE'].methods_by_name['GetMailProvider']._serialized_options = b'\220\002\001\212\347\030\020\022\016orders.support\202\323\344\223\002\030\022\026/api/v1/providers/mail'
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=233
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=840
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=842
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=939
+  _globals['_GETNOTIFICATIONREQUEST']._serialized_start=941
+  _globals['_GETNOTIFICATIONREQUEST']._serialized_end=1016
+  _globals['_GETNOTIFICATIONRESPONSE']._serialized_start=1018
+  _globals['_GETNOTIFICATIONRESPONSE']._serialized_end=1114
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=1117
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1262
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1265
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1405
+  _globals['_INGESTSENDGRIDEVENTSREQUEST']._serialized_start=1408
+  _globals['_INGESTSENDGRIDEVENTSREQUEST']._serialized_end=1559
+  _globals['_INGESTSENDGRIDEVENTSRESPONSE']._serialized_start=1561
+  _globals['_INGESTSENDGRIDEVENTSRESPONSE']._serialized_end=1651
+  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_start=1654
+  _globals['_PREVIEWNOTIFICATIONREQUEST']._serialized_end=2075
+  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_start=2077
+  _globals['_PREVIEWNOTIFICATIONRESPONSE']._serialized_end=2196
+  _globals['_LISTNOTIFICATIONNEWSREQUEST']._serialized_start=2198
+  _globals['_LISTNOTIFICATIONNEWSREQUEST']._serialized_end=2265
+  _globals['_LISTNOTIFICATIONNEWSRESPONSE']._serialized_start=2267
+  _globals['_LISTNOTIFICATIONNEWSRESPONSE']._serialized_end=2370
+  _globals['_ACKNOWLEDGENOTIFICATIONNEWSREQUEST']._serialized_start=2373
+  _globals['_ACKNOWLEDGENOTIFICATIONNEWSREQUEST']._serialized_end=2554
+  _globals['_ACKNOWLEDGENOTIFICATIONNEWSRESPONSE']._serialized_start=2556
+  _globals['_ACKNOWLEDGENOTIFICATIONNEWSRESPONSE']._serialized_end=2593
+  _globals['_LISTPROVIDERMAILSREQUEST']._serialized_start=2595
+  _globals['_LISTPROVIDERMAILSREQUEST']._serialized_end=2700
+  _globals['_LISTPROVIDERMAILSRESPONSE']._serialized_start=2702
+  _globals['_LISTPROVIDERMAILSRESPONSE']._serialized_end=2826
+  _globals['_GETNOTIFICATIONMAILREQUEST']._serialized_start=2828
+  _globals['_GETNOTIFICATIONMAILREQUEST']._serialized_end=2907
+  _globals['_GETNOTIFICATIONMAILRESPONSE']._serialized_start=2910
+  _globals['_GETNOTIFICATIONMAILRESPONSE']._serialized_end=3136
+  _globals['_RESENDNOTIFICATIONREQUEST']._serialized_start=3139
+  _globals['_RESENDNOTIFICATIONREQUEST']._serialized_end=3276
+  _globals['_RESENDNOTIFICATIONRESPONSE']._serialized_start=3278
+  _globals['_RESENDNOTIFICATIONRESPONSE']._serialized_end=3377
+  _globals['_GETMAILPROVIDERREQUEST']._serialized_start=3379
+  _globals['_GETMAILPROVIDERREQUEST']._serialized_end=3403
+  _globals['_GETMAILPROVIDERRESPONSE']._serialized_start=3406
+  _globals['_GETMAILPROVIDERRESPONSE']._serialized_end=3544
+  _globals['_NOTIFYSERVICE']._serialized_start=3547
+  _globals['_NOTIFYSERVICE']._serialized_end=5443
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from ordermesh.notify.v1 import notification_pb2 as _notification_pb2
+from ordermesh.type.v1 import watching_pb2 as _watching_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -495,3 +496,164 @@ class ListProviderMailsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProviderMailsResponse: _TypeAlias = ListProviderMailsResponse  # noqa: Y015
+
+@_typing.final
+class GetNotificationMailRequest(_message.Message):
+    """Which mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
+    notification_id: _builtins.str
+    """The notification."""
+    def __init__(
+        self,
+        *,
+        notification_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notification_id", b"notification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNotificationMailRequest: _TypeAlias = GetNotificationMailRequest  # noqa: Y015
+
+@_typing.final
+class GetNotificationMailResponse(_message.Message):
+    """The mail, and what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTIFICATION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    HTML_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """The subject line."""
+    text: _builtins.str
+    """The text part."""
+    html: _builtins.str
+    """The HTML part."""
+    @_builtins.property
+    def notification(self) -> _notification_pb2.Notification:
+        """The notification."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_notification_pb2.DeliveryEvent]:
+        """What the mail provider has told of it, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        notification: _notification_pb2.Notification | None = ...,
+        subject: _builtins.str = ...,
+        text: _builtins.str = ...,
+        html: _builtins.str = ...,
+        events: _abc.Iterable[_notification_pb2.DeliveryEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notification", b"notification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "html", b"html", "notification", b"notification", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNotificationMailResponse: _TypeAlias = GetNotificationMailResponse  # noqa: Y015
+
+@_typing.final
+class ResendNotificationRequest(_message.Message):
+    """Which mail to send again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The idempotency key. Over REST it is the Idempotency-Key header."""
+    notification_id: _builtins.str
+    """The notification."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        notification_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notification_id", b"notification_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendNotificationRequest: _TypeAlias = ResendNotificationRequest  # noqa: Y015
+
+@_typing.final
+class ResendNotificationResponse(_message.Message):
+    """What was accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTIFICATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def notification(self) -> _notification_pb2.Notification:
+        """The new notification."""
+
+    def __init__(
+        self,
+        *,
+        notification: _notification_pb2.Notification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notification", b"notification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notification", b"notification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendNotificationResponse: _TypeAlias = ResendNotificationResponse  # noqa: Y015
+
+@_typing.final
+class GetMailProviderRequest(_message.Message):
+    """Nothing has to be said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMailProviderRequest: _TypeAlias = GetMailProviderRequest  # noqa: Y015
+
+@_typing.final
+class GetMailProviderResponse(_message.Message):
+    """How it is doing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    BACKLOG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> _watching_pb2.ProviderHealth:
+        """How it is doing."""
+
+    @_builtins.property
+    def backlog(self) -> _watching_pb2.Backlog:
+        """The mails that wait to be sent."""
+
+    def __init__(
+        self,
+        *,
+        health: _watching_pb2.ProviderHealth | None = ...,
+        backlog: _watching_pb2.Backlog | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backlog", b"backlog", "health", b"health"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backlog", b"backlog", "health", b"health"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMailProviderResponse: _TypeAlias = GetMailProviderResponse  # noqa: Y015

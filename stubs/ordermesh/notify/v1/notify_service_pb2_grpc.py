@@ -75,6 +75,21 @@ class NotifyServiceStub:
                 request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.FromString,
                 _registered_method=True)
+        self.GetNotificationMail = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/GetNotificationMail',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailResponse.FromString,
+                _registered_method=True)
+        self.ResendNotification = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/ResendNotification',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationResponse.FromString,
+                _registered_method=True)
+        self.GetMailProvider = channel.unary_unary(
+                '/ordermesh.notify.v1.NotifyService/GetMailProvider',
+                request_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderResponse.FromString,
+                _registered_method=True)
 
 
 class NotifyServiceServicer:
@@ -141,6 +156,29 @@ class NotifyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNotificationMail(self, request, context):
+        """Writes the mail of a notification as it is sent, and tells what the mail provider has said of it since. It holds the customer's name
+        and address. A shop whose mails SendGrid writes from its own templates sees ours here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendNotification(self, request, context):
+        """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
+        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMailProvider(self, request, context):
+        """Tells how the mail provider is doing, and what waits for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -183,6 +221,21 @@ def add_NotifyServiceServicer_to_server(servicer, server):
                     servicer.ListProviderMails,
                     request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.FromString,
                     response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.SerializeToString,
+            ),
+            'GetNotificationMail': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotificationMail,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailResponse.SerializeToString,
+            ),
+            'ResendNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendNotification,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationResponse.SerializeToString,
+            ),
+            'GetMailProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMailProvider,
+                    request_deserializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderRequest.FromString,
+                    response_serializer=ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -402,6 +455,87 @@ class NotifyService:
             '/ordermesh.notify.v1.NotifyService/ListProviderMails',
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsRequest.SerializeToString,
             ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ListProviderMailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotificationMail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/GetNotificationMail',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetNotificationMailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/ResendNotification',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.ResendNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMailProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notify.v1.NotifyService/GetMailProvider',
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderRequest.SerializeToString,
+            ordermesh_dot_notify_dot_v1_dot_notify__service__pb2.GetMailProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,16 @@ class NotifyServiceStub:
     """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
     audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
     """
+    GetNotificationMail: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.GetNotificationMailRequest, _notify_service_pb2.GetNotificationMailResponse]
+    """Writes the mail of a notification as it is sent, and tells what the mail provider has said of it since. It holds the customer's name
+    and address. A shop whose mails SendGrid writes from its own templates sees ours here.
+    """
+    ResendNotification: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ResendNotificationRequest, _notify_service_pb2.ResendNotificationResponse]
+    """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
+    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+    """
+    GetMailProvider: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.GetMailProviderRequest, _notify_service_pb2.GetMailProviderResponse]
+    """Tells how the mail provider is doing, and what waits for it."""
 
 @_typing.type_check_only
 class NotifyServiceAsyncStub(NotifyServiceStub):
@@ -87,6 +97,16 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
     audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
     """
+    GetNotificationMail: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.GetNotificationMailRequest, _notify_service_pb2.GetNotificationMailResponse]  # type: ignore[assignment]
+    """Writes the mail of a notification as it is sent, and tells what the mail provider has said of it since. It holds the customer's name
+    and address. A shop whose mails SendGrid writes from its own templates sees ours here.
+    """
+    ResendNotification: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ResendNotificationRequest, _notify_service_pb2.ResendNotificationResponse]  # type: ignore[assignment]
+    """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
+    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+    """
+    GetMailProvider: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.GetMailProviderRequest, _notify_service_pb2.GetMailProviderResponse]  # type: ignore[assignment]
+    """Tells how the mail provider is doing, and what waits for it."""
 
 class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells customers what happened to their orders, on SendGrid."""
@@ -162,5 +182,33 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the mails that SendGrid took for us, newest first, read from SendGrid's activity feed and not from our own store: what an
         audit compares. Refused with PROVIDER_REFUSED when the account has no activity feed.
         """
+
+    @_abc_1.abstractmethod
+    def GetNotificationMail(
+        self,
+        request: _notify_service_pb2.GetNotificationMailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.GetNotificationMailResponse, _abc.Awaitable[_notify_service_pb2.GetNotificationMailResponse]]:
+        """Writes the mail of a notification as it is sent, and tells what the mail provider has said of it since. It holds the customer's name
+        and address. A shop whose mails SendGrid writes from its own templates sees ours here.
+        """
+
+    @_abc_1.abstractmethod
+    def ResendNotification(
+        self,
+        request: _notify_service_pb2.ResendNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.ResendNotificationResponse, _abc.Awaitable[_notify_service_pb2.ResendNotificationResponse]]:
+        """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
+        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMailProvider(
+        self,
+        request: _notify_service_pb2.GetMailProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notify_service_pb2.GetMailProviderResponse, _abc.Awaitable[_notify_service_pb2.GetMailProviderResponse]]:
+        """Tells how the mail provider is doing, and what waits for it."""
 
 def add_NotifyServiceServicer_to_server(servicer: NotifyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -13,6 +14,7 @@ from ordermesh.payment.v1 import payment_pb2 as _payment_pb2
 from ordermesh.type.v1 import address_pb2 as _address_pb2
 from ordermesh.type.v1 import customer_pb2 as _customer_pb2
 from ordermesh.type.v1 import money_pb2 as _money_pb2
+from ordermesh.type.v1 import watching_pb2 as _watching_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -989,3 +991,210 @@ class AnnotateOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnnotateOrderResponse: _TypeAlias = AnnotateOrderResponse  # noqa: Y015
+
+@_typing.final
+class MarkOrderReviewedRequest(_message.Message):
+    """What was looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The idempotency key. Over REST it is the Idempotency-Key header."""
+    order_id: _builtins.str
+    """The order."""
+    finding: _builtins.str
+    """What was found, for the journal. May be empty."""
+    etag: _builtins.str
+    """The order's `etag` as the caller read it: the command is refused with VERSION_MISMATCH when the order has changed since. Empty
+    means whatever it is now. Over REST it is the If-Match header.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        finding: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "finding", b"finding", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkOrderReviewedRequest: _TypeAlias = MarkOrderReviewedRequest  # noqa: Y015
+
+@_typing.final
+class MarkOrderReviewedResponse(_message.Message):
+    """The order afterwards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> _order_pb2.Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: _order_pb2.Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkOrderReviewedResponse: _TypeAlias = MarkOrderReviewedResponse  # noqa: Y015
+
+@_typing.final
+class GetOrdersOverviewRequest(_message.Message):
+    """Nothing has to be said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrdersOverviewRequest: _TypeAlias = GetOrdersOverviewRequest  # noqa: Y015
+
+@_typing.final
+class GetOrdersOverviewResponse(_message.Message):
+    """How the orders are doing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATES_FIELD_NUMBER: _builtins.int
+    NEEDS_REVIEW_FIELD_NUMBER: _builtins.int
+    PLACED_IN_LAST_MINUTE_FIELD_NUMBER: _builtins.int
+    OLDEST_UNSETTLED_AGE_FIELD_NUMBER: _builtins.int
+    BACKLOGS_FIELD_NUMBER: _builtins.int
+    COUNT_TIME_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    STEPS_SINCE_TIME_FIELD_NUMBER: _builtins.int
+    needs_review: _builtins.int
+    """How many orders a person has to look at."""
+    placed_in_last_minute: _builtins.int
+    """How many orders were placed in the minute before `count_time`."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderStateCount]:
+        """How many orders there are in each state, in the states' own order; those of states without any too."""
+
+    @_builtins.property
+    def oldest_unsettled_age(self) -> _duration_pb2.Duration:
+        """The age of the oldest order that is neither paid nor given up; zero when there is none."""
+
+    @_builtins.property
+    def backlogs(self) -> _containers.RepeatedCompositeFieldContainer[_watching_pb2.Backlog]:
+        """What waits to be done beside the orders."""
+
+    @_builtins.property
+    def count_time(self) -> _timestamp_pb2.Timestamp:
+        """When all of this was counted."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderStepTimes]:
+        """How long the steps took that have ended since `steps_since_time` in the replica that answers."""
+
+    @_builtins.property
+    def steps_since_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on steps are looked at: about a minute ago, or longer when nobody has asked meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        states: _abc.Iterable[Global___OrderStateCount] | None = ...,
+        needs_review: _builtins.int = ...,
+        placed_in_last_minute: _builtins.int = ...,
+        oldest_unsettled_age: _duration_pb2.Duration | None = ...,
+        backlogs: _abc.Iterable[_watching_pb2.Backlog] | None = ...,
+        count_time: _timestamp_pb2.Timestamp | None = ...,
+        steps: _abc.Iterable[Global___OrderStepTimes] | None = ...,
+        steps_since_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["count_time", b"count_time", "oldest_unsettled_age", b"oldest_unsettled_age", "steps_since_time", b"steps_since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backlogs", b"backlogs", "count_time", b"count_time", "needs_review", b"needs_review", "oldest_unsettled_age", b"oldest_unsettled_age", "placed_in_last_minute", b"placed_in_last_minute", "states", b"states", "steps", b"steps", "steps_since_time", b"steps_since_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrdersOverviewResponse: _TypeAlias = GetOrdersOverviewResponse  # noqa: Y015
+
+@_typing.final
+class OrderStateCount(_message.Message):
+    """How many orders there are in a state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    state: _order_pb2.OrderState.ValueType
+    """The state."""
+    orders: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        state: _order_pb2.OrderState.ValueType = ...,
+        orders: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderStateCount: _TypeAlias = OrderStateCount  # noqa: Y015
+
+@_typing.final
+class OrderStepTimes(_message.Message):
+    """How long a step took."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    PERCENTILE_95_FIELD_NUMBER: _builtins.int
+    step: _builtins.str
+    """The step: "quote_tax", "charge", "send_mail"."""
+    count: _builtins.int
+    """How often it ended."""
+    failed: _builtins.int
+    """How often it did not end well."""
+    @_builtins.property
+    def median(self) -> _duration_pb2.Duration:
+        """Half of them took at most so long, as nearly as the buckets of the histogram tell."""
+
+    @_builtins.property
+    def percentile_95(self) -> _duration_pb2.Duration:
+        """95 of 100 took at most so long."""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.str = ...,
+        count: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        median: _duration_pb2.Duration | None = ...,
+        percentile_95: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["median", b"median", "percentile_95", b"percentile_95"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "failed", b"failed", "median", b"median", "percentile_95", b"percentile_95", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderStepTimes: _TypeAlias = OrderStepTimes  # noqa: Y015

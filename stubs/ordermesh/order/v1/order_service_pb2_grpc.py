@@ -105,6 +105,16 @@ class OrderServiceStub:
                 request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.FromString,
                 _registered_method=True)
+        self.MarkOrderReviewed = channel.unary_unary(
+                '/ordermesh.order.v1.OrderService/MarkOrderReviewed',
+                request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedResponse.FromString,
+                _registered_method=True)
+        self.GetOrdersOverview = channel.unary_unary(
+                '/ordermesh.order.v1.OrderService/GetOrdersOverview',
+                request_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewResponse.FromString,
+                _registered_method=True)
 
 
 class OrderServiceServicer:
@@ -225,6 +235,22 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MarkOrderReviewed(self, request, context):
+        """Notes that a person has looked at an order that needs review, and that nothing is left to do about it. An order that stopped in the
+        middle of its work is refused with ILLEGAL_STATE: RetryOrder takes it up again. An order that needs no review stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrdersOverview(self, request, context):
+        """Tells how the orders are doing all together: how many there are in each state, what waits, and how fast steps are. Counting takes
+        longer the more orders there are, so an answer may be some seconds old; `count_time` says how old.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -297,6 +323,16 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.AnnotateOrder,
                     request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.FromString,
                     response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.SerializeToString,
+            ),
+            'MarkOrderReviewed': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkOrderReviewed,
+                    request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedRequest.FromString,
+                    response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedResponse.SerializeToString,
+            ),
+            'GetOrdersOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrdersOverview,
+                    request_deserializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewRequest.FromString,
+                    response_serializer=ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -678,6 +714,60 @@ class OrderService:
             '/ordermesh.order.v1.OrderService/AnnotateOrder',
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderRequest.SerializeToString,
             ordermesh_dot_order_dot_v1_dot_order__service__pb2.AnnotateOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkOrderReviewed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.order.v1.OrderService/MarkOrderReviewed',
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedRequest.SerializeToString,
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.MarkOrderReviewedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrdersOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.order.v1.OrderService/GetOrdersOverview',
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewRequest.SerializeToString,
+            ordermesh_dot_order_dot_v1_dot_order__service__pb2.GetOrdersOverviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

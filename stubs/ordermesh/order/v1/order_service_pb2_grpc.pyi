@@ -84,6 +84,14 @@ class OrderServiceStub:
     """
     AnnotateOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.AnnotateOrderRequest, _order_service_pb2.AnnotateOrderResponse]
     """Replaces the note that the shop's own staff keeps with an order."""
+    MarkOrderReviewed: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.MarkOrderReviewedRequest, _order_service_pb2.MarkOrderReviewedResponse]
+    """Notes that a person has looked at an order that needs review, and that nothing is left to do about it. An order that stopped in the
+    middle of its work is refused with ILLEGAL_STATE: RetryOrder takes it up again. An order that needs no review stays as it is.
+    """
+    GetOrdersOverview: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrdersOverviewRequest, _order_service_pb2.GetOrdersOverviewResponse]
+    """Tells how the orders are doing all together: how many there are in each state, what waits, and how fast steps are. Counting takes
+    longer the more orders there are, so an answer may be some seconds old; `count_time` says how old.
+    """
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -141,6 +149,14 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """
     AnnotateOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.AnnotateOrderRequest, _order_service_pb2.AnnotateOrderResponse]  # type: ignore[assignment]
     """Replaces the note that the shop's own staff keeps with an order."""
+    MarkOrderReviewed: _aio.UnaryUnaryMultiCallable[_order_service_pb2.MarkOrderReviewedRequest, _order_service_pb2.MarkOrderReviewedResponse]  # type: ignore[assignment]
+    """Notes that a person has looked at an order that needs review, and that nothing is left to do about it. An order that stopped in the
+    middle of its work is refused with ILLEGAL_STATE: RetryOrder takes it up again. An order that needs no review stays as it is.
+    """
+    GetOrdersOverview: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrdersOverviewRequest, _order_service_pb2.GetOrdersOverviewResponse]  # type: ignore[assignment]
+    """Tells how the orders are doing all together: how many there are in each state, what waits, and how fast steps are. Counting takes
+    longer the more orders there are, so an answer may be some seconds old; `count_time` says how old.
+    """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes orders and sees them through: tax, charge, confirmation, and all that follows."""
@@ -279,5 +295,25 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.AnnotateOrderResponse, _abc.Awaitable[_order_service_pb2.AnnotateOrderResponse]]:
         """Replaces the note that the shop's own staff keeps with an order."""
+
+    @_abc_1.abstractmethod
+    def MarkOrderReviewed(
+        self,
+        request: _order_service_pb2.MarkOrderReviewedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.MarkOrderReviewedResponse, _abc.Awaitable[_order_service_pb2.MarkOrderReviewedResponse]]:
+        """Notes that a person has looked at an order that needs review, and that nothing is left to do about it. An order that stopped in the
+        middle of its work is refused with ILLEGAL_STATE: RetryOrder takes it up again. An order that needs no review stays as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOrdersOverview(
+        self,
+        request: _order_service_pb2.GetOrdersOverviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.GetOrdersOverviewResponse, _abc.Awaitable[_order_service_pb2.GetOrdersOverviewResponse]]:
+        """Tells how the orders are doing all together: how many there are in each state, what waits, and how fast steps are. Counting takes
+        longer the more orders there are, so an answer may be some seconds old; `count_time` says how old.
+        """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from ordermesh.payment.v1 import payment_pb2 as _payment_pb2
 from ordermesh.type.v1 import money_pb2 as _money_pb2
+from ordermesh.type.v1 import watching_pb2 as _watching_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -745,3 +746,44 @@ class ReleaseProviderPaymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseProviderPaymentResponse: _TypeAlias = ReleaseProviderPaymentResponse  # noqa: Y015
+
+@_typing.final
+class GetPaymentProviderRequest(_message.Message):
+    """Nothing has to be said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPaymentProviderRequest: _TypeAlias = GetPaymentProviderRequest  # noqa: Y015
+
+@_typing.final
+class GetPaymentProviderResponse(_message.Message):
+    """How it is doing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> _watching_pb2.ProviderHealth:
+        """How it is doing."""
+
+    def __init__(
+        self,
+        *,
+        health: _watching_pb2.ProviderHealth | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPaymentProviderResponse: _TypeAlias = GetPaymentProviderResponse  # noqa: Y015

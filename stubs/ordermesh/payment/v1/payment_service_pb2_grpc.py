@@ -100,6 +100,11 @@ class PaymentServiceStub:
                 request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.FromString,
                 _registered_method=True)
+        self.GetPaymentProvider = channel.unary_unary(
+                '/ordermesh.payment.v1.PaymentService/GetPaymentProvider',
+                request_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentServiceServicer:
@@ -206,6 +211,13 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPaymentProvider(self, request, context):
+        """Tells how Stripe is doing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -273,6 +285,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.ReleaseProviderPayment,
                     request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.FromString,
                     response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.SerializeToString,
+            ),
+            'GetPaymentProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPaymentProvider,
+                    request_deserializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderRequest.FromString,
+                    response_serializer=ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -627,6 +644,33 @@ class PaymentService:
             '/ordermesh.payment.v1.PaymentService/ReleaseProviderPayment',
             ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentRequest.SerializeToString,
             ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.ReleaseProviderPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPaymentProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payment.v1.PaymentService/GetPaymentProvider',
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderRequest.SerializeToString,
+            ordermesh_dot_payment_dot_v1_dot_payment__service__pb2.GetPaymentProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

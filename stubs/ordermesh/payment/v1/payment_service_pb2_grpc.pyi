@@ -75,6 +75,8 @@ class PaymentServiceStub:
     """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
     and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
     """
+    GetPaymentProvider: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.GetPaymentProviderRequest, _payment_service_pb2.GetPaymentProviderResponse]
+    """Tells how Stripe is doing."""
 
 @_typing.type_check_only
 class PaymentServiceAsyncStub(PaymentServiceStub):
@@ -123,6 +125,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
     and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
     """
+    GetPaymentProvider: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.GetPaymentProviderRequest, _payment_service_pb2.GetPaymentProviderResponse]  # type: ignore[assignment]
+    """Tells how Stripe is doing."""
 
 class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Moves money, on Stripe: once per order, whatever fails."""
@@ -246,5 +250,13 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives up a PaymentIntent that carries our ids and that no payment of ours stands for: cancels it while no money has moved,
         and refunds it otherwise. Refused with ILLEGAL_STATE when it is one of our payments.
         """
+
+    @_abc_1.abstractmethod
+    def GetPaymentProvider(
+        self,
+        request: _payment_service_pb2.GetPaymentProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payment_service_pb2.GetPaymentProviderResponse, _abc.Awaitable[_payment_service_pb2.GetPaymentProviderResponse]]:
+        """Tells how Stripe is doing."""
 
 def add_PaymentServiceServicer_to_server(servicer: PaymentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,9 +28,10 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.tax.v1 import tax_pb2 as ordermesh_dot_tax_dot_v1_dot_tax__pb2
 from ordermesh.type.v1 import address_pb2 as ordermesh_dot_type_dot_v1_dot_address__pb2
 from ordermesh.type.v1 import money_pb2 as ordermesh_dot_type_dot_v1_dot_money__pb2
+from ordermesh.type.v1 import watching_pb2 as ordermesh_dot_type_dot_v1_dot_watching__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xef\x01\n\x10\x43ommitTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xcd\x02\n\x10RefundTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12%\n\x08line_ids\x18\x03 \x03(\tB\n\x18\x01\xbaH\x05\x92\x01\x02\x10\x00R\x07lineIds\x12\x34\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x02\x18\x01R\x06\x61mount\x12\x38\n\x05\x62\x61sis\x18\x05 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x42\n\x05lines\x18\x06 \x03(\x0b\x32\x1f.ordermesh.tax.v1.TaxRefundLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"p\n\x0eVoidTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"U\n\x15ResolveAddressRequest\x12<\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x07\x61\x64\x64ress\"\x9f\x01\n\x16ResolveAddressResponse\x12\x14\n\x05valid\x18\x01 \x01(\x08R\x05valid\x12\x34\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressR\x07\x61\x64\x64ress\x12\x39\n\x07remarks\x18\x03 \x03(\x0b\x32\x1f.ordermesh.tax.v1.AddressRemarkR\x07remarks\"\xae\x01\n\x17ListTaxDocumentsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12\x1c\n\tdiffering\x18\x02 \x01(\x08R\tdiffering\x12$\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x7f\n\x18ListTaxDocumentsResponse\x12;\n\tdocuments\x18\x01 \x03(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"m\n\x1cListProviderDocumentsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8c\x01\n\x1dListProviderDocumentsResponse\x12\x43\n\tdocuments\x18\x01 \x03(\x0b\x32%.ordermesh.tax.v1.ProviderTaxDocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf9\x06\n\nTaxService\x12\x61\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x0e\x90\x02\x01\x8a\xe7\x18\x07\n\x05order\x12\x64\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\x64\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12i\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x19\x90\x02\x02\x8a\xe7\x18\x12\x12\x10providers.repair\x12\xa0\x01\n\x0eResolveAddress\x12\'.ordermesh.tax.v1.ResolveAddressRequest\x1a(.ordermesh.tax.v1.ResolveAddressResponse\";\x90\x02\x01\x8a\xe7\x18\x10\x12\x0e\x61\x64\x64resses.read\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/addresses:resolve:\x01*\x12\x98\x01\n\x10ListTaxDocuments\x12).ordermesh.tax.v1.ListTaxDocumentsRequest\x1a*.ordermesh.tax.v1.ListTaxDocumentsResponse\"-\x90\x02\x01\x8a\xe7\x18\n\x12\x08tax.read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/taxDocuments\x12\x92\x01\n\x15ListProviderDocuments\x12..ordermesh.tax.v1.ListProviderDocumentsRequest\x1a/.ordermesh.tax.v1.ListProviderDocumentsResponse\"\x18\x90\x02\x01\x8a\xe7\x18\x11\x12\x0fproviders.auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/tax/v1/tax_service.proto\x12\x10ordermesh.tax.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a\x1aordermesh/tax/v1/tax.proto\x1a\x1fordermesh/type/v1/address.proto\x1a\x1dordermesh/type/v1/money.proto\x1a ordermesh/type/v1/watching.proto\"K\n\x0fQuoteTaxRequest\x12\x38\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\"D\n\x10QuoteTaxResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxQuoteR\x05quote\"\xef\x01\n\x10\x43ommitTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12\x38\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x41\n\x0b\x63harged_tax\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\nchargedTax\"N\n\x11\x43ommitTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"\xcd\x02\n\x10RefundTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\x12%\n\x08line_ids\x18\x03 \x03(\tB\n\x18\x01\xbaH\x05\x92\x01\x02\x10\x00R\x07lineIds\x12\x34\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.ordermesh.type.v1.MoneyB\x02\x18\x01R\x06\x61mount\x12\x38\n\x05\x62\x61sis\x18\x05 \x01(\x0b\x32\x1a.ordermesh.tax.v1.TaxBasisB\x06\xbaH\x03\xc8\x01\x01R\x05\x62\x61sis\x12\x42\n\x05lines\x18\x06 \x03(\x0b\x32\x1f.ordermesh.tax.v1.TaxRefundLineB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01R\x05lines\"N\n\x11RefundTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"p\n\x0eVoidTaxRequest\x12\x39\n\nrequest_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18\x80\x01\x32\x0e^[\\x21-\\x7e]*$R\trequestId\x12#\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07orderId\"L\n\x0fVoidTaxResponse\x12\x39\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\x08\x64ocument\"U\n\x15ResolveAddressRequest\x12<\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\x07\x61\x64\x64ress\"\x9f\x01\n\x16ResolveAddressResponse\x12\x14\n\x05valid\x18\x01 \x01(\x08R\x05valid\x12\x34\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0b\x32\x1a.ordermesh.type.v1.AddressR\x07\x61\x64\x64ress\x12\x39\n\x07remarks\x18\x03 \x03(\x0b\x32\x1f.ordermesh.tax.v1.AddressRemarkR\x07remarks\"\xae\x01\n\x17ListTaxDocumentsRequest\x12&\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x07orderId\x12\x1c\n\tdiffering\x18\x02 \x01(\x08R\tdiffering\x12$\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x7f\n\x18ListTaxDocumentsResponse\x12;\n\tdocuments\x18\x01 \x03(\x0b\x32\x1d.ordermesh.tax.v1.TaxDocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"m\n\x1cListProviderDocumentsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\x8c\x01\n\x1dListProviderDocumentsResponse\x12\x43\n\tdocuments\x18\x01 \x03(\x0b\x32%.ordermesh.tax.v1.ProviderTaxDocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x17\n\x15GetTaxProviderRequest\"S\n\x16GetTaxProviderResponse\x12\x39\n\x06health\x18\x01 \x01(\x0b\x32!.ordermesh.type.v1.ProviderHealthR\x06health2\x9d\x08\n\nTaxService\x12\x61\n\x08QuoteTax\x12!.ordermesh.tax.v1.QuoteTaxRequest\x1a\".ordermesh.tax.v1.QuoteTaxResponse\"\x0e\x90\x02\x01\x8a\xe7\x18\x07\n\x05order\x12\x64\n\tCommitTax\x12\".ordermesh.tax.v1.CommitTaxRequest\x1a#.ordermesh.tax.v1.CommitTaxResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12\x64\n\tRefundTax\x12\".ordermesh.tax.v1.RefundTaxRequest\x1a#.ordermesh.tax.v1.RefundTaxResponse\"\x0e\x90\x02\x02\x8a\xe7\x18\x07\n\x05order\x12i\n\x07VoidTax\x12 .ordermesh.tax.v1.VoidTaxRequest\x1a!.ordermesh.tax.v1.VoidTaxResponse\"\x19\x90\x02\x02\x8a\xe7\x18\x12\x12\x10providers.repair\x12\xa0\x01\n\x0eResolveAddress\x12\'.ordermesh.tax.v1.ResolveAddressRequest\x1a(.ordermesh.tax.v1.ResolveAddressResponse\";\x90\x02\x01\x8a\xe7\x18\x10\x12\x0e\x61\x64\x64resses.read\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/addresses:resolve:\x01*\x12\x98\x01\n\x10ListTaxDocuments\x12).ordermesh.tax.v1.ListTaxDocumentsRequest\x1a*.ordermesh.tax.v1.ListTaxDocumentsResponse\"-\x90\x02\x01\x8a\xe7\x18\n\x12\x08tax.read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/taxDocuments\x12\x92\x01\n\x15ListProviderDocuments\x12..ordermesh.tax.v1.ListProviderDocumentsRequest\x1a/.ordermesh.tax.v1.ListProviderDocumentsResponse\"\x18\x90\x02\x01\x8a\xe7\x18\x11\x12\x0fproviders.audit\x12\xa1\x01\n\x0eGetTaxProvider\x12\'.ordermesh.tax.v1.GetTaxProviderRequest\x1a(.ordermesh.tax.v1.GetTaxProviderResponse\"<\x90\x02\x01\x8a\xe7\x18\x10\x12\x0eorders.support\x82\xd3\xe4\x93\x02\x1f\x12\x15/api/v1/providers/taxb\x06healthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -89,34 +90,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAXSERVICE'].methods_by_name['ListTaxDocuments']._serialized_options = b'\220\002\001\212\347\030\n\022\010tax.read\202\323\344\223\002\026\022\024/api/v1/taxDocuments'
   _globals['_TAXSERVICE'].methods_by_name['ListProviderDocuments']._loaded_options = None
   _globals['_TAXSERVICE'].methods_by_name['ListProviderDocuments']._serialized_options = b'\220\002\001\212\347\030\021\022\017providers.audit'
-  _globals['_QUOTETAXREQUEST']._serialized_start=241
-  _globals['_QUOTETAXREQUEST']._serialized_end=316
-  _globals['_QUOTETAXRESPONSE']._serialized_start=318
-  _globals['_QUOTETAXRESPONSE']._serialized_end=386
-  _globals['_COMMITTAXREQUEST']._serialized_start=389
-  _globals['_COMMITTAXREQUEST']._serialized_end=628
-  _globals['_COMMITTAXRESPONSE']._serialized_start=630
-  _globals['_COMMITTAXRESPONSE']._serialized_end=708
-  _globals['_REFUNDTAXREQUEST']._serialized_start=711
-  _globals['_REFUNDTAXREQUEST']._serialized_end=1044
-  _globals['_REFUNDTAXRESPONSE']._serialized_start=1046
-  _globals['_REFUNDTAXRESPONSE']._serialized_end=1124
-  _globals['_VOIDTAXREQUEST']._serialized_start=1126
-  _globals['_VOIDTAXREQUEST']._serialized_end=1238
-  _globals['_VOIDTAXRESPONSE']._serialized_start=1240
-  _globals['_VOIDTAXRESPONSE']._serialized_end=1316
-  _globals['_RESOLVEADDRESSREQUEST']._serialized_start=1318
-  _globals['_RESOLVEADDRESSREQUEST']._serialized_end=1403
-  _globals['_RESOLVEADDRESSRESPONSE']._serialized_start=1406
-  _globals['_RESOLVEADDRESSRESPONSE']._serialized_end=1565
-  _globals['_LISTTAXDOCUMENTSREQUEST']._serialized_start=1568
-  _globals['_LISTTAXDOCUMENTSREQUEST']._serialized_end=1742
-  _globals['_LISTTAXDOCUMENTSRESPONSE']._serialized_start=1744
-  _globals['_LISTTAXDOCUMENTSRESPONSE']._serialized_end=1871
-  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_start=1873
-  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_end=1982
-  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_start=1985
-  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_end=2125
-  _globals['_TAXSERVICE']._serialized_start=2128
-  _globals['_TAXSERVICE']._serialized_end=3017
+  _globals['_TAXSERVICE'].methods_by_name['GetTaxProvider']._loaded_options = None
+  _globals['_TAXSERVICE'].methods_by_name['GetTaxProvider']._serialized_options = b'\220\002\001\212\347\030\020\022\016orders.support\202\323\344\223\002\037\022\025/api/v1/providers/taxb\006health'
+  _globals['_QUOTETAXREQUEST']._serialized_start=275
+  _globals['_QUOTETAXREQUEST']._serialized_end=350
+  _globals['_QUOTETAXRESPONSE']._serialized_start=352
+  _globals['_QUOTETAXRESPONSE']._serialized_end=420
+  _globals['_COMMITTAXREQUEST']._serialized_start=423
+  _globals['_COMMITTAXREQUEST']._serialized_end=662
+  _globals['_COMMITTAXRESPONSE']._serialized_start=664
+  _globals['_COMMITTAXRESPONSE']._serialized_end=742
+  _globals['_REFUNDTAXREQUEST']._serialized_start=745
+  _globals['_REFUNDTAXREQUEST']._serialized_end=1078
+  _globals['_REFUNDTAXRESPONSE']._serialized_start=1080
+  _globals['_REFUNDTAXRESPONSE']._serialized_end=1158
+  _globals['_VOIDTAXREQUEST']._serialized_start=1160
+  _globals['_VOIDTAXREQUEST']._serialized_end=1272
+  _globals['_VOIDTAXRESPONSE']._serialized_start=1274
+  _globals['_VOIDTAXRESPONSE']._serialized_end=1350
+  _globals['_RESOLVEADDRESSREQUEST']._serialized_start=1352
+  _globals['_RESOLVEADDRESSREQUEST']._serialized_end=1437
+  _globals['_RESOLVEADDRESSRESPONSE']._serialized_start=1440
+  _globals['_RESOLVEADDRESSRESPONSE']._serialized_end=1599
+  _globals['_LISTTAXDOCUMENTSREQUEST']._serialized_start=1602
+  _globals['_LISTTAXDOCUMENTSREQUEST']._serialized_end=1776
+  _globals['_LISTTAXDOCUMENTSRESPONSE']._serialized_start=1778
+  _globals['_LISTTAXDOCUMENTSRESPONSE']._serialized_end=1905
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_start=1907
+  _globals['_LISTPROVIDERDOCUMENTSREQUEST']._serialized_end=2016
+  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_start=2019
+  _globals['_LISTPROVIDERDOCUMENTSRESPONSE']._serialized_end=2159
+  _globals['_GETTAXPROVIDERREQUEST']._serialized_start=2161
+  _globals['_GETTAXPROVIDERREQUEST']._serialized_end=2184
+  _globals['_GETTAXPROVIDERRESPONSE']._serialized_start=2186
+  _globals['_GETTAXPROVIDERRESPONSE']._serialized_end=2269
+  _globals['_TAXSERVICE']._serialized_start=2272
+  _globals['_TAXSERVICE']._serialized_end=3325
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf.internal import containers as _containers
 from ordermesh.tax.v1 import tax_pb2 as _tax_pb2
 from ordermesh.type.v1 import address_pb2 as _address_pb2
 from ordermesh.type.v1 import money_pb2 as _money_pb2
+from ordermesh.type.v1 import watching_pb2 as _watching_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -437,3 +438,44 @@ class ListProviderDocumentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProviderDocumentsResponse: _TypeAlias = ListProviderDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class GetTaxProviderRequest(_message.Message):
+    """Nothing has to be said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaxProviderRequest: _TypeAlias = GetTaxProviderRequest  # noqa: Y015
+
+@_typing.final
+class GetTaxProviderResponse(_message.Message):
+    """How it is doing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> _watching_pb2.ProviderHealth:
+        """How it is doing."""
+
+    def __init__(
+        self,
+        *,
+        health: _watching_pb2.ProviderHealth | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaxProviderResponse: _TypeAlias = GetTaxProviderResponse  # noqa: Y015

@@ -70,6 +70,11 @@ class TaxServiceStub:
                 request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.FromString,
                 _registered_method=True)
+        self.GetTaxProvider = channel.unary_unary(
+                '/ordermesh.tax.v1.TaxService/GetTaxProvider',
+                request_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderResponse.FromString,
+                _registered_method=True)
 
 
 class TaxServiceServicer:
@@ -131,6 +136,13 @@ class TaxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTaxProvider(self, request, context):
+        """Tells how AvaTax is doing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -168,6 +180,11 @@ def add_TaxServiceServicer_to_server(servicer, server):
                     servicer.ListProviderDocuments,
                     request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.FromString,
                     response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.SerializeToString,
+            ),
+            'GetTaxProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaxProvider,
+                    request_deserializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderRequest.FromString,
+                    response_serializer=ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +377,33 @@ class TaxService:
             '/ordermesh.tax.v1.TaxService/ListProviderDocuments',
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsRequest.SerializeToString,
             ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.ListProviderDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaxProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.tax.v1.TaxService/GetTaxProvider',
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderRequest.SerializeToString,
+            ordermesh_dot_tax_dot_v1_dot_tax__service__pb2.GetTaxProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

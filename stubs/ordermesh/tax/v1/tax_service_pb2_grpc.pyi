@@ -56,6 +56,8 @@ class TaxServiceStub:
     """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged."""
     ListProviderDocuments: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]
     """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
+    GetTaxProvider: _grpc.UnaryUnaryMultiCallable[_tax_service_pb2.GetTaxProviderRequest, _tax_service_pb2.GetTaxProviderResponse]
+    """Tells how AvaTax is doing."""
 
 @_typing.type_check_only
 class TaxServiceAsyncStub(TaxServiceStub):
@@ -85,6 +87,8 @@ class TaxServiceAsyncStub(TaxServiceStub):
     """Lists the documents that we have recorded, newest first: the sales, the returns, and where AvaTax's tax differs from what was charged."""
     ListProviderDocuments: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.ListProviderDocumentsRequest, _tax_service_pb2.ListProviderDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
+    GetTaxProvider: _aio.UnaryUnaryMultiCallable[_tax_service_pb2.GetTaxProviderRequest, _tax_service_pb2.GetTaxProviderResponse]  # type: ignore[assignment]
+    """Tells how AvaTax is doing."""
 
 class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
     """Works out taxes and keeps their documents, on Avalara AvaTax."""
@@ -153,5 +157,13 @@ class TaxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tax_service_pb2.ListProviderDocumentsResponse, _abc.Awaitable[_tax_service_pb2.ListProviderDocumentsResponse]]:
         """Lists the documents that AvaTax has recorded for us, read from AvaTax and not from our own store: what an audit compares."""
+
+    @_abc_1.abstractmethod
+    def GetTaxProvider(
+        self,
+        request: _tax_service_pb2.GetTaxProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tax_service_pb2.GetTaxProviderResponse, _abc.Awaitable[_tax_service_pb2.GetTaxProviderResponse]]:
+        """Tells how AvaTax is doing."""
 
 def add_TaxServiceServicer_to_server(servicer: TaxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
