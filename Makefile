@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test browser prove ledger scale drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench fuzz sbom audit-deps lock clean
+.PHONY: help setup up demo test browser prove ledger scale pages drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench fuzz sbom audit-deps lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ prove: $(VENV)/.dev ## Try to break every promise: 7,000 worlds, every fault at 
 
 scale: $(VENV)/.dev ## Fill a PostgreSQL with 300,000 orders, explain every statement, and compare what an order costs; five minutes
 	@exec $(BIN)/python -m tests.scale --orders 300000
+
+pages: $(VENV)/.dev ## Fill a PostgreSQL with 100,000 orders, run the mesh on it, and time the console's pages; three minutes
+	@exec $(BIN)/python -m tests.scale.pages --orders 100000
 
 ledger: $(VENV)/.dev ## Compare everybody's books of 10,000 random orders in 18 currencies, to the minor unit; half an hour
 	@exec $(BIN)/python -m tests.ledger

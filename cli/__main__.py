@@ -9,6 +9,7 @@ _COMMANDS = {
     "demo": ("cli.demo:command", "Show four orders and what becomes of each, on a running mesh."),
     "order": ("cli.order:group", "Place orders, follow them, cancel, refund, ship and deliver them."),
     "explain": ("cli.order:explain", "Tell the whole story of an order."),
+    "top": ("cli.top:command", "Show how the mesh is doing, live."),
     "webhook": ("cli.webhook:group", "Tell the shop's other systems what becomes of orders."),
     "trace": ("cli.trace:command", "Draw where the time of an order went, over all services."),
     "tax": ("cli.tax:group", "Look at tax documents, and at addresses as the post knows them."),

@@ -58,10 +58,10 @@ class Shop:
             timeout=40.0,
         ).raise_for_status()
 
-    def fault(self, provider: str, mode: str) -> None:
+    def fault(self, provider: str, mode: str, **details: object) -> None:
         """Have a provider misbehave; an empty mode ends it."""
         if mode:
-            httpx.put(f"{self.sandbox}/faults/{provider}", json={"mode": mode}).raise_for_status()
+            httpx.put(f"{self.sandbox}/faults/{provider}", json={"mode": mode, **details}).raise_for_status()
         else:
             httpx.delete(f"{self.sandbox}/faults").raise_for_status()
 

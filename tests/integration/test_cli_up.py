@@ -193,7 +193,9 @@ def test_the_story_tells_what_happened(values: dict[str, str]) -> None:
 @pytest.mark.usefixtures("mesh")
 def test_one_command_tells_why_an_order_was_not_mailed_and_another_sends_the_mail_again(values: dict[str, str]) -> None:
     sandbox = f"http://{values['SANDBOX_ADDR']}"
-    httpx.put(f"{sandbox}/faults/sendgrid", json={"mode": "reject", "operation": "mail.send"}).raise_for_status()
+    httpx.put(
+        f"{sandbox}/faults/sendgrid", json={"mode": "error", "status": 400, "operation": "mail.send"}
+    ).raise_for_status()
     order_id = place_over_rest(values, "unmailed")["order_id"]
     try:
         told = until_told(values, order_id, "undeliverable")
