@@ -1,4 +1,4 @@
-"""How the mesh is doing, as `ordermesh top` asks for it: of each service by itself, so that one that is away is seen."""
+"""How the mesh is doing, as `ordermesh top` asks for it: each service by itself, so that one that is away is seen."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,16 +59,14 @@ async def board_calls(config: CliConfig) -> AsyncIterator[BoardCalls]:
         payments = payment_service_pb2_grpc.PaymentServiceStub(payment.channel.for_stub)
         taxes = tax_service_pb2_grpc.TaxServiceStub(tax.channel.for_stub)
         mails = notify_service_pb2_grpc.NotifyServiceStub(notify.channel.for_stub)
-        overview, provider = (
-            order_service_pb2.GetOrdersOverviewRequest(),
-            payment_service_pb2.GetPaymentProviderRequest(),
-        )
+        overview = order_service_pb2.GetOrdersOverviewRequest()
+        payment_provider = payment_service_pb2.GetPaymentProviderRequest()
         tax_provider = tax_service_pb2.GetTaxProviderRequest()
         mail_provider = notify_service_pb2.GetMailProviderRequest()
         yield BoardCalls(
             {
                 "order": (order, lambda: orders.GetOrdersOverview(overview, timeout=_SECONDS)),
-                "payment": (payment, lambda: payments.GetPaymentProvider(provider, timeout=_SECONDS)),
+                "payment": (payment, lambda: payments.GetPaymentProvider(payment_provider, timeout=_SECONDS)),
                 "tax": (tax, lambda: taxes.GetTaxProvider(tax_provider, timeout=_SECONDS)),
                 "notify": (notify, lambda: mails.GetMailProvider(mail_provider, timeout=_SECONDS)),
             }

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 
 import click
 import orjson
@@ -26,10 +27,8 @@ def command(every: float, output: str, *, once: bool) -> None:
     ends it.
     """
     once = once or output == "json" or not sys.stdout.isatty()
-    try:
+    with suppress(KeyboardInterrupt):
         run(_once(output) if once else _live(every))
-    except KeyboardInterrupt:
-        pass
 
 
 async def _once(output: str) -> None:
