@@ -45,7 +45,8 @@ def test_from_a_cold_start_it_is_found_in_three_clicks_why_an_order_was_not_mail
         mails.get_by_role("link", name="order confirmation").click()
         why = tab.page.get_by_role("alert").inner_text()
         tab.keep("mail-that-waits")
-        assert "SendGrid" in why
+        # Whichever came first: the try that was cut off, or the look that found nobody there.
+        assert "The answer was lost" in why or "SendGrid" in why
         assert tab.page.get_by_text("Next try").is_visible()
         assert serious_faults(tab) == []
     finally:
