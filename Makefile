@@ -146,7 +146,7 @@ audit-deps: $(AUDIT)/.installed ## Look for known vulnerabilities in the lock; n
 	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/runtime.txt
 	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/dev.txt
 
-bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/report.json
+bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/report.json, and draws it in bench/report.html
 	@exec $(BIN)/ordermesh bench
 
 lock: $(VENV)/.bootstrap ## Pin requirements/*.in to exact versions with hashes

@@ -6,6 +6,8 @@ on all of them alike. Ratios are the result; absolute figures are the machine's.
 
 import asyncio
 import tempfile
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ordermesh.order.v1 import order_pb2
@@ -13,7 +15,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.load import place_orders
-from bench.report import Figures, Report
+from bench.page import page
+from bench.report import Figures, Report, Slice, Store
 from bench.topology import Variant
 from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_secured, start_stock
 
@@ -47,12 +50,14 @@ async def measure(
         *([start_secured(folder / "secured", sandbox_address)] if tls else []),
     ]
     figures = {variant.name: Figures() for variant in variants}
+    began = time.monotonic()
     try:
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("measuring", total=(rounds + 1) * len(variants))
             for number in range(rounds + 1):
                 for variant in variants:
-                    slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight)
+                    since = time.monotonic() - began
+                    slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight, since)
                     if number:
                         _add(figures[variant.name], slice_)
                     progress.advance(task)
@@ -61,17 +66,25 @@ async def measure(
             variant.stop()
         sandbox.stop()
     placed = (rounds + 1) * slice_orders
-    return Report(in_flight, figures, _commits(variants[0], placed))
+    return Report(in_flight, figures, placed, _stores(variants[0]))
 
 
-async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int) -> Figures:
-    """Load one variant once; its CPU is read when all that follows from its orders is done."""
+async def _slice(variant: Variant, prefix: str, orders: int, in_flight: int, since: float) -> Figures:
+    """Load one variant once; its CPU is read when all that follows from its orders is done.
+
+    Args:
+        variant: What is loaded.
+        prefix: Makes the idempotency keys of this slice its own.
+        orders: How many.
+        in_flight: How many at once.
+        since: Seconds since the measuring began.
+    """
     before = variant.cpu()
     load = await place_orders(variant.order_address, prefix, orders, in_flight, _paid, variant.connect)
     await _idle(variant)
     after = variant.cpu()
     cpu = {name: after[name] - before[name] for name in before}
-    return Figures(load.orders, load.seconds, cpu, load.latencies)
+    return Figures(load.orders, load.seconds, cpu, load.latencies, [Slice(since, load.seconds, load.orders)])
 
 
 async def _idle(variant: Variant) -> None:
@@ -90,6 +103,7 @@ def _add(total: Figures, slice_: Figures) -> None:
     total.orders += slice_.orders
     total.seconds += slice_.seconds
     total.latencies += slice_.latencies
+    total.slices += slice_.slices
     for name, seconds in slice_.cpu.items():
         total.cpu[name] = total.cpu.get(name, 0.0) + seconds
 
@@ -98,15 +112,17 @@ def _paid(order: order_pb2.Order) -> bool:
     return order.state == order_pb2.ORDER_STATE_PAID
 
 
-def _commits(product: Variant, orders: int) -> dict[str, float]:
-    """Return transactions per order by service, which each store logs when it is closed."""
-    return {
-        process.name: sum(
-            int(str(line["commits"])) for line in process.log_lines() if line.get("event") == "store.closed"
-        )
-        / orders
-        for process in product.processes
-    }
+def _stores(product: Variant) -> dict[str, Store]:
+    """Return what each service wrote, which its stores log when they are closed."""
+    return {process.name: _store(process.log_lines()) for process in product.processes}
+
+
+def _store(lines: Iterable[Mapping[str, object]]) -> Store:
+    closed = [line for line in lines if line.get("event") == "store.closed"]
+    commits, changes, largest = (
+        [int(str(line[name])) for line in closed] for name in ("commits", "changes", "largest_batch")
+    )
+    return Store(sum(commits), sum(changes), max(largest, default=0))
 
 
 def main(
@@ -123,7 +139,9 @@ def main(
         result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), console, tls=tls))
     result.show(console)
     result.write(report)
-    console.print(f"written to {report}")
+    drawn = report.with_suffix(".html")
+    drawn.write_text(page(result))
+    console.print(f"written to {report}, and drawn in {drawn}")
 
 
 if __name__ == "__main__":

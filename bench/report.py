@@ -11,6 +11,30 @@ from rich.table import Table
 _MILLI = 1000.0
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One load of one variant.
+
+    Attributes:
+        began: Seconds since the measuring began.
+        seconds: How long it took.
+        orders: How many orders it placed.
+    """
+
+    began: float
+    seconds: float
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What one service wrote in its life: transactions, the changes in them, and the most that shared one."""
+
+    commits: int
+    changes: int
+    largest_batch: int
+
+
 @dataclass
 class Figures:
     """What the slices of one variant add up to.
@@ -20,12 +44,14 @@ class Figures:
         seconds: Wall-clock seconds of the slices.
         cpu: CPU seconds by process, the time in which the last mails left included.
         latencies: Of each order, in seconds.
+        slices: Each of them.
     """
 
     orders: int = 0
     seconds: float = 0.0
     cpu: dict[str, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
 
     @property
     def cpu_ms_per_order(self) -> float:
@@ -56,17 +82,28 @@ class Report:
     Attributes:
         in_flight: Orders at once.
         variants: By name: product, mesh, floor, stock, and secured where TLS was asked for.
-        commits_per_order: Database transactions per order, by service.
+        placed: How many orders the product placed, those that warmed it up too.
+        stores: What each service of the product wrote for them.
     """
 
     in_flight: int
     variants: dict[str, Figures]
-    commits_per_order: dict[str, float]
+    placed: int
+    stores: dict[str, Store]
+
+    @property
+    def commits_per_order(self) -> dict[str, float]:
+        """Return database transactions per order, by service."""
+        return {name: store.commits / self.placed for name, store in self.stores.items()}
+
+    @property
+    def floor(self) -> float:
+        """Return what an order costs on the floor, in milliseconds of CPU."""
+        return self.variants["floor"].cpu_ms_per_order
 
     def as_json(self) -> dict[str, object]:
         """Return the report as bench/report.json has it."""
         product = self.variants["product"].cpu_ms_per_order
-        floor = self.variants["floor"].cpu_ms_per_order
         mesh = self.variants["mesh"].cpu_ms_per_order
         stock = self.variants["stock"].cpu_ms_per_order
         secured = self.variants.get("secured")
@@ -75,7 +112,10 @@ class Report:
             **{name: figures.as_json() for name, figures in self.variants.items()},
             "commits_per_order": round(sum(self.commits_per_order.values()), 3),
             "commits_per_order_by_service": {name: round(each, 3) for name, each in self.commits_per_order.items()},
-            "ratio_cpu": round(product / floor, 3),
+            "changes_per_commit_by_service": {
+                name: round(store.changes / max(1, store.commits), 2) for name, store in self.stores.items()
+            },
+            "ratio_cpu": round(product / self.floor, 3),
             "ratio_stock_hops": round(mesh / stock, 3),
             **({} if secured is None else {"ratio_tls": round(secured.cpu_ms_per_order / product, 3)}),
         }
