@@ -41,8 +41,8 @@ def page(report: Report) -> str:
         f"<title>Ordermesh: what an order costs</title>\n<style>\n{_STYLE}\n</style>\n"
         "<h1>What an order costs</h1>\n"
         f"<p>{report.in_flight} orders in flight, each part a process of its own. The variants are loaded in short "
-        "slices, one after the other, so that whatever else the machine did falls on all of them alike: compare them with each "
-        "other, not with another machine's.</p>\n"
+        "slices, one after the other, so that whatever else the machine did falls on all of them alike: compare them "
+        "with each other, not with another machine's.</p>\n"
         + _table(report)
         + "".join(plot(report) for plot in plots)
         + "</html>\n"
