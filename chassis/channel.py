@@ -24,11 +24,12 @@ from chassis.trust.transport import Connect, plaintext, through_sidecar
 CALL_SECONDS = 10.0
 
 CHANNEL_OPTIONS: tuple[Option, ...] = (
-    # All three are needed: keepalive time and timeout alone did not notice a frozen peer within 30 s, with ping_timeout
-    # it took 1.5 s.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.http2.ping_timeout_ms", 3_000),
+    # A peer that stands still is noticed within 2.5 s: what hung at it fails with UNAVAILABLE, and is tried elsewhere.
+    # All three are needed: keepalive time and timeout alone did not notice it within 30 s. Pings are answered by threads
+    # of grpc's own, so that a busy event loop delays none.
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.keepalive_timeout_ms", 1_500),
+    ("grpc.http2.ping_timeout_ms", 1_500),
     ("grpc.http2.max_pings_without_data", 0),
     # A peer that comes back after 20 s is called again within a second, spread by a fifth as the pauses are; with the
     # defaults it took 8 s.
@@ -45,7 +46,9 @@ _BALANCED: dict[str, Any] = {
         {
             "outlier_detection_experimental": {
                 "interval": "1s",
-                "baseEjectionTime": "20s",
+                # Times how often it was ejected in a row. A replica that is new at the address of one that died, and took
+                # its calls with it, is called again soon; for one that is broken it costs the five calls that show it.
+                "baseEjectionTime": "5s",
                 "maxEjectionPercent": 50,
                 # Every answer but OK counts as failure, also "not found" and "too much to do", which all replicas
                 # give alike: ejecting one then halves what is left. One that is frozen or broken fails every call.
@@ -78,8 +81,9 @@ def service_config(services: Iterable[ServiceDescriptor], *, balanced: bool = Tr
     ]
     return {
         **(_BALANCED if balanced else {}),
-        # A peer in trouble is not asked ever more: from half of the tokens on, retries stop.
-        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+        # A peer in trouble is not asked ever more: from half of the tokens on, retries stop. Until then all that hung at
+        # a frozen replica may be tried elsewhere: 200 calls a second for the 2.5 s until it is noticed.
+        "retryThrottling": {"maxTokens": 1_000, "tokenRatio": 0.1},
         "methodConfig": [
             {
                 "name": repeatable,

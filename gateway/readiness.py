@@ -12,9 +12,16 @@ from kernel.clock import Clock
 _WATCH_SECONDS = 300.0
 # How long after a lost watch the next one is opened: as fast as the channel reconnects at its slowest.
 _RETRY_SECONDS = 1.0
+# A watch is of one replica, and when that stops the others serve on: the channel is asked again before a service counts
+# as away, so often, after pauses in which it has certainly heard of the replica's end.
+_TRIES = 3
+_TRY_SECONDS = 0.05
 
 # By name and not by stub, whose methods have no types.
 _WATCH = "/grpc.health.v1.Health/Watch"
+_CHECK = "/grpc.health.v1.Health/Check"
+_REQUEST = health_pb2.HealthCheckRequest()
+_ENCODE, _DECODE = health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -72,17 +79,43 @@ class Readiness:
             await self._changed.wait_for(lambda: self.ready() is ready)
 
     async def _watch(self, name: str, channel: grpc.aio.Channel) -> None:
-        watch = channel.unary_stream(
-            _WATCH, health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString
-        )
+        watch = channel.unary_stream(_WATCH, _ENCODE, _DECODE)
+        lost = 0
         while True:
+            watching = watch(_REQUEST, timeout=_WATCH_SECONDS)
             try:
-                async for answer in watch(health_pb2.HealthCheckRequest(), timeout=_WATCH_SECONDS):
-                    await self._note(name, "serving" if answer.status == _SERVING else "not serving")
+                async for answer in watching:
+                    lost = 0
+                    if answer.status == _SERVING:
+                        await self._note(name, "serving")
+                    elif await self._another_serves(channel):
+                        break
+                    else:
+                        await self._note(name, "not serving")
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    continue
+                lost += 1
+                if lost < _TRIES:
+                    await self._clock.sleep(_TRY_SECONDS)
+                else:
                     await self._note(name, "unreachable")
                     await self._clock.sleep(_RETRY_SECONDS)
+            finally:
+                watching.cancel()
+
+    async def _another_serves(self, channel: grpc.aio.Channel) -> bool:
+        """Tell whether calls still find a replica that serves, when the one that was watched says that it does not."""
+        check = channel.unary_unary(_CHECK, _ENCODE, _DECODE)
+        for _ in range(_TRIES):
+            await self._clock.sleep(_TRY_SECONDS)
+            try:
+                answer = await check(_REQUEST, timeout=_RETRY_SECONDS)
+            except grpc.aio.AioRpcError:
+                return False
+            if answer.status == _SERVING:
+                return True
+        return False
 
     async def _note(self, name: str, state: str) -> None:
         async with self._changed:

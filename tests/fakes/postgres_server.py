@@ -11,16 +11,17 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 # PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
 _UNPRIVILEGED = "nobody"
 
-# The shell starts the server again when it is killed. It ends it and removes its folder when its own input closes: also
-# when the tests are killed.
+# The shell starts the server again when it is killed, at once or when it is no longer held. It ends it and removes its
+# folder when its own input closes: also when the tests are killed.
 _UNTIL_INPUT_CLOSES = """
 trap "" INT
-(until test -e "$0/stopping" || "$@"; do sleep 0.1; done) & keeper=$!
+(until test -e "$0/stopping" || { test ! -e "$0/held" && "$@"; }; do sleep 0.1; done) & keeper=$!
 cat > /dev/null
 : > "$0/stopping"
 while kill -0 $keeper; do
@@ -83,11 +84,7 @@ class PostgresServer:
                 user=self._user,
                 group=self._group,
             )
-        deadline = time.monotonic() + 60
-        while not self._is_ready():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
-            time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
+        self._wait_until(lambda: bool(self._ready()))
 
     def create_database(self, like: str = "") -> str:
         """Return the URL of a new database: an empty one, or a copy of one that nobody is connected to."""
@@ -126,16 +123,35 @@ class PostgresServer:
         """Kill the server; it is started again at once, and recovers what was committed."""
         os.kill(self.process_id, signal.SIGKILL)
 
+    def outage(self, seconds: float) -> None:
+        """Kill the server, keep it away for so long, and return once it has recovered and takes connections again."""
+        held, killed = self._directory / "held", f"{self.process_id}"
+        held.touch()
+        self.crash()
+        time.sleep(seconds)  # what is asked for
+        held.unlink()
+        self._wait_until(lambda: self._ready() not in {"", killed})
+
     def stop(self) -> None:
         """Stop the server and remove its files."""
         if self._process is not None:
             self._process.communicate()  # closes its input
         shutil.rmtree(self._directory, ignore_errors=True)  # the shell has removed what it could
 
-    def _is_ready(self) -> bool:
-        """Tell whether the server says so in the last line of its pid file, which it writes as it starts."""
-        file = self._data / "postmaster.pid"
-        return file.exists() and "\nready" in file.read_text()
+    def _wait_until(self, started: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not started():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)  # a start-up, not a synchronisation of two tasks of ours: there is no event to wait for
+
+    def _ready(self) -> str:
+        """Return the id of a server that says so in the last line of its pid file, which it writes as it starts."""
+        try:
+            words = (self._data / "postmaster.pid").read_text()
+        except FileNotFoundError:  # also where one that was killed has left it, and the next one takes it away
+            return ""
+        return words.split()[0] if "\nready" in words else ""
 
     def _sql(self, statement: str) -> None:
         psql = [str(self._binaries / "psql"), "-qX", "-h", str(self.socket_directory), "-U", "postgres"]

@@ -1,10 +1,16 @@
 """Alive says that the process runs, ready says that requests can be served, and which service keeps them from it."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 import grpc
 from grpc_health.v1 import health_pb2
 
+from gateway.readiness import Readiness
+from kernel.clock import SystemClock
 from tests.fakes.backend import running_backend
 from tests.fakes.gateway import a_gateway, gateway_before
+from tests.fakes.scripted_service import GET, chassis_channel, scripted, stub
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -23,6 +29,27 @@ async def test_the_gateway_follows_the_health_of_its_services() -> None:
         await world.backend.health.set("", SERVING)
         await world.gateway.readiness.until(ready=True)
         assert (await world.http.get("/readyz")).status_code == 200
+
+
+async def test_one_replica_that_stops_does_not_make_the_gateway_unready() -> None:
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(scripted()) for _ in range(2)]
+        both = f"ipv4:{one.address},{two.address}"
+        # Which replica a watch is of is left to chance: eight are hardly ever of the same.
+        channels = [(await stack.enter_async_context(chassis_channel(both)))[0] for _ in range(8)]
+        for channel in channels:
+            while min(one.servicer.calls, two.servicer.calls) < 1:
+                await stub(channel).GetOrder(GET)
+            one.servicer.calls = two.servicer.calls = 0
+        readiness = Readiness({f"{n}": channel.bare for n, channel in enumerate(channels)}, SystemClock())
+        readiness.start()
+        stack.push_async_callback(readiness.stop)
+        await readiness.until(ready=True)
+        unready = asyncio.create_task(readiness.until(ready=False))
+        await one.stop()
+        assert readiness.ready()
+        assert not unready.done()
+        unready.cancel()
 
 
 async def test_without_services_the_gateway_is_alive_and_not_ready_and_says_503() -> None:

@@ -5,11 +5,16 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.load.fleet import REPLICATED, a_postgres, running_fleet
+from tests.fakes.postgres_server import PostgresServer
+from tests.load import dead_peer
+from tests.load.fleet import REPLICATED, Fleet, a_postgres, running_fleet
+from tests.load.frozen import frozen
+from tests.load.postgres import postgres
 from tests.load.replicas import replicas
 from tests.load.restart import restart
 
@@ -25,6 +30,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
     parser.add_argument("--slices", type=int, default=4, help="how often each case of replicas is loaded")
     parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
+    parser.add_argument("--times", type=int, default=3, help="how often each dead peer, and PostgreSQL, is killed")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()
     figures: dict[str, Figures] = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
@@ -35,9 +41,30 @@ def main() -> int:
 
 
 async def _restart(wanted: argparse.Namespace) -> Figures:
+    async with _fleet() as (fleet, _):
+        return await restart(fleet, wanted.services, wanted.rounds)
+
+
+async def _frozen(_wanted: argparse.Namespace) -> Figures:
+    async with _fleet() as (fleet, _):
+        return await frozen(fleet)
+
+
+async def _dead_peer(wanted: argparse.Namespace) -> Figures:
+    async with _fleet(dead_peer.COUNTS) as (fleet, _):
+        return await dead_peer.dead_peer(fleet, wanted.times)
+
+
+async def _postgres(wanted: argparse.Namespace) -> Figures:
+    async with _fleet() as (fleet, server):
+        return await postgres(fleet, server, wanted.times)
+
+
+@asynccontextmanager
+async def _fleet(counts: Mapping[str, int] | None = None) -> AsyncIterator[tuple[Fleet, PostgresServer]]:
     with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
-        async with running_fleet(Path(folder), server.create_database()) as fleet:
-            return await restart(fleet, wanted.services, wanted.rounds, "restart")
+        async with running_fleet(Path(folder), server.create_database(), counts) as fleet:
+            yield fleet, server
 
 
 async def _replicas(wanted: argparse.Namespace) -> Figures:
@@ -48,7 +75,13 @@ async def _replicas(wanted: argparse.Namespace) -> Figures:
         return await replicas(Path(folder), server, wanted.slices, wanted.slice_orders)
 
 
-_PARTS: Mapping[str, Measure] = {"restart": _restart, "replicas": _replicas}
+_PARTS: Mapping[str, Measure] = {
+    "restart": _restart,
+    "frozen": _frozen,
+    "dead_peer": _dead_peer,
+    "postgres": _postgres,
+    "replicas": _replicas,
+}
 
 
 if __name__ == "__main__":

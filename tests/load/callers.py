@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,28 +26,55 @@ _SETTLED_SECONDS = 60.0
 _ACCEPTED = frozenset({order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PENDING})
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that has ended.
+
+    Attributes:
+        kind: What was called.
+        began: Monotonic seconds.
+        ended: Likewise.
+        failure: What went wrong; empty when it was answered as it should be.
+    """
+
+    kind: str
+    began: float
+    ended: float
+    failure: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return self.ended - self.began
+
+    def __str__(self) -> str:
+        """Return what a person needs who reads of a failure."""
+        return f"{self.kind}: {self.failure or 'answered'} after {self.seconds:.2f} s"
+
+
 @dataclass(slots=True)
 class Seen:
     """What callers saw.
 
     Attributes:
-        calls: How many were answered as they should be, by kind.
-        failures: What went wrong otherwise.
+        calls: All that have ended.
         pending: How many orders were accepted, and had not been paid yet when their call was answered.
         orders: The ids of all accepted orders.
-        longest: The longest answer in seconds.
     """
 
-    calls: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     pending: int = 0
     orders: list[str] = field(default_factory=list)
-    longest: float = 0.0
 
     @property
-    def total(self) -> int:
-        """Return how many calls were made."""
-        return self.calls.total() + len(self.failures)
+    def failed(self) -> list[Call]:
+        """Return the calls that went wrong."""
+        return [call for call in self.calls if call.failure]
+
+    @property
+    def longest(self) -> float:
+        """Return the longest answer in seconds."""
+        return max((call.seconds for call in self.calls), default=0.0)
 
 
 class Callers:
@@ -64,15 +90,15 @@ class Callers:
     async def work(self, pause_seconds: float) -> None:
         """Make call after call, for ever."""
         while True:
-            order_id = await self._judged("gRPC PlaceOrder", self._place)
+            order_id = await self._judged("gRPC PlaceOrder", self.place)
             if order_id:
                 for kind, read in (
-                    ("gRPC GetOrder", self._get),
+                    ("gRPC GetOrder", self.get),
                     ("gRPC ExplainOrder", self._explain),
                     ("REST get order", self._rest_get),
-                    ("REST list payments", self._rest_payments),
-                    ("REST list tax documents", self._rest_tax),
-                    ("REST list notifications", self._rest_mails),
+                    ("REST list payments", self.rest_payments),
+                    ("REST list tax documents", self.rest_tax),
+                    ("REST list notifications", self.rest_mails),
                 ):
                     await self._judged(kind, partial(read, order_id))
                     await asyncio.sleep(pause_seconds)
@@ -81,7 +107,7 @@ class Callers:
             await asyncio.sleep(pause_seconds)
 
     async def unpaid(self) -> list[str]:
-        """Return which accepted orders are not paid, once all are or have had the time."""
+        """Return which accepted orders are not paid, or are not there, once all are paid or have had the time."""
         left = list(dict.fromkeys(self.seen.orders))
         end = time.monotonic() + _SETTLED_SECONDS
         while left and time.monotonic() < end:
@@ -94,14 +120,12 @@ class Callers:
     async def _judged(self, kind: str, call: Callable[[], Awaitable[str]]) -> str:
         """Make a call and note how it went; returns what the call returned, nothing when it failed."""
         began = time.monotonic()
+        answer, failure = "", ""
         try:
             answer = await call()
         except (grpc.aio.AioRpcError, httpx.HTTPError, AssertionError) as error:
-            self.seen.failures.append(f"{kind}: {_words(error)} after {time.monotonic() - began:.2f} s")
-            return ""
-        finally:
-            self.seen.longest = max(self.seen.longest, time.monotonic() - began)
-        self.seen.calls[kind] += 1
+            failure = _words(error)
+        self.seen.calls.append(Call(kind, began, time.monotonic(), failure))
         return answer
 
     def _key(self) -> str:
@@ -112,9 +136,15 @@ class Callers:
         self.seen.pending += state == "ORDER_STATE_PENDING"
         return order_id
 
-    async def _place(self) -> str:
+    async def place(self, accepted: Container[int] = _ACCEPTED) -> str:
+        """Place an order over gRPC and return its id.
+
+        Raises:
+            grpc.aio.AioRpcError: It was refused.
+            AssertionError: It came back in another state than these.
+        """
         order = (await self._orders.PlaceOrder(request(self._key()), timeout=15)).order
-        assert order.state in _ACCEPTED, f"an order came back {order.state}: {order.failure}"
+        assert order.state in accepted, f"an order came back {order.state}: {order.failure}"
         return self._accept(order.order_id, order_pb2.OrderState.Name(order.state))
 
     async def _quote(self) -> str:
@@ -123,7 +153,8 @@ class Callers:
         await self._orders.QuoteOrder(asked, timeout=15)
         return ""
 
-    async def _get(self, order_id: str) -> str:
+    async def get(self, order_id: str) -> str:
+        """Read an order over gRPC."""
         await self._orders.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=15)
         return ""
 
@@ -152,13 +183,16 @@ class Callers:
     async def _rest_get(self, order_id: str) -> str:
         return await self._read(f"/api/v1/orders/{order_id}")
 
-    async def _rest_payments(self, _order_id: str) -> str:
+    async def rest_payments(self, _order_id: str) -> str:
+        """List payments over REST."""
         return await self._read("/api/v1/payments", page_size="1")
 
-    async def _rest_tax(self, _order_id: str) -> str:
+    async def rest_tax(self, _order_id: str) -> str:
+        """List tax documents over REST."""
         return await self._read("/api/v1/taxDocuments", page_size="1")
 
-    async def _rest_mails(self, order_id: str) -> str:
+    async def rest_mails(self, order_id: str) -> str:
+        """List the mails of an order over REST."""
         return await self._read("/api/v1/notifications", order_id=order_id)
 
     async def _read(self, path: str, **params: str) -> str:
@@ -167,7 +201,12 @@ class Callers:
         return ""
 
     async def _state(self, order_id: str) -> int:
-        found = await self._orders.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=15)
+        try:
+            found = await self._orders.GetOrder(order_service_pb2.GetOrderRequest(order_id=order_id), timeout=15)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return order_pb2.ORDER_STATE_UNSPECIFIED
+            raise
         return found.order.state
 
 

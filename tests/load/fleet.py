@@ -1,9 +1,14 @@
 """The mesh with several replicas of each service, on one PostgreSQL, without anything between them that fails."""
 
 import asyncio
+import random
+import re
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+
+import httpx
 
 from tests.failure.mesh import Mesh
 from tests.failure.process import Part
@@ -20,6 +25,13 @@ _ADDRESS = {
     "order": "ORDER_ADDR",
     "gateway": "ORDERMESH_GATEWAY_ADDR",
 }
+
+_ANSWERED = re.compile(r"^rpc_server_call_duration_seconds_count(?:{.*})? (\S+)", re.MULTILINE)
+
+# Below what Linux, macOS and the registry of ports call ephemeral.
+_PORTS = range(15_000, 30_000)
+
+METRICS = "ORDERMESH_METRICS_ADDR"
 
 # Longer than the balancer of tests/load/rest.py takes to ask /readyz, as it has to be behind any balancer.
 DRAIN_SECONDS = 1.0
@@ -52,6 +64,12 @@ class Fleet:
         """Return the gRPC name of all replicas of a service."""
         return _target(self.addresses(name))
 
+    async def calls_answered(self, name: str) -> list[int]:
+        """Return how many calls each replica of a service has answered since its process started."""
+        async with httpx.AsyncClient(timeout=5) as http:
+            pages = [await http.get(f"http://{part.values[METRICS]}/metrics") for part in self.replicas[name]]
+        return [int(sum(map(float, _ANSWERED.findall(page.text)))) for page in pages]
+
     def defects(self) -> list[str]:
         """Return what any process has logged of defects."""
         return [f"{part.name}: {line}" for part in self.parts for line in part.defects()]
@@ -64,6 +82,19 @@ class Fleet:
     async def kill(self) -> None:
         """End all processes at once."""
         await asyncio.gather(*(part.kill() for part in self.parts))
+
+
+def _free_addresses(count: int) -> list[str]:
+    """Return addresses that stay free while a process is restarted: systems give none of these ports to connections."""
+    ports = random.sample(_PORTS, len(_PORTS))
+    probes: list[socket.socket] = []
+    while len(probes) < count:
+        with suppress(OSError):
+            probes.append(socket.create_server(("127.0.0.1", ports.pop())))
+    addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
+    for probe in probes:
+        probe.close()
+    return addresses
 
 
 @asynccontextmanager
@@ -86,11 +117,17 @@ async def running_fleet(
         "ORDERMESH_GATEWAY_DRAIN_SECONDS": f"{DRAIN_SECONDS}",
         **(settings or {}),
     }
-    own = {name: [environment(folder)[_ADDRESS[name]] for _ in range((counts or {}).get(name, 2))] for name in _ADDRESS}
+    numbers = {name: (counts or {}).get(name, 2) for name in _ADDRESS}
+    free = iter(_free_addresses(2 * sum(numbers.values())))
+    own = {name: [next(free) for _ in range(number)] for name, number in numbers.items()}
     called = {_ADDRESS[name]: _target(addresses) for name, addresses in own.items()}
     replicas = {
         name: [
-            Part(f"{name}-{number}", {**shared, **called, _ADDRESS[name]: address}, folder / f"{name}-{number}.log")
+            Part(
+                f"{name}-{number}",
+                {**shared, **called, _ADDRESS[name]: address, METRICS: next(free)},
+                folder / f"{name}-{number}.log",
+            )
             for number, address in enumerate(addresses, 1)
         ]
         for name, addresses in own.items()

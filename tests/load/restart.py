@@ -5,7 +5,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.load.callers import Callers, Seen, calling
+from tests.load.callers import Callers, calling
+from tests.load.ending import ending
 from tests.load.fleet import Fleet, ready
 
 # What a rollout calls minReadySeconds: a new replica is left alone until clients have found it, which takes at most
@@ -13,47 +14,53 @@ from tests.load.fleet import Fleet, ready
 SETTLE_SECONDS = 1.5
 
 _WORKERS = 6
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.08
 
 
-async def restart(fleet: Fleet, services: Sequence[str], rounds: int, name: str) -> dict[str, object]:
-    """Restart every replica of these services, one after the other, so many times, and return the figures."""
+class Stops:
+    """How the processes ended that were stopped.
+
+    Attributes:
+        seconds: How long each took.
+        codes: The exit codes that there were.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.codes: set[int] = set()
+
+
+async def restart(fleet: Fleet, services: Sequence[str], rounds: int) -> dict[str, object]:
+    """Restart every replica of these services so many times, and return the figures.
+
+    All services are rolled out at once, as a release of all of them is; of each, one replica after the other.
+    """
     await ready(fleet)
-    stops: list[float] = []
-    codes: set[int] = set()
-    async with calling(fleet, name, workers=_WORKERS, pause_seconds=_PAUSE_SECONDS) as callers:
-        for number in range(1, rounds + 1):
-            for service in services:
-                for part in fleet.replicas[service]:
-                    began = time.monotonic()
-                    codes.add(await part.stop())
-                    stops.append(time.monotonic() - began)
-                    await part.start()
-                    await callers.rest.all_ready()
-                    await asyncio.sleep(SETTLE_SECONDS)
-            sys.stderr.write(f"round {number}: {callers.seen.total} calls, failed: {callers.seen.failures[:5]}\n")
-    return await _figures(fleet, callers, stops, codes, {"services": list(services), "rounds": rounds})
-
-
-async def _figures(
-    fleet: Fleet, callers: Callers, stops: list[float], codes: set[int], what: dict[str, object]
-) -> dict[str, object]:
-    async with calling(fleet, "after", workers=0, pause_seconds=0) as after:
-        after.seen = callers.seen
-        unpaid = await after.unpaid()
-    seen: Seen = callers.seen
+    stops = Stops()
+    async with calling(fleet, "restart", workers=_WORKERS, pause_seconds=_PAUSE_SECONDS) as callers:
+        await asyncio.gather(*(_roll(fleet, service, rounds, callers, stops) for service in services))
+    failed = callers.seen.failed
     return {
-        **what,
-        "restarts": len(stops),
-        "calls": seen.total,
-        "failed": len(seen.failures),
-        "failures": seen.failures[:20],
-        "orders": len(seen.orders),
-        "answered_pending": seen.pending,
-        "unpaid": len(unpaid),
-        "exit_codes": sorted(codes),
-        "longest_stop_seconds": round(max(stops), 2),
-        "longest_answer_seconds": round(seen.longest, 2),
-        "defects": fleet.defects()[:5],
-        "holds": not seen.failures and not unpaid and codes == {0} and not fleet.defects(),
+        "services": list(services),
+        "rounds": rounds,
+        "restarts": len(stops.seconds),
+        "failures": [str(call) for call in failed[:20]],
+        "exit_codes": sorted(stops.codes),
+        "longest_stop_seconds": round(max(stops.seconds), 2),
+        **await ending(fleet, callers, holds=not failed and stops.codes == {0}),
     }
+
+
+async def _roll(fleet: Fleet, service: str, rounds: int, callers: Callers, stops: Stops) -> None:
+    for number in range(1, rounds + 1):
+        for part in fleet.replicas[service]:
+            began = time.monotonic()
+            stops.codes.add(await part.stop())
+            stops.seconds.append(time.monotonic() - began)
+            await part.start()
+            await callers.rest.all_ready()
+            await asyncio.sleep(SETTLE_SECONDS)
+        seen = callers.seen
+        sys.stderr.write(
+            f"{service}, round {number}: {len(seen.calls)} calls, failed: {[*map(str, seen.failed[:3])]}\n"
+        )
