@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from tests.failure.process import Part
 from tests.load.callers import Call, calling, our_channel
@@ -38,6 +38,10 @@ _WORKERS = 24
 _PAUSE_SECONDS = 1.0
 
 _GIVEN_UP_SECONDS = 15.0
+
+# By name and not by stub, whose methods have no types.
+_CHECK = "/grpc.health.v1.Health/Check"
+_ENCODE, _DECODE = health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,12 @@ async def _looking(target: str) -> AsyncIterator[list[Call]]:
     """
     looks: list[Call] = []
     async with our_channel(target) as channel:
-        health = health_pb2_grpc.HealthStub(channel.bare)
+        check = channel.bare.unary_unary(_CHECK, _ENCODE, _DECODE)
 
         async def look() -> None:
             began, failure = time.monotonic(), ""
             try:
-                await health.Check(health_pb2.HealthCheckRequest(), timeout=_GIVEN_UP_SECONDS)
+                await check(health_pb2.HealthCheckRequest(), timeout=_GIVEN_UP_SECONDS)
             except grpc.aio.AioRpcError as error:
                 failure = error.code().name
             looks.append(Call("look", began, time.monotonic(), failure))
