@@ -45,7 +45,7 @@ demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secur
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/pytest -n 2
 
-load: $(VENV)/.dev ## Restart every service under load, count lost calls, and measure 1, 2 and 4 order replicas; some 15 minutes
+load: $(VENV)/.dev ## Restart, freeze and kill services and PostgreSQL under load, and measure 1, 2 and 4 order replicas; an hour
 	@exec $(BIN)/python -m tests.load
 
 browser: $(VENV)/.browser ## Use the console with a real Chromium, light and dark; needs chromium, keeps pictures in build/screenshots
