@@ -25,8 +25,8 @@ CALL_SECONDS = 10.0
 
 CHANNEL_OPTIONS: tuple[Option, ...] = (
     # A peer that stands still is noticed within 2.5 s: what hung at it fails with UNAVAILABLE, and is tried elsewhere.
-    # All three are needed: keepalive time and timeout alone did not notice it within 30 s. Pings are answered by threads
-    # of grpc's own, so that a busy event loop delays none.
+    # All three are needed: keepalive time and timeout alone did not notice it within 30 s. Threads of grpc's own answer
+    # pings, so that a busy event loop delays none.
     ("grpc.keepalive_time_ms", 1_000),
     ("grpc.keepalive_timeout_ms", 1_500),
     ("grpc.http2.ping_timeout_ms", 1_500),
@@ -46,8 +46,8 @@ _BALANCED: dict[str, Any] = {
         {
             "outlier_detection_experimental": {
                 "interval": "1s",
-                # Times how often it was ejected in a row. A replica that is new at the address of one that died, and took
-                # its calls with it, is called again soon; for one that is broken it costs the five calls that show it.
+                # Times how often it was ejected in a row. A replica that is new at the address of one that died with its
+                # calls is called again soon; for one that is broken it costs the five calls that show it.
                 "baseEjectionTime": "5s",
                 "maxEjectionPercent": 50,
                 # Every answer but OK counts as failure, also "not found" and "too much to do", which all replicas
@@ -81,8 +81,8 @@ def service_config(services: Iterable[ServiceDescriptor], *, balanced: bool = Tr
     ]
     return {
         **(_BALANCED if balanced else {}),
-        # A peer in trouble is not asked ever more: from half of the tokens on, retries stop. Until then all that hung at
-        # a frozen replica may be tried elsewhere: 200 calls a second for the 2.5 s until it is noticed.
+        # A peer in trouble is not asked ever more: from half of the tokens on, retries stop. Until then all that hung
+        # at a frozen replica may be tried elsewhere: 200 calls a second for the 2.5 s until it is noticed.
         "retryThrottling": {"maxTokens": 1_000, "tokenRatio": 0.1},
         "methodConfig": [
             {

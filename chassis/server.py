@@ -36,8 +36,8 @@ SERVER_OPTIONS: tuple[Option, ...] = (
     # exceeds the longest deadline, with which no call was lost in 8,685.
     ("grpc.max_connection_age_ms", 300_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
-    # Our clients ping every second also while idle. Without max_ping_strikes=0 that still ended in GOAWAY too_many_pings;
-    # the ports are private, the gateway is the public one.
+    # Our clients ping every second also while idle. Without max_ping_strikes=0 that still ended in GOAWAY
+    # too_many_pings; the ports are private, the gateway is the public one.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
