@@ -46,8 +46,8 @@ _BALANCED: dict[str, Any] = {
         {
             "outlier_detection_experimental": {
                 "interval": "1s",
-                # Times how often it was ejected in a row. A replica that is new at the address of one that died with its
-                # calls is called again soon; for one that is broken it costs the five calls that show it.
+                # Times how often it was ejected in a row. A replica that is new where one died with
+                # its calls is called again soon; for one that is broken it costs the five calls that show it.
                 "baseEjectionTime": "5s",
                 "maxEjectionPercent": 50,
                 # Every answer but OK counts as failure, also "not found" and "too much to do", which all replicas
