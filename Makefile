@@ -127,9 +127,7 @@ stubs-ts: $(VENV)/.dev ## Write TypeScript stubs to build/stubs-ts; needs Node a
 
 fuzz: $(VENV)/.dev ## Send hostile input everywhere: 100,000 gRPC calls, 10,000 REST requests, ten minutes of atheris; half an hour
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
-	@$(BIN)/python -m tests.fuzz grpc
-	@$(BIN)/python -m tests.fuzz rest
-	@$(BIN)/python -m tests.fuzz parsers
+	@$(BIN)/python -m tests.fuzz
 
 # In an environment of their own: what looks at our dependencies must not be among them.
 AUDIT := build/audit

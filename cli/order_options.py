@@ -70,9 +70,12 @@ def exact(amount: Decimal, currency_code: str) -> Json:
     """Return the amount as the contract's Money.
 
     Raises:
-        UsageError: The currency has fewer digits than the amount.
+        UsageError: The currency has fewer digits than the amount, or nothing costs that much.
     """
-    money = Money.from_decimal(amount, currency_code)
+    try:
+        money = Money.from_decimal(amount, currency_code)
+    except ArithmeticError:
+        raise click.UsageError("That is no amount.") from None
     if money.to_decimal() != amount:
         raise click.UsageError(f"The order is in {currency_code}, whose smallest amount is {Money(currency_code, 1)}.")
     return {"currency_code": currency_code, "minor_units": money.minor_units}

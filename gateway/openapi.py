@@ -8,6 +8,7 @@ from ordermesh.errors.v1 import error_reason_pb2
 
 from gateway.contract import Contract
 from gateway.documentation import failures, security
+from gateway.documentation.links import Links
 from gateway.documentation.operations import Operations
 from gateway.documentation.schemas import Schemas, reachable
 from gateway.routes import Route
@@ -50,11 +51,11 @@ def document(
     schemas.add("ErrorReason", schemas.enum(error_reason_pb2.ErrorReason.DESCRIPTOR, with_zero=False))
     for name, schema in failures.schemas().items():
         schemas.add(name, schema)
-    operations = Operations(contract, schemas, open_here=open_here)
+    documented = [route for route in routes if route.http_method in _METHODS]
+    operations = Operations(contract, schemas, Links(documented), open_here=open_here)
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        if route.http_method in _METHODS:
-            paths.setdefault(_path(route), {})[route.http_method.lower()] = operations.of_route(route)
+    for route in documented:
+        paths.setdefault(_path(route), {})[route.http_method.lower()] = operations.of_route(route)
     for webhook in webhooks:
         paths[webhook.path] = {"post": operations.of_webhook(webhook)}
     paths.update(_health())

@@ -81,7 +81,12 @@ class Money:
 
     @classmethod
     def from_decimal(cls, amount: Decimal, currency_code: str) -> "Money":
-        """Return a major-unit decimal (10.99) as money, rounded half to even to the currency's digits."""
+        """Return a major-unit decimal (10.99) as money, rounded half to even to the currency's digits.
+
+        Raises:
+            UnknownCurrency: The currency is none of ISO 4217's.
+            ArithmeticError: The amount is none that anything costs: no finite number, or one of more than 28 digits.
+        """
         scaled = amount.scaleb(exponent(currency_code)).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
         return cls(currency_code, int(scaled))
 

@@ -18,6 +18,8 @@ _LONGEST_LIFE_SECONDS = 86_400
 _REQUIRED = ("exp", "iat", "iss", "aud", "sub")
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _LONGEST_SUBJECT = 255
+# The end of the year 9999: numbers beyond it are no times, and the largest of them no float either.
+_LATEST = 253_402_300_800
 
 # As the contract has it for Customer.customer_id.
 _CUSTOMER = re.compile(r"[A-Za-z0-9._-]{1,50}")
@@ -97,7 +99,7 @@ class Tokens:
         except jwt.PyJWTError:
             raise InvalidToken("it is no token") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in self._algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             raise InvalidToken("it is signed in a way that does not count here")
         if str(header.get("typ", "JWT")).lower() not in _TYPES or not isinstance(key_id, str):
             raise InvalidToken("it is of another kind")
@@ -122,8 +124,8 @@ class Tokens:
     def _until(self, claims: dict[str, Any]) -> float:
         now = self._clock.now().timestamp()
         times = [claims["exp"], claims["iat"], claims.get("nbf", 0)]
-        if any(type(each) not in {int, float} for each in times):
-            raise InvalidToken("its times are no numbers")
+        if any(type(each) not in {int, float} or not 0 <= each < _LATEST for each in times):
+            raise InvalidToken("its times are no times")
         expires, issued, begins = times
         if max(issued, begins) > now + _LEEWAY_SECONDS:
             raise InvalidToken("it is not good yet")
@@ -140,7 +142,9 @@ class Tokens:
             raise InvalidToken("its issuer or subject is no text")
         if not 0 < len(subject) <= _LONGEST_SUBJECT:
             raise InvalidToken("its subject is empty or too long")
-        name = subject if _PLAIN.fullmatch(subject) else hashlib.sha256(subject.encode()).hexdigest()
+        # JSON may escape half a surrogate pair, which UTF-8 does not know.
+        written = subject.encode("utf-8", "surrogatepass")
+        name = subject if _PLAIN.fullmatch(subject) else hashlib.sha256(written).hexdigest()
         customer_id = ""
         if self._customer_claim in claims:
             # Whatever stands there, the bearer is no member of staff.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from http import HTTPStatus
 
 from gateway.console.inside import Json, Refused
@@ -46,7 +46,7 @@ def _refund(order_id: str, form: Form) -> Json:
     if amount:
         try:
             money = Money.from_decimal(Decimal(amount), currency)
-        except (InvalidOperation, ValueError) as error:
+        except (ArithmeticError, ValueError) as error:
             problem = {"title": "That is no amount.", "detail": f"{amount!r} is no amount in {currency}: write 12.50."}
             raise Refused(HTTPStatus.BAD_REQUEST, problem) from error
         body["amount"] = {"currency_code": money.currency_code, "minor_units": money.minor_units}

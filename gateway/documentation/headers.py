@@ -22,9 +22,10 @@ _IF_NONE_MATCH_SCHEMA = {
 }
 _LAST_EVENT_ID_SCHEMA = {
     "type": "string",
-    "pattern": "^(0|[1-9][0-9]{0,17})$",
+    "pattern": "^(0|[1-9][0-9]{0,17})?$",
     "description": "The `id` of the event that came last before the stream was cut off; the stream goes on after it. "
-    f"Browsers' EventSource sends it by itself. It goes before `{resuming.AFTER_VERSION}`.",
+    "Empty is as if there were none. Browsers' EventSource sends it by itself. It goes before "
+    f"`{resuming.AFTER_VERSION}`.",
 }
 # Two quotes around what the contract allows.
 _QUOTES = 2

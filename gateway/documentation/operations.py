@@ -13,6 +13,7 @@ from gateway.contract import Contract
 from gateway.documentation import security
 from gateway.documentation.failures import REQUEST_ID_HEADER, references
 from gateway.documentation.headers import ETAG, of_request, parameter
+from gateway.documentation.links import Links
 from gateway.documentation.schemas import Schemas
 from gateway.routes import REQUEST_ID, Route, find_field
 from gateway.webhooks import Webhook, payload_limit
@@ -25,8 +26,9 @@ _WORD = re.compile(r"[A-Z][A-Z_]+")
 class Operations:
     """Writes operations, each under a name of its own."""
 
-    def __init__(self, contract: Contract, schemas: Schemas, *, open_here: bool = False) -> None:
+    def __init__(self, contract: Contract, schemas: Schemas, links: Links, *, open_here: bool = False) -> None:
         self._open_here = open_here
+        self._links = links
         self._contract = contract
         self._schemas = schemas
         self._names: set[str] = set()
@@ -117,6 +119,8 @@ class Operations:
             success = {"201": self._answer(comment, schema, headers)}
         else:
             success = {"200": self._answer(comment, schema, _etag(route))}
+        if links := self._links.of(route):
+            next(iter(success.values()))["links"] = links
         if conditions.takes_if_none_match(route):
             success["304"] = {"description": "The client has it already.", "headers": _etag(route)}
         return {**success, **references(self._failing(route))}

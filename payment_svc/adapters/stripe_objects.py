@@ -96,7 +96,7 @@ def dispute_of(data: Mapping[str, Any]) -> Dispute:
         state=_DISPUTE_STATE[data["status"]],
         amount=from_stripe(data["amount"], data["currency"]),
         reason=data["reason"],
-        evidence_due_at=None if due_by is None else datetime.fromtimestamp(due_by, UTC),
+        evidence_due_at=None if due_by is None else _moment(due_by),
         created_at=_time_of(data),
     )
 
@@ -151,11 +151,18 @@ def _given_back(charge: Mapping[str, Any] | None) -> int:
 def _held_until(charge: Mapping[str, Any]) -> datetime:
     """Return until when a charge can be captured: Stripe tells it for cards, where networks differ."""
     before = ((charge["payment_method_details"] or {}).get("card") or {}).get("capture_before")
-    return _time_of(charge) + HOLD if before is None else datetime.fromtimestamp(before, UTC)
+    return _time_of(charge) + HOLD if before is None else _moment(before)
 
 
 def _time_of(data: Mapping[str, Any]) -> datetime:
-    return datetime.fromtimestamp(data["created"], UTC)
+    return _moment(data["created"])
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError) as error:
+        raise ValueError("no time that there is") from error
 
 
 def _metadata(data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Raw bytes to every method of every service of a real mesh: statuses counted, memory watched, logs read."""
+"""Raw bytes to every method of every service of a real mesh: statuses counted, logs read."""
 
 import asyncio
 import importlib
@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -60,7 +59,6 @@ class Found:
         statuses: How often each status came, by kind.
         methods: How often each method was called.
         wrong: Cases that were answered with what nobody may be answered, as a person reads them.
-        memory: KiB of each process before and after.
         seconds: How long it took.
     """
 
@@ -68,7 +66,6 @@ class Found:
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
     methods: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    memory: dict[str, tuple[int, int]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -118,12 +115,6 @@ async def fuzz(addresses: Mapping[str, str], count: int, seed: int) -> Found:
     return found
 
 
-def resident_kib(pid: int) -> int:
-    """Return how much memory a process has in use."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
-
-
 def defects(log: str) -> list[str]:
     """Return the lines of a log that tell of defects."""
     return [line[:600] for line in log.splitlines() if _DEFECT.search(line) and _HUNG_UP not in line]
@@ -142,10 +133,6 @@ def report(found: Found) -> str:
     lines.append(f"{'all':12}" + "".join(f"{totals[code]:>{width},}" for code in codes))
     rate = found.cases / max(found.seconds, 0.001)
     lines.append(f"{found.cases:,} calls of {len(found.methods)} methods in {found.seconds:.0f} s, {rate:.0f}/s")
-    lines += [
-        f"{name}: {before / 1024:.1f} MiB before, {after / 1024:.1f} after"
-        for name, (before, after) in found.memory.items()
-    ]
     lines += [f"WRONG {each}" for each in found.wrong[:20]]
     lines.append(f"{len(found.wrong)} wrong")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf import message_factory
@@ -21,6 +21,8 @@ from chassis.cards import holds_card_number
 from chassis.config import Secret
 from chassis.redaction import redact
 from chassis.serving.validation import ValidationLayer
+from gateway import contract, routes
+from gateway.bind import Binder, Incoming
 from gateway.json_text import parse_object
 from gateway.read_json import MessageReaders
 from gateway.wrong import Wrong
@@ -31,6 +33,9 @@ from order_svc.domain.webhook_reach import Reach
 from payment_svc.adapters.stripe_events import StripeEvents
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_signing import SendgridKey
+from tests.fuzz import answers
+from tests.fuzz.credentials import credentials
+from tests.fuzz.credentials import seeds as credentials_seeds
 from tests.fuzz.raw import methods
 
 _SECRET = b"whsec_fuzz"
@@ -43,6 +48,8 @@ _SENDGRID = SendgridEvents(public_key(_KEY.public), _CLOCK)
 _VALIDATION = ValidationLayer()
 _READERS = MessageReaders()
 _METHODS = methods()
+_ROUTES = routes.RouteTable(routes.routes(contract.load()))
+_BINDERS = {route.name: Binder(route, _READERS) for route in _ROUTES.routes}
 _HIDDEN = (
     "sk_live_4eC39HqLyjWD",
     "whsec_5WbX5kEWLlfz",
@@ -113,6 +120,26 @@ def rest_json(data: bytes) -> None:
     _to_domain(message)
 
 
+def rest_request(data: bytes) -> None:
+    """Any path, query and headers, a line each, and any body behind them, of each route that the path leads to."""
+    path, query, key, tag, event, body = [*data.split(b"\n", 5), b"", b"", b"", b"", b""][:6]
+    match = _ROUTES.match(path.decode("latin-1"))
+    for route in match.routes.values():
+        incoming = Incoming(
+            segments=match.segments,
+            query=query.decode("latin-1"),
+            keys=[key.decode("latin-1")] if key else [],
+            body=body,
+            if_match=[tag.decode("latin-1")] if tag else [],
+            last_event_ids=[event.decode("latin-1")] if event else [],
+        )
+        try:
+            message = _BINDERS[route.name].bind(incoming)
+        except Refusal:
+            continue
+        _to_domain(message)
+
+
 def money(data: bytes) -> None:
     """Any decimal as an amount: it is rounded by half a minor unit at the most, and once."""
     text = data.decode("latin-1")
@@ -120,7 +147,7 @@ def money(data: bytes) -> None:
     try:
         amount = Decimal(text[3:].strip("\0"))
         converted = Money.from_decimal(amount, code)
-    except (InvalidOperation, UnknownCurrency, ValueError, OverflowError):
+    except (ArithmeticError, UnknownCurrency, ValueError):
         return
     rounded = converted.to_decimal()
     unit = Decimal(1).scaleb(-exponent(code))
@@ -149,6 +176,10 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sendgrid_webhook": sendgrid_webhook,
     "wire": wire,
     "rest_json": rest_json,
+    "rest_request": rest_request,
+    "credentials": credentials,
+    "stripe_answer": answers.stripe_answer,
+    "avatax_answer": answers.avatax_answer,
     "money": money,
     "redactor": redactor,
 }
@@ -160,6 +191,14 @@ def seeds(name: str) -> list[bytes]:
         examples = (order_service_pb2.ListOrdersRequest(page_token="MDAw"), payment_service_pb2.ListPaymentsRequest())
         return [bytes([place]) + each.SerializeToString() for place, each in enumerate(examples)]
     return {
+        "credentials": credentials_seeds(),
+        "stripe_answer": answers.stripe_seeds(),
+        "avatax_answer": answers.avatax_seeds(),
+        "rest_request": [
+            b"/api/v1/orders/01a21b54-b01f-7543-aafe-03de82f42ee3:watch\nafter_version=4&until_final=true\n\n\n7",
+            b'/api/v1/orders/01a21b54-b01f-7543-aafe-03de82f42ee3:refund\n\nkey\n"3"\n\n{"skus": ["a"]}',
+            b"/api/v1/orders\nstates=PAID&page_size=10&page_token=MDAw&created_after=2026-01-01T00:00:00Z",
+        ],
         "stripe_webhook": [b'{"id": "evt_1", "type": "x", "object": "event", "data": {"object": {"id": "pi_1"}}}'],
         "sendgrid_webhook": [b'[{"sg_event_id": "e", "event": "delivered", "timestamp": 1}]'],
         "rest_json": [b'\x05{"customer": {"email": "a@b.c"}, "items": [{"quantity": 1}]}'],

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from chassis.serving.validation import ValidationLayer
 from kernel.errors import Refusal
+from tests.fuzz.answers import stripe_seeds
 from tests.fuzz.cases import EVERY_KIND, Cases
 from tests.fuzz.raw import Found, defects, methods, report
 from tests.fuzz.targets import TARGETS, seeds
@@ -32,6 +33,20 @@ def test_no_parser_breaks_on_a_few_mutations(name: str) -> None:
     for seed in seeds(name):
         for data in mutations(seed, 100):
             TARGETS[name](data)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        # A time after all time, from Stripe; a token with several algorithms, which no set can hold; an amount
+        # beyond all arithmetic.
+        ("stripe_answer", stripe_seeds()[2].replace(b"1764000000", b"1e300")),
+        ("credentials", b'{"alg": ["EdDSA"], "kid": "k", "typ": "JWT"}'),
+        ("money", b"9E+10811081"),
+    ],
+)
+def test_what_a_search_has_found_is_mended(name: str, data: bytes) -> None:
+    TARGETS[name](data)
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"id":' * 50_000, b"\xff" * 1_000])

@@ -181,6 +181,34 @@ def test_creating_answers_201_with_its_place_and_names_how_it_fails() -> None:
     assert responses["201"]["headers"]["Location"]["required"]
 
 
+def test_an_answer_that_brings_objects_links_to_what_may_be_asked_of_them() -> None:
+    created = operation("post", "/api/v1/orders")["responses"]["201"]["links"]
+    listed = operation("get", "/api/v1/notifications")["responses"]["200"]["links"]
+
+    assert created["CancelOrder"] == {
+        "operationId": "CancelOrder",
+        "parameters": {"order_id": "$response.body#/order_id"},
+    }
+    assert listed["GetNotification"]["parameters"] == {
+        "notification_id": "$response.body#/notifications/0/notification_id"
+    }
+    # Whoever asks about one order by its id has what the links would bring; an order that a mail names is none of it.
+    assert "links" not in operation("get", "/api/v1/orders/{order_id}")["responses"]["200"]
+    assert "GetOrder" not in listed
+
+
+def test_every_operation_about_one_object_is_linked_to() -> None:
+    everything = [each for item in document()["paths"].values() for each in item.values()]
+    linked = {
+        name for each in everything for response in each["responses"].values() for name in response.get("links", ())
+    }
+    about_one = {
+        each["operationId"] for path, item in document()["paths"].items() if "{" in path for each in item.values()
+    }
+
+    assert linked == about_one
+
+
 def test_a_stream_is_documented_as_events() -> None:
     content = operation("get", "/api/v1/orders/{order_id}:watch")["responses"]["200"]["content"]
 

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,13 @@ def _of_public_key(desk: Desk) -> str:
     return f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
+def _headed(desk: Desk, **head: Any) -> str:
+    """A token with another head, by hand."""
+    _, body, signature = desk.token().split(".")
+    written = json.dumps({"alg": "RS256", "typ": "JWT", "kid": "rsa", **head}).encode()
+    return f"{base64.urlsafe_b64encode(written).decode().rstrip('=')}.{body}.{signature}"
+
+
 def _at(desk: Desk, seconds: int) -> int:
     return int(desk.clock.now().timestamp()) + seconds
 
@@ -126,6 +134,7 @@ def _at(desk: Desk, seconds: int) -> int:
 BAD: dict[str, Callable[[Desk], str]] = {
     "unsigned": lambda desk: desk.token("", "none"),
     "signed with the public key as a secret": _of_public_key,
+    "signed in several ways at once": lambda desk: _headed(desk, alg=["RS256"]),
     "signed with another key": lambda desk: desk.token(OTHER_RSA),
     "signed in another way than its key is for": lambda desk: desk.token(EC, "ES256"),
     "signed in a way that is not allowed": lambda desk: desk.token(algorithm="RS512"),
@@ -141,6 +150,7 @@ BAD: dict[str, Callable[[Desk], str]] = {
     "without a subject": lambda desk: desk.token(sub=None),
     "with an empty subject": lambda desk: desk.token(sub=""),
     "with an end in words": lambda desk: desk.token(exp=str(_at(desk, 600))),
+    "good for a moment before all time": lambda desk: desk.token(iat=-(10**400), exp=5 - 10**400),
     "with an end that is true": lambda desk: desk.token(exp=True),
     "not good yet": lambda desk: desk.token(nbf=_at(desk, 31)),
     "from the future": lambda desk: desk.token(iat=_at(desk, 31)),
@@ -165,6 +175,15 @@ def test_a_token_does_not_count_that_is(what: str) -> None:
     desk = Desk()
     with pytest.raises(InvalidToken):
         asyncio.run(desk.tokens.caller_of(BAD[what](desk)))
+
+
+def test_a_subject_that_no_log_could_take_is_named_by_its_hash() -> None:
+    async def story() -> str:
+        desk = Desk()
+        who, _ = await desk.tokens.caller_of(desk.token(sub="half a pair: \ud800"))
+        return who.principal
+
+    assert re.fullmatch("user:[0-9a-f]{64}", asyncio.run(story()))
 
 
 def test_keys_are_fetched_once_in_ten_minutes_and_once_a_minute_for_unknown_ones() -> None:
