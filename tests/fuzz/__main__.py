@@ -93,6 +93,8 @@ def _parsers(minutes: float) -> int:
                 "-timeout=10",
                 "-rss_limit_mb=2048",
                 "-verbosity=0",
+                # What it finds is printed, in Base64 too, and needs no file beside the sources.
+                f"-artifact_prefix={folder}/",
             ]
             command = [sys.executable, "-m", "tests.fuzz.parsers", name, *bounds, "-print_final_stats=1", folder]
             ran = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -102,7 +104,7 @@ def _parsers(minutes: float) -> int:
         sys.stdout.write(f"{name}: {figures} in {seconds} s: {'nothing found' if ran.returncode == 0 else 'FOUND'}\n")
         if ran.returncode:
             failed.append(name)
-            sys.stdout.write(ran.stderr[-4_000:])
+            sys.stdout.write(ran.stdout[-4_000:] + ran.stderr[-4_000:])
     return 1 if failed else 0
 
 
