@@ -143,6 +143,24 @@ async def test_a_dispute_whose_webhook_was_lost_is_found_when_the_payment_is_rea
     assert "disputes" in world.gateway.seen
 
 
+async def test_a_dispute_that_was_decided_while_an_older_answer_was_on_its_way_stays_decided(
+    world: PaymentWorld,
+) -> None:
+    payment = await world.charge()
+    world.gateway.dispute(payment.intent_id)
+
+    async def decided() -> None:
+        world.gateway.dispute(payment.intent_id, DisputeState.WON)
+        await world.confirm(payment, "meanwhile")
+
+    world.gateway.meanwhile["disputes"] = decided
+    (shown,) = (await world.confirm(payment, "first")).disputes
+
+    kept = await world.kept()
+    assert kept is not None
+    assert (shown.state, kept.disputes) == (DisputeState.WON, (shown,))
+
+
 async def test_an_event_ahead_of_the_news_that_the_money_was_taken_waits_for_nothing(world: PaymentWorld) -> None:
     payment = await world.charge(payment_method=THREE_D_SECURE)
     world.gateway.authenticate(payment.intent_id, success=True)
