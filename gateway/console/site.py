@@ -190,7 +190,12 @@ class Console:
 
     def _render(self, template: str, status: int = HTTPStatus.OK, policy: str = _POLICY, **shown: object) -> Response:
         page = self._templates.get_template(template).render(**shown)
-        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+        # With the API's no-referrer a browser sends forms with `Origin: null`, and they are taken for another site's.
+        headers = {
+            "Content-Security-Policy": policy,
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "same-origin",
+        }
         return Response(page, status, headers, media_type="text/html")
 
 

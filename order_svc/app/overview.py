@@ -14,8 +14,8 @@ _MINUTE = timedelta(minutes=1)
 # Boards ask every five seconds, each for itself; one count serves all of them.
 _KEPT_SECONDS = 2.0
 
-# Counting looks through an index of all orders: 30 ms for 300,000 of them. It may take a fortieth of one connection's
-# time, however many there are.
+# Counting looks through an index of all orders, so that it takes longer with each. It may take a fortieth of one
+# connection's time, however many there are.
 _RESTS = 40.0
 
 

@@ -38,6 +38,8 @@ def page(browser: httpx.Client, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200
     assert "unsafe" not in answer.headers["content-security-policy"]
+    # With "no-referrer" browsers send the page's forms as if from another site, and no button works.
+    assert answer.headers["referrer-policy"] == "same-origin"
     # What the policy would keep from working.
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", answer.text)
     return unescape(answer.text)
