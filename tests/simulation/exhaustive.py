@@ -96,9 +96,8 @@ class Findings:
         self.kills += result.kills
         for chance in played.chances:
             for kind in chance.kinds:
-                if (kind, chance.place) not in self.ways:
-                    cue = Cue(kind, chance.place, chance.number)
-                    self.ways[kind, chance.place] = Case(case.path, (*case.cues, cue), case.seed)
+                cue = Cue(kind, chance.place, chance.number)
+                self._knows((kind, chance.place), Case(case.path, (*case.cues, cue), case.seed))
         self.hits.update((each.kind, each.place) for each in result.fired)
         violations = tuple(result.violations)
         if not case.cues and played.state != case.path.ends:
@@ -112,10 +111,17 @@ class Findings:
         self.cases += other.cases
         self.simulated_seconds += other.simulated_seconds
         self.kills += other.kills
-        self.ways = {**other.ways, **self.ways}
+        for cell, case in other.ways.items():
+            self._knows(cell, case)
         self.hits += other.hits
         self.broken += other.broken
         self.unreached += other.unreached
+
+    def _knows(self, cell: Cell, case: Case) -> None:
+        """Keep the plainest case in which a fault can happen: with other seeds one with many cues goes other ways."""
+        known = self.ways.get(cell)
+        if known is None or len(case.cues) < len(known.cues):
+            self.ways[cell] = case
 
 
 @dataclass(frozen=True, slots=True)
