@@ -187,6 +187,16 @@ def _allowed_now(command: Command, order: Order) -> bool:
     return order.state in ALLOWED[command]
 
 
+def _under_way(order: Order) -> str:
+    """Say what goes on with the order that commands about its goods and money have to wait for; empty for nothing."""
+    if order.cancelling:
+        return "The order is being cancelled"
+    return {
+        Stage.CAPTURING: "The order's money is being taken for a shipment",
+        Stage.CATCHING_UP: "News of the order's payment is being taken in",
+    }.get(order.stage, "")
+
+
 def nothing_to_do(command: Command, order: Order) -> bool:
     """Say whether what is asked for is so already.
 
@@ -197,23 +207,9 @@ def nothing_to_do(command: Command, order: Order) -> bool:
         return True
     if not _allowed_now(command, order):
         raise illegal(command, order)
-    if order.stage is Stage.CAPTURING:
+    if under_way := _under_way(order):
         raise Refusal(
-            Reason.UNAVAILABLE,
-            "The order's money is being taken for a shipment just now; repeat the request with the same key.",
-            retry_after=1.0,
-        )
-    if order.stage is Stage.CATCHING_UP:
-        raise Refusal(
-            Reason.UNAVAILABLE,
-            "News of the order's payment is being taken in just now; repeat the request with the same key.",
-            retry_after=1.0,
-        )
-    if order.cancelling:
-        raise Refusal(
-            Reason.UNAVAILABLE,
-            "The order is being cancelled just now; repeat the request with the same key.",
-            retry_after=1.0,
+            Reason.UNAVAILABLE, f"{under_way} just now; repeat the request with the same key.", retry_after=1.0
         )
     return False
 
