@@ -10,7 +10,7 @@ from ordermesh.order.v1 import order_service_pb2 as pb
 from chassis import caller, deadline
 from chassis.wire import fingerprint, money_to_wire
 from kernel.request import Request
-from order_svc import overview_wire, own_wire, wire
+from order_svc import list_wire, overview_wire, own_wire, request_wire, wire
 from order_svc.app.cases import Cases
 from order_svc.domain.order import Order
 
@@ -40,7 +40,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
     async def QuoteOrder(self, request: pb.QuoteOrderRequest, context: Context) -> pb.QuoteOrderResponse:
         own_wire.draft_of(caller.current(), request)
-        draft = wire.draft_from_wire(request)
+        draft = request_wire.draft_from_wire(request)
         tax = await self._cases.quote(draft)
         return pb.QuoteOrderResponse(
             subtotal=money_to_wire(draft.subtotal),
@@ -51,9 +51,9 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
         own_wire.draft_of(caller.current(), request)
         order = await self._cases.place(
-            wire.draft_from_wire(request),
+            request_wire.draft_from_wire(request),
             request.payment_method,
-            wire.terms_from_wire(request),
+            request_wire.terms_from_wire(request),
             request.note,
             _key(request),
             self._patience(),
@@ -66,12 +66,12 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
         request = own_wire.list_of(caller.current(), request)
-        size = wire.page_size_from_wire(request.page_size)
+        size = list_wire.page_size_from_wire(request.page_size)
         # One more than asked for tells whether there is a next page.
         found = await self._cases.read.page(
-            wire.filter_from_wire(request), wire.page_token_from_wire(request), size + 1
+            list_wire.filter_from_wire(request), list_wire.page_token_from_wire(request), size + 1
         )
-        token = wire.page_token_to_wire(request, found[size - 1]) if len(found) > size else ""
+        token = list_wire.page_token_to_wire(request, found[size - 1]) if len(found) > size else ""
         return pb.ListOrdersResponse(orders=[_shown(order) for order in found[:size]], next_page_token=token)
 
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
@@ -105,7 +105,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         return pb.CancelOrderResponse(order=_shown(order))
 
     async def RefundOrder(self, request: pb.RefundOrderRequest, context: Context) -> pb.RefundOrderResponse:
-        wanted = wire.wanted_from_wire(request)
+        wanted = request_wire.wanted_from_wire(request)
         order = await self._cases.refund(request.order_id, wanted, request.etag, _key(request), self._patience())
         return pb.RefundOrderResponse(order=_shown(order))
 
@@ -114,12 +114,12 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         return pb.StartProcessingResponse(order=_shown(order))
 
     async def ShipOrder(self, request: pb.ShipOrderRequest, context: Context) -> pb.ShipOrderResponse:
-        handover = wire.handover_from_wire(request)
+        handover = request_wire.handover_from_wire(request)
         order = await self._cases.fulfil.ship(request.order_id, handover, request.etag, _key(request), self._patience())
         return pb.ShipOrderResponse(order=_shown(order))
 
     async def DeliverOrder(self, request: pb.DeliverOrderRequest, context: Context) -> pb.DeliverOrderResponse:
-        shipment = wire.shipment_from_wire(request)
+        shipment = request_wire.shipment_from_wire(request)
         order = await self._cases.fulfil.deliver(request.order_id, shipment, request.etag, _key(request))
         return pb.DeliverOrderResponse(order=_shown(order))
 

@@ -14,7 +14,7 @@ from ordermesh.type.v1 import address_pb2, customer_pb2, money_pb2
 
 from chassis.wire import time_to_wire
 from kernel.errors import Reason, Refusal
-from order_svc import wire
+from order_svc import list_wire, request_wire, wire
 from order_svc.app.ports import OrderFilter, Story
 from order_svc.domain.order import Stage, State
 from order_svc.domain.payment import PaymentState
@@ -60,26 +60,26 @@ def list_request(**fields: object) -> order_service_pb2.ListOrdersRequest:
 
 def refused(call: object, *arguments: object) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        call(*arguments)  # type: ignore[operator]  # a function of wire.py
+        call(*arguments)  # type: ignore[operator]  # a function of request_wire.py or list_wire.py
     return refusal.value
 
 
 def test_a_request_becomes_the_draft_it_describes() -> None:
-    assert wire.draft_from_wire(place_request()) == a_draft()
+    assert request_wire.draft_from_wire(place_request()) == a_draft()
 
 
 def test_a_quote_request_becomes_the_same_draft() -> None:
     place = place_request()
     quote = order_service_pb2.QuoteOrderRequest(customer=place.customer, items=place.items, ship_to=place.ship_to)
 
-    assert wire.draft_from_wire(quote) == a_draft()
+    assert request_wire.draft_from_wire(quote) == a_draft()
 
 
 def test_an_unknown_currency_is_refused_naming_its_field() -> None:
     request = place_request()
     request.items[1].unit_price.currency_code = "XXX"
 
-    refusal = refused(wire.draft_from_wire, request)
+    refusal = refused(request_wire.draft_from_wire, request)
 
     assert refusal.reason is Reason.VALIDATION_FAILED
     assert [each.field for each in refusal.fields] == ["items[1].unit_price.currency_code"]
@@ -106,7 +106,7 @@ def test_every_state_goes_both_ways(state: State) -> None:
     number = order_pb2.OrderState.Value(f"ORDER_STATE_{state.value}")
 
     assert wire.order_to_wire(an_order(state=state)).state == number
-    assert wire.filter_from_wire(list_request(state=number)).state is state
+    assert list_wire.filter_from_wire(list_request(state=number)).state is state
 
 
 @pytest.mark.parametrize("state", PaymentState)
@@ -126,35 +126,35 @@ def test_every_tax_source_is_told(source: TaxSource) -> None:
 
 
 def test_a_state_that_does_not_exist_is_refused_and_none_means_all() -> None:
-    assert [each.field for each in refused(wire.filter_from_wire, list_request(state=99)).fields] == ["state"]
-    assert wire.filter_from_wire(list_request()) == OrderFilter()
+    assert [each.field for each in refused(list_wire.filter_from_wire, list_request(state=99)).fields] == ["state"]
+    assert list_wire.filter_from_wire(list_request()) == OrderFilter()
 
 
 def test_filters_are_taken_as_they_are() -> None:
     request = list_request(customer_id="c-1", needs_review=True)
 
-    assert wire.filter_from_wire(request) == OrderFilter("c-1", None, needs_review=True)
+    assert list_wire.filter_from_wire(request) == OrderFilter("c-1", None, needs_review=True)
 
 
 @pytest.mark.parametrize(("wish", "size"), [(0, 50), (1, 1), (200, 200), (201, 200), (2**31 - 1, 200)])
 def test_a_page_is_as_large_as_wished_within_reason(wish: int, size: int) -> None:
-    assert wire.page_size_from_wire(wish) == size
+    assert list_wire.page_size_from_wire(wish) == size
 
 
 def test_a_page_token_leads_to_the_next_page_of_the_same_list() -> None:
     order = an_order()
     request = list_request(customer_id="c-1", state=order_pb2.ORDER_STATE_PAID, needs_review=True)
 
-    request.page_token = wire.page_token_to_wire(request, order)
+    request.page_token = list_wire.page_token_to_wire(request, order)
 
-    assert wire.page_token_from_wire(request) == order.order_id
-    assert wire.page_token_from_wire(list_request()) == ""
+    assert list_wire.page_token_from_wire(request) == order.order_id
+    assert list_wire.page_token_from_wire(list_request()) == ""
 
 
 def test_a_page_token_of_another_list_is_refused() -> None:
-    token = wire.page_token_to_wire(list_request(customer_id="c-1"), an_order())
+    token = list_wire.page_token_to_wire(list_request(customer_id="c-1"), an_order())
 
-    refusal = refused(wire.page_token_from_wire, list_request(customer_id="c-2", page_token=token))
+    refusal = refused(list_wire.page_token_from_wire, list_request(customer_id="c-2", page_token=token))
 
     assert [each.field for each in refusal.fields] == ["page_token"]
     assert "other filters" in refusal.message
@@ -165,7 +165,7 @@ def test_a_page_token_of_another_list_is_refused() -> None:
 )
 def test_no_page_token_that_is_not_ours_gets_through(token: str) -> None:
     if token:
-        refusal = refused(wire.page_token_from_wire, list_request(page_token=token))
+        refusal = refused(list_wire.page_token_from_wire, list_request(page_token=token))
         assert [each.field for each in refusal.fields] == ["page_token"]
 
 
@@ -173,7 +173,7 @@ def test_no_page_token_that_is_not_ours_gets_through(token: str) -> None:
 def test_a_page_token_without_an_order_id_is_refused(after: str) -> None:
     token = base64.urlsafe_b64encode(f"|0|False|{after}".encode()).decode()
 
-    refused(wire.page_token_from_wire, list_request(page_token=token))
+    refused(list_wire.page_token_from_wire, list_request(page_token=token))
 
 
 def test_a_story_is_told_whole() -> None:

@@ -6,7 +6,7 @@ from ordermesh.order.v1 import order_service_pb2 as pb
 from ordermesh.payment.v1 import payment_pb2
 from ordermesh.type.v1 import money_pb2
 
-from order_svc import wire
+from order_svc import list_wire, request_wire, wire
 from order_svc.app.ports import OrderFilter
 from order_svc.domain.draft import CaptureMode, ItemKind, Terms
 from order_svc.domain.fulfilment import Quantity
@@ -52,18 +52,18 @@ def whole_request() -> pb.PlaceOrderRequest:
 
 
 def test_everything_that_is_ordered_is_read() -> None:
-    assert wire.draft_from_wire(whole_request()) == DRAFT
-    assert wire.terms_from_wire(whole_request()) == TERMS
+    assert request_wire.draft_from_wire(whole_request()) == DRAFT
+    assert request_wire.terms_from_wire(whole_request()) == TERMS
 
 
 def test_what_is_left_out_is_as_it_was_before_it_could_be_said() -> None:
     plain = pb.PlaceOrderRequest(items=[order_pb2.OrderItem(sku="a", quantity=1, unit_price=_euros(5))])
 
-    draft = wire.draft_from_wire(plain)
+    draft = request_wire.draft_from_wire(plain)
 
     assert (draft.items[0].kind, draft.prices_include_tax) == (ItemKind.ARTICLE, False)
-    assert wire.terms_from_wire(plain) == Terms()
-    assert wire.terms_from_wire(plain).capture is CaptureMode.AT_PLACEMENT
+    assert request_wire.terms_from_wire(plain) == Terms()
+    assert request_wire.terms_from_wire(plain).capture is CaptureMode.AT_PLACEMENT
 
 
 def test_a_quote_is_of_the_same_draft() -> None:
@@ -72,7 +72,7 @@ def test_a_quote_is_of_the_same_draft() -> None:
         customer=place.customer, items=place.items, ship_to=place.ship_to, prices_include_tax=True
     )
 
-    assert wire.draft_from_wire(quote) == DRAFT
+    assert request_wire.draft_from_wire(quote) == DRAFT
 
 
 def test_everything_that_is_handed_over_is_read() -> None:
@@ -80,28 +80,28 @@ def test_everything_that_is_handed_over_is_read() -> None:
         items=[MUG], carrier="DHL", tracking_number="0034", tracking_url="https://dhl.example", release_rest=True
     )
 
-    assert wire.handover_from_wire(request) == Handover(
+    assert request_wire.handover_from_wire(request) == Handover(
         (Quantity("mug", 2),), "DHL", "0034", "https://dhl.example", release_rest=True
     )
-    assert wire.handover_from_wire(pb.ShipOrderRequest()) == Handover()
+    assert request_wire.handover_from_wire(pb.ShipOrderRequest()) == Handover()
 
 
 def test_everything_that_is_to_be_given_back_is_read() -> None:
     request = pb.RefundOrderRequest(skus=["hat"], items=[MUG], amount=_euros(0), reason="broken")
 
-    assert wire.wanted_from_wire(request) == Wanted(("hat",), (Quantity("mug", 2),), euros(0), "broken")
-    assert wire.wanted_from_wire(pb.RefundOrderRequest()) == Wanted()
+    assert request_wire.wanted_from_wire(request) == Wanted(("hat",), (Quantity("mug", 2),), euros(0), "broken")
+    assert request_wire.wanted_from_wire(pb.RefundOrderRequest()) == Wanted()
 
 
 def test_an_amount_in_no_currency_is_refused_naming_its_field() -> None:
-    refusal = refused(wire.wanted_from_wire, pb.RefundOrderRequest(amount=money_pb2.Money(currency_code="XXX")))
+    refusal = refused(request_wire.wanted_from_wire, pb.RefundOrderRequest(amount=money_pb2.Money(currency_code="XXX")))
 
     assert [each.field for each in refusal.fields] == ["amount.currency_code"]
 
 
 def test_a_shipment_is_named_by_its_number_and_none_means_all() -> None:
-    assert wire.shipment_from_wire(pb.DeliverOrderRequest(shipment_id="2")) == 2
-    assert wire.shipment_from_wire(pb.DeliverOrderRequest()) == 0
+    assert request_wire.shipment_from_wire(pb.DeliverOrderRequest(shipment_id="2")) == 2
+    assert request_wire.shipment_from_wire(pb.DeliverOrderRequest()) == 0
 
 
 def test_every_filter_is_read() -> None:
@@ -109,7 +109,7 @@ def test_every_filter_is_read() -> None:
     request.create_time_from.FromDatetime(NOW)
     request.create_time_before.FromDatetime(LATER)
 
-    assert wire.filter_from_wire(request) == OrderFilter(
+    assert list_wire.filter_from_wire(request) == OrderFilter(
         "c-1",
         State.PAID,
         needs_review=True,
@@ -122,12 +122,12 @@ def test_every_filter_is_read() -> None:
 
 
 def test_a_page_token_belongs_to_every_one_of_the_filters_and_to_no_size() -> None:
-    token = wire.page_token_to_wire(a_list(**FILTERS), an_order())
+    token = list_wire.page_token_to_wire(a_list(**FILTERS), an_order())
 
-    assert wire.page_token_from_wire(a_list(**FILTERS, page_token=token, page_size=7)) == an_order().order_id
+    assert list_wire.page_token_from_wire(a_list(**FILTERS, page_token=token, page_size=7)) == an_order().order_id
     for name in FILTERS:
         others = {key: value for key, value in FILTERS.items() if key != name}
-        assert "other filters" in refused(wire.page_token_from_wire, a_list(**others, page_token=token)).message
+        assert "other filters" in refused(list_wire.page_token_from_wire, a_list(**others, page_token=token)).message
 
 
 def test_no_filter_of_the_contract_is_forgotten() -> None:

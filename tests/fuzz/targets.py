@@ -13,8 +13,9 @@ from ordermesh.payment.v1 import payment_service_pb2
 from ordermesh.tax.v1 import tax_pb2
 
 import notify_svc.wire
+import order_svc.list_wire
+import order_svc.request_wire
 import order_svc.webhook_wire
-import order_svc.wire
 import payment_svc.wire
 import tax_svc.wire
 from chassis.cards import holds_card_number
@@ -60,12 +61,12 @@ _HIDDEN = (
 
 # What each request becomes of the domain, where it is more than a field or two.
 _FROM_WIRE: dict[str, tuple[Callable[[Any], object], ...]] = {
-    "PlaceOrderRequest": (order_svc.wire.draft_from_wire, order_svc.wire.terms_from_wire),
-    "QuoteOrderRequest": (order_svc.wire.draft_from_wire,),
-    "ShipOrderRequest": (order_svc.wire.handover_from_wire,),
-    "RefundOrderRequest": (order_svc.wire.wanted_from_wire,),
-    "DeliverOrderRequest": (order_svc.wire.shipment_from_wire,),
-    "ListOrdersRequest": (order_svc.wire.filter_from_wire, order_svc.wire.page_token_from_wire),
+    "PlaceOrderRequest": (order_svc.request_wire.draft_from_wire, order_svc.request_wire.terms_from_wire),
+    "QuoteOrderRequest": (order_svc.request_wire.draft_from_wire,),
+    "ShipOrderRequest": (order_svc.request_wire.handover_from_wire,),
+    "RefundOrderRequest": (order_svc.request_wire.wanted_from_wire,),
+    "DeliverOrderRequest": (order_svc.request_wire.shipment_from_wire,),
+    "ListOrdersRequest": (order_svc.list_wire.filter_from_wire, order_svc.list_wire.page_token_from_wire),
     "ChargePaymentRequest": (payment_svc.wire.charge_from_wire,),
     "CapturePaymentRequest": (payment_svc.wire.capture_from_wire,),
     "CancelPaymentRequest": (payment_svc.wire.cancel_amount_from_wire,),
