@@ -49,6 +49,7 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.WEBHOOK_ENDPOINT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.WEBHOOK_DELIVERY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.CARD_NUMBER_REFUSED: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.CUSTOMER_LIMIT_REACHED: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 # Our own reasons that are no answer to the request: after the first three the effect may have happened or may still be

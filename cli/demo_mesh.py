@@ -43,6 +43,10 @@ class DemoMesh:
         self._get(self._gateway, "/healthz")
         self._get(self._sandbox, "/healthz")
 
+    def new_customer(self) -> str:
+        """Return the id of a customer who has not ordered before."""
+        return f"demo-{self._ids.new()}"
+
     def place(self, document: Json) -> tuple[int, Json]:
         """Place an order under a new key; return the HTTP status and the order, or the problem."""
         key = {"Idempotency-Key": f"demo-{self._ids.new()}"}

@@ -39,7 +39,8 @@ def paid(mesh: DemoMesh) -> Told:
 def declined(mesh: DemoMesh) -> Told:
     """Place an order whose card is declined."""
     card = "pm_card_visa_chargeDeclinedInsufficientFunds"
-    return _told(mesh, "a declined card", *mesh.place(_order(card)))
+    # A new customer each time: one whose cards are declined ten times an hour may not go on (ORDER_DECLINES_PER_HOUR).
+    return _told(mesh, "a declined card", *mesh.place(_order(card, mesh.new_customer())))
 
 
 def tax_outage(mesh: DemoMesh) -> Told:
@@ -79,7 +80,7 @@ def _is_paid(order: Json) -> bool:
 
 def _order(payment_method: str, customer_id: str = "demo") -> dict[str, Any]:
     return {
-        "customer": {"customer_id": customer_id, "email": "demo@example.com", "name": "Demo"},
+        "customer": {"customer_id": customer_id, "email": f"{customer_id}@example.com", "name": "Demo"},
         "items": [
             {
                 "sku": "MUG-BLUE",

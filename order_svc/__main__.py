@@ -121,6 +121,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             bell.ring,
             MeasuredByMetrics(telemetry.metrics, clock),
             lease_seconds=config.lease_seconds,
+            velocity=config.velocity,
         )
         sweeper = Sweeper(orders, driver, outbox, work, bell, clock, telling, lease_seconds=config.lease_seconds)
         news = NewsWatcher(orders, payments, changes, telling, clock, spread, bell.ring)

@@ -9,6 +9,7 @@ from chassis.access.settings import AccessSettings
 from chassis.config import Environment, Secret
 from chassis.limits import Limits
 from chassis.trust.settings import TransportSettings
+from order_svc.domain.velocity import Velocity
 from order_svc.domain.webhook_reach import LOOPBACK, Network
 
 
@@ -63,6 +64,11 @@ class OrderConfig:
     action_seconds: float
     """ORDER_PAYMENT_ACTION_SECONDS: how long a customer may take for 3-D Secure."""
 
+    velocity: Velocity
+    """ORDER_ORDERS_PER_HOUR, ORDER_DECLINES_PER_HOUR, ORDER_GUEST_DECLINES_PER_HOUR: how many orders one customer may
+    place, how many cards one customer or e-mail address may have declined, and all guests of one caller together; 0 for
+    any number."""
+
     webhook_networks: tuple[Network, ...]
     """ORDER_WEBHOOK_NETWORKS: private networks that webhooks may be posted to, separated by commas: 10.1.0.0/16. The
     default is this machine itself where ORDER_ADDR is on it, and none otherwise."""
@@ -100,6 +106,14 @@ class OrderConfig:
             # One charge may take 10 s; twice that and some leaves room for a slow commit.
             lease_seconds=env.seconds("ORDER_LEASE_SECONDS", "30", low="12"),
             action_seconds=env.seconds("ORDER_PAYMENT_ACTION_SECONDS", "1800"),
+            velocity=Velocity(
+                # A shop's wholesale customers, and a shop that orders under one id, place hundreds an hour.
+                orders=_count(env, "ORDER_ORDERS_PER_HOUR", "0"),
+                # A customer who mistypes or tries all of their cards has a few; whoever tries stolen ones, hundreds.
+                declines=_count(env, "ORDER_DECLINES_PER_HOUR", "10"),
+                # It shuts the door to honest guests as well, so that only a shop under attack may want it.
+                guest_declines=_count(env, "ORDER_GUEST_DECLINES_PER_HOUR", "0"),
+            ),
             webhook_networks=_networks(env, "ORDER_WEBHOOK_NETWORKS", _own_networks(address)),
         )
         env.check()
@@ -110,6 +124,10 @@ def _own_networks(address: str) -> tuple[Network, ...]:
     """Return what may be posted to by default: a service that others reach is no way to what is private to its host."""
     host = address.rpartition(":")[0].strip("[]")
     return LOOPBACK if address.startswith("unix:") or host in {"localhost", "127.0.0.1", "::1"} else ()
+
+
+def _count(env: Environment, name: str, default: str) -> int:
+    return int(env.decimal(name, default, low="0", high="1000000"))
 
 
 def _networks(env: Environment, name: str, default: tuple[Network, ...]) -> tuple[Network, ...]:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, Dialect, MetaData
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from chassis.storage.changes import Absent, Change, Delete, Expect, Insert, Update
+from chassis.storage.changes import Change, Delete, Guard, Insert, Update
 from chassis.storage.guards import GuardReader
 from chassis.storage.statements import Row, Statement, Statements, getter
 from chassis.storage.view import View
@@ -25,7 +25,7 @@ class BatchWriter:
         self._guards = GuardReader(dialect)
         self._keys = {table: getter(table.primary_key.columns.keys()) for table in metadata.sorted_tables}
 
-    def write(self, connection: Connection, changes: Sequence[Change]) -> list[Expect | Absent | None]:
+    def write(self, connection: Connection, changes: Sequence[Change]) -> list[Guard | None]:
         """Write all changes whose guards hold, inside the connection's transaction.
 
         Returns:

@@ -35,6 +35,31 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Fewer:
+    """Guard: fewer than so many rows have these values and are not older than `since`.
+
+    Rows that earlier changes of the same batch insert count. Those of other processes count once they are committed: of
+    several processes that write at the same moment each may let the last one in.
+
+    Attributes:
+        table: The table to count in.
+        values: Columns that an index begins with.
+        column: The index's next column, which grows with time.
+        since: Its least value that counts.
+        than: How many are too many.
+    """
+
+    table: Table
+    values: Mapping[str, object]
+    column: str
+    since: object
+    than: int
+
+
+Guard = Expect | Absent | Fewer
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """A new row.
 
@@ -87,7 +112,7 @@ class Change:
         writes: What is written.
     """
 
-    guards: tuple[Expect | Absent, ...]
+    guards: tuple[Guard, ...]
     writes: tuple[Insert | Update | Delete, ...]
 
 
@@ -98,7 +123,7 @@ class Conflict(Exception):
         guard: The guard that failed; None when a unique key that no guard names was taken.
     """
 
-    def __init__(self, guard: Expect | Absent | None) -> None:
+    def __init__(self, guard: Guard | None) -> None:
         super().__init__(_describe(guard))
         self.guard = guard
 
@@ -118,12 +143,14 @@ class StatementRefused(Exception):
     """
 
 
-def _describe(guard: Expect | Absent | None) -> str:
+def _describe(guard: Guard | None) -> str:
     """Return a sentence without any value of a row: values may be personal."""
     match guard:
         case Expect(table, _, version):
             return f"a row of {table.name} is no longer at version {version}"
         case Absent(table, values):
             return f"{table.name} already has a row with this {', '.join(values)}"
+        case Fewer(table, values):
+            return f"{table.name} has too many rows with this {', '.join(values)}"
         case None:
             return "a unique key is already taken"

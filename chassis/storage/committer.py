@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from chassis.storage.batch import BatchWriter
-from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, StorageUnavailable
+from chassis.storage.changes import Change, CommitUnknown, Conflict, Guard, StorageUnavailable
 from chassis.storage.database import Database, Locked, Transient
 from kernel.clock import Clock
 
@@ -140,7 +140,7 @@ class Committer:
         else:
             _resolve(waiting, guard)
 
-    async def _write_changes(self, batch: list[_Waiting]) -> list[Expect | Absent | None]:
+    async def _write_changes(self, batch: list[_Waiting]) -> list[Guard | None]:
         changes = [waiting.work for waiting in batch if isinstance(waiting.work, Change)]
         return await self._write(partial(self._writer.write, changes=changes), len(batch))
 
@@ -179,7 +179,7 @@ def _hits_all(error: Exception) -> bool:
     return isinstance(error, StorageUnavailable | CommitUnknown) and not isinstance(error, Locked)
 
 
-def _resolve(waiting: _Waiting, guard: Expect | Absent | None) -> None:
+def _resolve(waiting: _Waiting, guard: Guard | None) -> None:
     if waiting.done.done():
         return
     if guard is None:

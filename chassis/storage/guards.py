@@ -42,6 +42,7 @@ class GuardReader:
         self._sqlite = dialect.name == "sqlite"
         self._versions: dict[Table, str] = {}
         self._taken: dict[tuple[Table, tuple[str, ...]], str] = {}
+        self._counts: dict[tuple[Table, tuple[str, ...], str], str] = {}
 
     def versions(self, cursor: DBAPICursor, table: Table, keys: Collection[Row]) -> dict[Row, object]:
         """Return the versions of the rows that exist, by primary key. PostgreSQL keeps them locked until COMMIT.
@@ -69,6 +70,27 @@ class GuardReader:
             query = select(*wanted).where(row.is_not(None))
             sql = self._taken[table, columns] = self._compile(query)
         return {tuple(row) for row in self._select(cursor, sql, keys)}
+
+    def counts(
+        self, cursor: DBAPICursor, table: Table, columns: tuple[str, ...], growing: str, keys: Collection[Row]
+    ) -> dict[Row, int]:
+        """Return how many rows have the values of each key, by key.
+
+        Args:
+            cursor: Inside the transaction.
+            table: Where to count.
+            columns: Which columns have to have a key's values, but for its last one.
+            growing: The column that has to have a key's last value at least.
+            keys: What to look for.
+        """
+        sql = self._counts.get((table, columns, growing))
+        if sql is None:
+            key = [table.c[column] for column in columns]
+            *wanted, since = self._wanted([*key, table.c[growing]])
+            same = [column == value for column, value in zip(key, wanted, strict=True)]
+            rows = select(func.count()).select_from(table).where(*same, table.c[growing] >= since).scalar_subquery()
+            sql = self._counts[table, columns, growing] = self._compile(select(*wanted, since, rows))
+        return {tuple(key): count for *key, count in self._select(cursor, sql, keys)}
 
     def _select(self, cursor: DBAPICursor, sql: str, keys: Collection[Row]) -> list[Any]:
         parameters = [json.dumps(list(keys))] if self._sqlite else [list(column) for column in zip(*keys, strict=True)]

@@ -1,12 +1,12 @@
 """What the guards of a batch look at: the rows as the database has them, and what the batch has changed so far."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from chassis.storage.changes import Absent, Change, Delete, Expect, Insert, Update
+from chassis.storage.changes import Change, Delete, Expect, Fewer, Guard, Insert, Update
 from chassis.storage.guards import GuardReader
 from chassis.storage.statements import Row
 
@@ -28,10 +28,14 @@ class View:
     def __init__(self, reader: GuardReader, cursor: DBAPICursor, changes: Sequence[Change]) -> None:
         expected: defaultdict[Table, set[Row]] = defaultdict(set)
         absent: defaultdict[tuple[Table, _Columns], set[Row]] = defaultdict(set)
+        fewer: defaultdict[tuple[Table, _Columns, str], set[Row]] = defaultdict(set)
         for change in changes:
             for guard in change.guards:
                 if isinstance(guard, Expect):
                     expected[guard.table].add((guard.key,))
+                elif isinstance(guard, Fewer):
+                    columns = tuple(guard.values)
+                    fewer[guard.table, columns, guard.column].add((*_values(guard.values, columns), guard.since))
                 else:
                     columns = tuple(guard.values)
                     absent[guard.table, columns].add(_values(guard.values, columns))
@@ -43,12 +47,20 @@ class View:
         self._taken: defaultdict[Table, dict[_Columns, set[Row]]] = defaultdict(dict)
         for (table, columns), rows in absent.items():
             self._taken[table][columns] = reader.taken(cursor, table, columns, rows)
+        self._counts = {place: reader.counts(cursor, *place, rows) for place, rows in fewer.items()}
+        # What the batch itself adds is new, and not older than any guard asks for.
+        self._added: defaultdict[Table, dict[_Columns, Counter[Row]]] = defaultdict(dict)
+        for table, columns, _ in fewer:
+            self._added[table][columns] = Counter()
 
-    def failed_guard(self, change: Change) -> Expect | Absent | None:
+    def failed_guard(self, change: Change) -> Guard | None:
         """Return the change's first guard that does not hold."""
         for guard in change.guards:
             if isinstance(guard, Expect):
                 if self._versions[guard.table].get((guard.key,)) != guard.version:
+                    return guard
+            elif isinstance(guard, Fewer):
+                if self._count(guard) >= guard.than:
                     return guard
             else:
                 columns = tuple(guard.values)
@@ -63,6 +75,9 @@ class View:
         if isinstance(write, Delete):
             self._forget(write, key)
             return
+        if isinstance(write, Insert):
+            for columns, added in self._added.get(write.table, {}).items():
+                added[_values(write.row, columns)] += 1
         values = write.row if isinstance(write, Insert) else write.values
         if versions is not None and "version" in values:
             versions[key] = values["version"]
@@ -71,6 +86,12 @@ class View:
             for columns, rows in taken.items():
                 if all(column in whole for column in columns):
                     rows.add(_values(whole, columns))
+
+    def _count(self, guard: Fewer) -> int:
+        columns = tuple(guard.values)
+        key = _values(guard.values, columns)
+        stored = self._counts[guard.table, columns, guard.column][*key, guard.since]
+        return stored + self._added[guard.table][columns][key]
 
     def _forget(self, write: Delete, key: Row) -> None:
         """Take a row away. Unique values of it other than its key count as taken until the batch ends."""

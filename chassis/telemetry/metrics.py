@@ -171,6 +171,14 @@ class Metrics:
         self.orders = Counter(
             Definition("ordermesh.orders", "{order}", "Orders by the state they ended in.", (names.ORDER_STATE,))
         )
+        self.orders_limited = Counter(
+            Definition(
+                "ordermesh.orders.limited",
+                "{request}",
+                "Requests turned away because their customer had reached a limit.",
+                (names.LIMIT,),
+            )
+        )
         self.orders_in_review = Gauge(
             Definition("ordermesh.orders.needs_review", "{order}", "Orders that a person has to look at.")
         )

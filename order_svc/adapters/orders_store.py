@@ -6,18 +6,18 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from chassis.storage.changes import Absent, Change, Conflict, Expect, Insert, Update
+from chassis.storage.changes import Absent, Change, Conflict, Expect, Fewer, Insert, Update
 from chassis.storage.request_keys import RequestKey, find_request
 from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.request import Request
-from order_svc.adapters import order_claims, order_reads, rows
+from order_svc.adapters import order_claims, order_reads, rows, velocity_counts
 from order_svc.adapters.columns_json import to_ms
 from order_svc.adapters.order_reads import order_of
 from order_svc.adapters.refusing import refusing
 from order_svc.adapters.tables import ORDER_EVENTS, ORDER_ITEMS, ORDER_TASKS, ORDERS, REQUEST_KEYS
 from order_svc.adapters.webhook_announcer import Announce, announce_nothing
-from order_svc.app.ports import Backlog, Due, Moved, OrderFilter, Story
+from order_svc.app.ports import Backlog, Due, Moved, OrderFilter, Story, TooMany
 from order_svc.domain.commands import Command
 from order_svc.domain.order import Event, Order
 from order_svc.domain.overview import Counted
@@ -26,6 +26,7 @@ from order_svc.domain.saga import next_step
 from order_svc.domain.task import NewTask, Task, TaskKind
 from order_svc.domain.tax import Recorded
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound
 
 T = TypeVar("T")
 
@@ -52,12 +53,15 @@ class OrdersStore:
         # The database's clock less ours, in milliseconds; leases are written and judged by the database's.
         self._offset_ms = 0
 
-    async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
+    async def create(
+        self, order: Order, request: Request, event: Event, lease_seconds: float, bounds: Sequence[Bound] = ()
+    ) -> bool:
         """Store a new order, leased to this replica; False when the request's key was used before."""
         row = {**rows.fixed_columns(order), **rows.moving_columns(order), **self._leased(lease_seconds)}
         unused, key = _key(Command.PLACE, request, order, order.created_at)
         change = Change(
-            guards=(unused,),
+            # The key first: an order that was accepted is answered, whatever its customer has done since.
+            guards=(unused, *(velocity_counts.guard(bound, order.created_at) for bound in bounds)),
             writes=(
                 key,
                 Insert(ORDERS, row),
@@ -67,7 +71,8 @@ class OrdersStore:
         )
         try:
             await self._commit(change)
-        except Conflict:
+        except Conflict as conflict:
+            await self._tell_of(conflict, change, bounds)
             return False
         return True
 
@@ -93,6 +98,7 @@ class OrdersStore:
             guards=(Expect(ORDERS, order.order_id, order.fence - 1),),
             writes=(
                 self._move(transition, lease_seconds),
+                *velocity_counts.declines(transition),
                 *(() if event is None else self._told(order, event)),
                 *(self._new_task(order, new, lease_seconds) for new in transition.tasks),
             ),
@@ -110,6 +116,7 @@ class OrdersStore:
         event: Event,
         *,
         tasks: Sequence[Task] = (),
+        bounds: Sequence[Bound] = (),
         lease_seconds: float = 0.0,
     ) -> bool:
         """Commit what a command makes of an order, with the command's key, and some of its tasks as they are then."""
@@ -120,6 +127,7 @@ class OrdersStore:
                 unused,
                 Expect(ORDERS, order.order_id, order.fence - 1),
                 *(Expect(ORDER_TASKS, _task_id(task), task.version - 1) for task in tasks),
+                *(velocity_counts.guard(bound, order.updated_at) for bound in bounds),
             ),
             writes=(
                 key,
@@ -134,6 +142,7 @@ class OrdersStore:
         except Conflict as conflict:
             if isinstance(conflict.guard, Expect):
                 raise Moved from conflict
+            await self._tell_of(conflict, change, bounds)
             return False
         return True
 
@@ -203,6 +212,20 @@ class OrdersStore:
     async def counted(self, since: datetime) -> Counted:
         """Return how many orders there are in each state, how many were placed since a moment, what is not finished."""
         return await self._read(lambda connection: order_reads.counted(connection, since))
+
+    async def _tell_of(self, conflict: Conflict, change: Change, bounds: Sequence[Bound]) -> None:
+        """Say which bound a change has met, if that is what kept it from being written.
+
+        Raises:
+            TooMany: It is.
+        """
+        failed = conflict.guard
+        if not isinstance(failed, Fewer):
+            return
+        guards = [each for each in change.guards if isinstance(each, Fewer)]
+        met = bounds[guards.index(failed)]
+        first = await self._read(lambda connection: velocity_counts.oldest(connection, failed))
+        raise TooMany(met, first or self._clock.now()) from conflict
 
     def _told(self, order: Order, event: Event) -> tuple[Insert, ...]:
         """Return a journal entry, and what others are told of it.

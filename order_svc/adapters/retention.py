@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, and_, exists
 
 from chassis.storage.retention import Rule
-from order_svc.adapters.tables import ORDER_EVENTS, ORDER_TASKS, ORDERS, REQUEST_KEYS
+from order_svc.adapters.tables import ORDER_DECLINES, ORDER_EVENTS, ORDER_TASKS, ORDERS, REQUEST_KEYS
 from order_svc.adapters.webhook_tables import WEBHOOK_DELIVERIES, WEBHOOK_MESSAGES
 from order_svc.domain.order import State
 
@@ -40,6 +40,7 @@ def _heard(old: int) -> ColumnElement[bool]:
 RULES = (
     Rule("journal", "journal entries of orders that are over", 1095, ORDERS, _over, ORDER_EVENTS, by_time=True),
     Rule("tasks", "finished tasks of orders that are over", 90, ORDERS, _over, ORDER_TASKS, by_time=True),
+    Rule("declines", "declined cards that count no more", 30, ORDER_DECLINES, lambda old: ORDER_DECLINES.c.at < old),
     Rule("deliveries", "webhooks that were delivered or given up", 30, WEBHOOK_DELIVERIES, _delivered, by_time=True),
     Rule("messages", "webhook messages without a delivery", 30, WEBHOOK_MESSAGES, _heard),
     Rule("keys", "idempotency keys of commands", 400, REQUEST_KEYS, lambda old: REQUEST_KEYS.c.created_at < old),

@@ -157,6 +157,18 @@ ORDER_EVENTS = Table(
     Column("trace_id", String(32), nullable=False),
 )
 
+# One row per declined card and per name under which it counts (order_svc/domain/velocity.py). Append-only; the key is
+# the index that it is counted by, and no order hangs on it.
+ORDER_DECLINES = Table(
+    "order_declines",
+    METADATA,
+    Column("subject", String(64), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("order_id", String(36), primary_key=True),
+    # The fence of the move that told of it: unique to an order.
+    Column("version", BigInteger, primary_key=True),
+)
+
 ORDER_TASKS = Table(
     "order_tasks",
     METADATA,

@@ -12,6 +12,7 @@ from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
 from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound
 
 _COMPENSATIONS = frozenset({Step.CANCEL_PAYMENT, Step.REFUND})
 
@@ -105,6 +106,10 @@ class TelemetryTelling:
     def ended(self, order: Order) -> None:
         """Count an order by the state it ended in."""
         self._metrics.orders.add(order.state.value)
+
+    def limited(self, bound: Bound) -> None:
+        """Count somebody who was turned away because of a limit."""
+        self._metrics.orders_limited.add(bound.counted.value)
 
     def backlog(self, backlog: Backlog) -> None:
         """Note what is not finished."""

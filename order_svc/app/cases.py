@@ -23,6 +23,7 @@ from order_svc.app.retry import RetryOrder
 from order_svc.app.review import MarkReviewed
 from order_svc.app.telling import Telling
 from order_svc.app.work import Work
+from order_svc.domain.velocity import UNLIMITED, Velocity
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def cases(
     measured: Measured,
     *,
     lease_seconds: float,
+    velocity: Velocity = UNLIMITED,
 ) -> Cases:
     """Return the use cases.
 
@@ -70,14 +72,15 @@ def cases(
         wake: Has what was made due taken up.
         measured: What this replica has measured of itself.
         lease_seconds: How long a claim to an order lasts.
+        velocity: How often one customer may order, and have cards declined.
     """
     attendance = Attendance(orders, driver, work, changes, clock)
     commands = Commands(orders, driver, attendance, telling, clock, wake, lease_seconds=lease_seconds)
     return Cases(
         quote=QuoteOrder(taxes),
-        place=PlaceOrder(orders, attendance, telling, clock, ids, lease_seconds=lease_seconds),
+        place=PlaceOrder(orders, attendance, telling, clock, ids, velocity, lease_seconds=lease_seconds),
         read=ReadOrders(orders, changes),
-        confirm=ConfirmOrderPayment(commands),
+        confirm=ConfirmOrderPayment(commands, velocity),
         cancel=CancelOrder(commands),
         refund=RefundOrder(commands),
         fulfil=FulfilOrder(commands),

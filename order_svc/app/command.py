@@ -1,6 +1,6 @@
 """How every command on an order goes: once per key, on the order as it stands, seen through while the caller waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +10,14 @@ from kernel.request import Request
 from order_svc.app.attendance import Attendance
 from order_svc.app.driver import Driver
 from order_svc.app.place import same_order
-from order_svc.app.ports import InDoubt, Moved, Orders
+from order_svc.app.ports import InDoubt, Moved, Orders, TooMany
 from order_svc.app.read import order_not_found
 from order_svc.app.telling import Telling
 from order_svc.domain.commands import Command, check_version
 from order_svc.domain.order import Event, Order, Stage
 from order_svc.domain.saga import next_step
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound, refusal_of
 
 # How often it is decided anew when somebody else moved the order in between.
 _TRIES = 8
@@ -25,6 +26,11 @@ _TRIES = 8
 _RESTING = frozenset({Stage.SETTLED, Stage.AWAITING_CUSTOMER, Stage.HOLDING})
 
 Decide = Callable[[Order, datetime], Transition | None]
+Bounds = Callable[[Order], Sequence[Bound]]
+
+
+def _unbounded(_: Order) -> Sequence[Bound]:
+    return ()
 
 
 class Commands:
@@ -60,7 +66,14 @@ class Commands:
         self._lease_seconds = lease_seconds
 
     async def __call__(
-        self, command: Command, order_id: str, etag: str, request: Request, decide: Decide, seconds: float = 0.0
+        self,
+        command: Command,
+        order_id: str,
+        etag: str,
+        request: Request,
+        decide: Decide,
+        seconds: float = 0.0,
+        bounds: Bounds = _unbounded,
     ) -> Order:
         """Return the order as it stands when nothing more goes on by itself, or when the time is up.
 
@@ -71,10 +84,11 @@ class Commands:
             request: The idempotency key and the fingerprint of the request.
             decide: What the command makes of the order; None when there is nothing to do, and then the key is not kept.
             seconds: How long the caller waits; the order goes on beyond it.
+            bounds: What has to be below its limit for the command to be taken.
 
         Raises:
-            Refusal: There is no such order, it has changed since, the state does not allow the command, or the key
-                stood for another request; or it cannot be stored just now.
+            Refusal: There is no such order, it has changed since, the state does not allow the command, a limit is
+                reached, or the key stood for another request; or it cannot be stored just now.
         """
         until = self._clock.monotonic() + seconds
         doubted: Transition | None = None
@@ -97,7 +111,7 @@ class Commands:
             if transition is None:
                 return await self._attendance(order, None, _goes_on, until)
             try:
-                if await self._stored(command, request, transition):
+                if await self._stored(command, request, transition, bounds(order)):
                     return await self._attendance(
                         transition.order, _leased_at(transition, transition.order), _goes_on, until
                     )
@@ -109,18 +123,26 @@ class Commands:
             retry_after=1.0,
         )
 
-    async def _stored(self, command: Command, request: Request, transition: Transition) -> bool:
+    async def _stored(
+        self, command: Command, request: Request, transition: Transition, bounds: Sequence[Bound]
+    ) -> bool:
         """Commit what the command makes of the order; False when looking again has to tell.
 
         Raises:
             InDoubt: It may or may not have been written.
+            Refusal: A limit is reached.
         """
         event = asked_by(self._telling.event(transition, "request"), request)
         try:
-            if not await self._orders.obey(command, request, transition, event, lease_seconds=self._lease_seconds):
+            if not await self._orders.obey(
+                command, request, transition, event, bounds=bounds, lease_seconds=self._lease_seconds
+            ):
                 return False
         except Moved:
             return False
+        except TooMany as reached:
+            self._telling.limited(reached.bound)
+            raise refusal_of(reached.bound, reached.oldest, self._clock.now()) from None
         self._driver.tell(transition)
         if transition.wake_at is not None:
             self._wake()

@@ -5,13 +5,15 @@ from order_svc.app.command import Commands
 from order_svc.app.place import answer
 from order_svc.domain.commands import Command, confirm
 from order_svc.domain.order import Order
+from order_svc.domain.velocity import Velocity
 
 
 class ConfirmOrderPayment:
     """The use case."""
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, velocity: Velocity) -> None:
         self._commands = commands
+        self._velocity = velocity
 
     async def __call__(self, order_id: str, payment_method: str, etag: str, request: Request, seconds: float) -> Order:
         """Return the order: PAID, or still waiting for its customer.
@@ -24,7 +26,8 @@ class ConfirmOrderPayment:
             seconds: How long the caller waits.
 
         Raises:
-            Refusal: The state does not allow it; or the order has failed, for the reason given.
+            Refusal: The state does not allow it; the customer has had too many cards declined; or the order has
+                failed, for the reason given.
         """
         return answer(
             await self._commands(
@@ -34,5 +37,7 @@ class ConfirmOrderPayment:
                 request,
                 lambda order, now: confirm(order, payment_method, now),
                 seconds,
+                # Coming back from 3-D Secure is no further card.
+                lambda order: self._velocity.of_card(order) if payment_method else (),
             )
         )

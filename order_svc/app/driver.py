@@ -22,6 +22,7 @@ from order_svc.domain.refunding import after_give_back, next_refund
 from order_svc.domain.saga import after_cancel, after_charge, after_quote, after_refund, next_step
 from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import with_decline
 
 _logger = logging.getLogger(__name__)
 
@@ -144,7 +145,9 @@ class Driver:
                 case Step.CHARGE:
                     charged = await self._payments.charge(self._charge(order, leased_at))
                     told.outcome(charged)
-                    return after_charge(order, charged, self._clock.now(), self._action_seconds, luck)
+                    return with_decline(
+                        order, charged, after_charge(order, charged, self._clock.now(), self._action_seconds, luck)
+                    )
                 case Step.READ_PAYMENT | Step.READ_HOLD | Step.CATCH_UP:
                     read = await self._payments.read(_payment_id(order), f"{order.order_id}:read:{order.version}")
                     told.outcome(read)
@@ -179,7 +182,7 @@ class Driver:
             case Step.CATCH_UP:
                 return after_catching_up(order, read, now, luck)
             case _:
-                return after_charge(order, read, now, self._action_seconds, luck)
+                return with_decline(order, read, after_charge(order, read, now, self._action_seconds, luck))
 
     async def _cancelled(self, order: Order) -> Done[Payment] | NotDone[Refusal] | Unknown:
         """Give the order's payment up; one that nobody has told us of may be under way, or still to come."""

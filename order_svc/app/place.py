@@ -5,10 +5,12 @@ from kernel.errors import FieldViolation, Reason, Refusal
 from kernel.ids import Ids
 from kernel.request import Request
 from order_svc.app.attendance import Attendance
-from order_svc.app.ports import InDoubt, Orders
+from order_svc.app.ports import InDoubt, Orders, TooMany
 from order_svc.app.telling import Telling
 from order_svc.domain.draft import Draft, Terms, check_terms
 from order_svc.domain.order import Failure, Order, Stage, State
+from order_svc.domain.velocity import Velocity
+from order_svc.domain.velocity import refusal_of as limit_reached
 
 # How often it is tried to store an order whose commit is in doubt.
 _TRIES = 2
@@ -23,6 +25,7 @@ class PlaceOrder:
         telling: Traces and measures.
         clock: The time.
         ids: Makes order ids.
+        velocity: How often one customer may order.
         lease_seconds: How long the first claim to a new order lasts.
     """
 
@@ -33,6 +36,7 @@ class PlaceOrder:
         telling: Telling,
         clock: Clock,
         ids: Ids,
+        velocity: Velocity,
         *,
         lease_seconds: float,
     ) -> None:
@@ -41,6 +45,7 @@ class PlaceOrder:
         self._telling = telling
         self._clock = clock
         self._ids = ids
+        self._velocity = velocity
         self._lease_seconds = lease_seconds
 
     async def __call__(
@@ -57,7 +62,8 @@ class PlaceOrder:
             seconds: How long the caller waits; the order goes on beyond it.
 
         Raises:
-            Refusal: The key stood for another request; or the order has failed, for the reason given.
+            Refusal: The key stood for another request; the customer has reached a limit; or the order has failed, for
+                the reason given.
         """
         check_terms(terms, draft.customer)
         until = self._clock.monotonic() + seconds
@@ -87,12 +93,17 @@ class PlaceOrder:
         """Store the new order and return it, or return the order that the key stands for already.
 
         Raises:
-            Refusal: The key stands for another request; or whether the order was stored cannot be told just now.
+            Refusal: The key stands for another request; the customer has reached a limit; or whether the order was
+                stored cannot be told just now.
         """
+        event, bounds = self._telling.placed(new), self._velocity.of_order(new)
         for _ in range(_TRIES):
             try:
-                if await self._orders.create(new, request, self._telling.placed(new), self._lease_seconds):
+                if await self._orders.create(new, request, event, self._lease_seconds, bounds):
                     return new
+            except TooMany as reached:
+                self._telling.limited(reached.bound)
+                raise limit_reached(reached.bound, reached.oldest, self._clock.now()) from None
             except InDoubt:
                 pass  # Looking for the key tells. It finds nothing as well while the database is still at it.
             found = await self._orders.find(request)

@@ -20,6 +20,7 @@ from order_svc.domain.step import Refunded
 from order_svc.domain.task import Task
 from order_svc.domain.tax import Recorded, Tax
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound
 
 
 class Taxes(Protocol):
@@ -229,6 +230,20 @@ class Moved(Exception):
     """Somebody else moved the order first. Nothing was written; read it again."""
 
 
+class TooMany(Exception):
+    """A count has reached its limit. Nothing was written.
+
+    Attributes:
+        bound: The count.
+        oldest: When the first of those that count came.
+    """
+
+    def __init__(self, bound: Bound, oldest: datetime) -> None:
+        super().__init__(bound.counted)
+        self.bound = bound
+        self.oldest = oldest
+
+
 class Orders(Protocol):
     """Where orders are kept. Every write is durable when it returns.
 
@@ -236,8 +251,14 @@ class Orders(Protocol):
     may not have happened.
     """
 
-    async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
-        """Store a new order, leased to this replica; False when the request's key was used before."""
+    async def create(
+        self, order: Order, request: Request, event: Event, lease_seconds: float, bounds: Sequence[Bound] = ()
+    ) -> bool:
+        """Store a new order, leased to this replica; False when the request's key was used before.
+
+        Raises:
+            TooMany: A count is not below its limit; a key that was used before goes first.
+        """
         ...
 
     async def find(self, request: Request, command: Command = Command.PLACE) -> tuple[str, Order] | None:
@@ -260,6 +281,7 @@ class Orders(Protocol):
         event: Event,
         *,
         tasks: Sequence[Task] = (),
+        bounds: Sequence[Bound] = (),
         lease_seconds: float = 0.0,
     ) -> bool:
         """Commit what a command makes of an order, with the command's key, and some of its tasks as they are then.
@@ -269,6 +291,7 @@ class Orders(Protocol):
 
         Raises:
             Moved: The order is not at the fence before, or a task not at the version before.
+            TooMany: A count is not below its limit.
         """
         ...
 

@@ -11,6 +11,7 @@ from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
 from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound
 
 
 class Told(Protocol):
@@ -54,6 +55,10 @@ class Telling(Protocol):
 
     def ended(self, order: Order) -> None:
         """Count an order that has reached a state in which it no longer changes by itself."""
+        ...
+
+    def limited(self, bound: Bound) -> None:
+        """Count somebody who was turned away because of a limit."""
         ...
 
     def backlog(self, backlog: Backlog) -> None:

@@ -27,6 +27,7 @@ class Transition:
         wake_at: When the saga goes on; None when it goes on at once or never.
         parked: The saga does not go on by itself: a person has to look at the order first.
         ends: The order has come to the state that it ends in.
+        declined: It tells of a card that was declined just now, which counts against its customer.
     """
 
     order: Order
@@ -36,6 +37,7 @@ class Transition:
     wake_at: datetime | None = None
     parked: bool = False
     ends: bool = False
+    declined: bool = False
 
     @property
     def rests(self) -> bool:

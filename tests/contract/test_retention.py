@@ -92,7 +92,7 @@ async def test_orders_that_are_over_lose_their_story_and_nothing_else(database_u
 
         gone = await taken(kept, of_order.RULES)
 
-        assert gone == {"journal": 6, "tasks": 3, "deliveries": 0, "messages": 0, "keys": 8}
+        assert gone == {"journal": 6, "tasks": 3, "declines": 0, "deliveries": 0, "messages": 0, "keys": 8}
         for each in over:
             story = await told(orders, each)
             assert (story.order, story.events, story.tasks) == (each, [], [])

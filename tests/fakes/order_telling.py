@@ -8,6 +8,7 @@ from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
 from order_svc.domain.step import Step
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import Bound, Counted
 
 
 class FakeTold:
@@ -28,6 +29,7 @@ class FakeTelling:
         ends: Every order that was counted, by id.
         resumes: Every order that was taken up again, by id.
         backlogs: What was said of what is not finished, each time.
+        limits: Each limit that somebody was turned away for.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,7 @@ class FakeTelling:
         self.ends: list[str] = []
         self.resumes: list[str] = []
         self.backlogs: list[Backlog] = []
+        self.limits: list[Counted] = []
 
     @contextmanager
     def step(self, step: Step) -> Iterator[FakeTold]:
@@ -66,6 +69,9 @@ class FakeTelling:
 
     def ended(self, order: Order) -> None:
         self.ends.append(order.order_id)
+
+    def limited(self, bound: Bound) -> None:
+        self.limits.append(bound.counted)
 
     def backlog(self, backlog: Backlog) -> None:
         self.backlogs.append(backlog)

@@ -21,6 +21,7 @@ from order_svc.app.ports import Orders
 from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.domain.draft import Draft, Terms
 from order_svc.domain.order import Order
+from order_svc.domain.velocity import UNLIMITED
 from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
 from tests.fakes.order_samples import VISA, a_draft, a_request
 from tests.fakes.order_telling import FakeTelling
@@ -113,6 +114,7 @@ class World:
         self.mails = FakeMails()
         self.database = Database()
         self.lives: list[Life] = []
+        self.velocity = UNLIMITED
         self.luck: Callable[[], float] = lambda: 1.0
         self.open_orders = open_orders or (lambda life: FakeOrders(self.database, clock, "here", life))
 
@@ -168,6 +170,7 @@ class Life:
             self.bell.ring,
             MeasuredByMetrics(Metrics("order"), world.clock),
             lease_seconds=LEASE_SECONDS,
+            velocity=world.velocity,
         )
         self.sweeper = Sweeper(
             self.orders, driver, outbox, self.work, self.bell, world.clock, self.telling, lease_seconds=LEASE_SECONDS

@@ -12,7 +12,8 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.ids import least_id_at
 from kernel.request import Request
-from order_svc.app.ports import Backlog, Due, InDoubt, Moved, OrderFilter, Story
+from order_svc.app.ports import Backlog, Due, InDoubt, Moved, OrderFilter, Story, TooMany
+from order_svc.domain import velocity
 from order_svc.domain.commands import Command
 from order_svc.domain.order import Event, Order, State
 from order_svc.domain.overview import Counted
@@ -21,6 +22,7 @@ from order_svc.domain.saga import next_step
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded
 from order_svc.domain.transition import Transition
+from order_svc.domain.velocity import WINDOW, Bound, subjects
 
 K = TypeVar("K")
 
@@ -56,6 +58,7 @@ class Database:
     order_rows: defaultdict[str, Row] = field(default_factory=lambda: defaultdict(Row))
     keys: dict[tuple[Command, str, str], tuple[str, str]] = field(default_factory=dict)
     events: defaultdict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    declines: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
     task_rows: defaultdict[tuple[str, str], Row] = field(default_factory=lambda: defaultdict(Row))
     born: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -76,11 +79,14 @@ class FakeOrders:
         self._owner = f"{replica}#{life}"
         self._paused = False
 
-    async def create(self, order: Order, request: Request, event: Event, lease_seconds: float) -> bool:
+    async def create(
+        self, order: Order, request: Request, event: Event, lease_seconds: float, bounds: Sequence[Bound] = ()
+    ) -> bool:
         cut = await self._begin("create")
         key = (Command.PLACE, request.caller, request.request_id)
         fresh = key not in self._database.keys
         if fresh:
+            self._keep_within(bounds, order.created_at)
             self._database.keys[key] = (request.fingerprint, order.order_id)
             self._database.orders[order.order_id] = order
             self._database.order_rows[order.order_id] = Row(self._owner, self._in(lease_seconds))
@@ -118,6 +124,7 @@ class FakeOrders:
         event: Event,
         *,
         tasks: Sequence[Task] = (),
+        bounds: Sequence[Bound] = (),
         lease_seconds: float = 0.0,
     ) -> bool:
         order, database = transition.order, self._database
@@ -128,6 +135,7 @@ class FakeOrders:
         earlier = [database.tasks[task.order_id, task.name].version == task.version - 1 for task in tasks]
         if database.orders[order.order_id].fence != order.fence - 1 or not all(earlier):
             raise Moved
+        self._keep_within(bounds, order.updated_at)
         database.keys[key] = (request.fingerprint, order.order_id)
         self._put(transition, lease_seconds)
         database.events[order.order_id].append(event)
@@ -269,6 +277,17 @@ class FakeOrders:
             waiting.oldest_order_seconds,
         )
 
+    def _keep_within(self, bounds: Sequence[Bound], now: datetime) -> None:
+        for bound in bounds:
+            if bound.counted is velocity.Counted.ORDERS:
+                orders = self._database.orders.values()
+                times = [each.created_at for each in orders if each.draft.customer.customer_id == bound.subject]
+            else:
+                times = self._database.declines[bound.subject]
+            counted = [at for at in times if at > now - WINDOW]
+            if len(counted) >= bound.most:
+                raise TooMany(bound, min(counted))
+
     def _put(self, transition: Transition, lease_seconds: float) -> None:
         """Store the order, beside what only tasks write of it, and the tasks that the move leaves behind."""
         order, database = transition.order, self._database
@@ -280,6 +299,8 @@ class FakeOrders:
             refund_documents=kept.refund_documents,
         )
         database.order_rows[order.order_id] = self._row(transition, lease_seconds)
+        for subject in subjects(order) if transition.declined else ():
+            database.declines[subject].append(order.updated_at)
         for new in transition.tasks:
             task = Task(order.order_id, new.kind, number=new.number)
             row = Row(due=order.updated_at + new.delay) if new.delay else Row(self._owner, self._in(lease_seconds))

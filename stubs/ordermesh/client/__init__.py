@@ -14,6 +14,7 @@ from ordermesh.client.amounts import money
 from ordermesh.client.errors import (
     AddressInvalid,
     AmountOutOfRange,
+    CustomerLimitReached,
     DeadlineExceeded,
     FieldViolation,
     IllegalState,
@@ -45,6 +46,7 @@ __all__ = [
     "AmountOutOfRange",
     "AsyncClient",
     "Client",
+    "CustomerLimitReached",
     "DeadlineExceeded",
     "FieldViolation",
     "IllegalState",

@@ -194,6 +194,15 @@ class Overloaded(Refused):
     """The service has all the work it can hold, and did not begin. Wait for `retry_after`."""
 
 
+class CustomerLimitReached(Refused):
+    """The customer had too many cards declined, or placed too many orders. Take no other card before `retry_after`."""
+
+    @property
+    def limit(self) -> str:
+        """Which limit: "orders", "declines", "guest_declines"."""
+        return self.metadata.get("limit", "")
+
+
 class Unavailable(OrdermeshError):
     """No service could be reached, or one of its own peers could not. Repeat later with `request_id`."""
 
@@ -229,6 +238,7 @@ _BY_REASON: dict[str, type[OrdermeshError]] = {
     "UNAVAILABLE": Unavailable,
     "DEADLINE_EXCEEDED": DeadlineExceeded,
     "OVERLOADED": Overloaded,
+    "CUSTOMER_LIMIT_REACHED": CustomerLimitReached,
     "SIGNATURE_INVALID": SignatureInvalid,
     "NOT_IMPLEMENTED": NotImplementedYet,
     "INTERNAL": Internal,

@@ -105,6 +105,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A text of the request holds a card number, which is never taken: cards are entered at Stripe, and what stands for one is its
     payment method. The fields are named, what is in them is not repeated. Code: INVALID_ARGUMENT.
     """
+    ERROR_REASON_CUSTOMER_LIMIT_REACHED: _ErrorReason.ValueType  # 29
+    """The customer has placed too many orders, or had too many cards declined, within the last hour; nothing was begun. A RetryInfo detail
+    says when it may be tried again, a BadRequest detail what was counted. An order that was accepted before is answered as ever.
+    Metadata: {"limit": "orders" | "declines" | "guest_declines", "most": "10", "withinSeconds": "3600"}. Code: RESOURCE_EXHAUSTED.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused or failed. The name of a value is the `reason` of the google.rpc.ErrorInfo that every error of
@@ -195,5 +200,10 @@ ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 27
 ERROR_REASON_CARD_NUMBER_REFUSED: ErrorReason.ValueType  # 28
 """A text of the request holds a card number, which is never taken: cards are entered at Stripe, and what stands for one is its
 payment method. The fields are named, what is in them is not repeated. Code: INVALID_ARGUMENT.
+"""
+ERROR_REASON_CUSTOMER_LIMIT_REACHED: ErrorReason.ValueType  # 29
+"""The customer has placed too many orders, or had too many cards declined, within the last hour; nothing was begun. A RetryInfo detail
+says when it may be tried again, a BadRequest detail what was counted. An order that was accepted before is answered as ever.
+Metadata: {"limit": "orders" | "declines" | "guest_declines", "most": "10", "withinSeconds": "3600"}. Code: RESOURCE_EXHAUSTED.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
