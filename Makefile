@@ -12,7 +12,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test browser prove ledger scale pages drill load check lint types fmt protos protos-check breaking stubs-go stubs-ts bench fuzz sbom audit-deps lock clean
+.PHONY: help setup up demo test browser prove ledger scale pages drill load docs check lint types fmt protos protos-check breaking stubs-go stubs-ts bench fuzz sbom audit-deps lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,10 @@ $(VENV)/.dev: $(VENV)/.bootstrap requirements/dev.txt pyproject.toml stubs/pypro
 
 $(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
 	$(call install,requirements/browser.txt)
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
+	$(call install,requirements/docs.txt)
 	@touch $@
 
 setup: $(VENV)/.dev ## Install everything that developing needs
@@ -65,6 +69,10 @@ ledger: $(VENV)/.dev ## Compare everybody's books of 10,000 random orders in 18 
 
 drill: $(VENV)/.dev ## Take each provider away in turn and see what a real Prometheus says of it; ten minutes, needs prometheus
 	@exec $(BIN)/python -m tests.drill
+
+docs: $(VENV)/.docs ## Write the documentation as a site to build/site; it is read without a server and without a network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --strict --quiet --config-file handbook/mkdocs.yml
+	@echo "build/site/index.html is its first page."
 
 check: lint types protos-check breaking test ## Everything that CI runs
 
@@ -148,7 +156,7 @@ bench: $(VENV)/.runtime ## Measure the product against its floor; writes bench/r
 	@exec $(BIN)/ordermesh bench
 
 lock: $(VENV)/.bootstrap ## Pin requirements/*.in to exact versions with hashes
-	@for f in bootstrap runtime dev browser; do \
+	@for f in bootstrap runtime dev browser docs; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate requirements/$$f.in -o requirements/$$f.txt; done
 
