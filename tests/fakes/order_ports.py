@@ -315,7 +315,10 @@ class FakePayments:
 
     def _charge(self, charge: Charge) -> Done[Payment] | NotDone[Refusal]:
         known = self.payments.get(charge.order_id)
-        again = known is not None and known.state is PaymentState.DECLINED and charge.request_id not in self._attempts
+        anew = charge.request_id not in self._attempts
+        if known is not None and known.state is PaymentState.CANCELLED and anew:
+            return NotDone(Refusal(Reason.ILLEGAL_STATE, "the payment was given up"))
+        again = known is not None and known.state is PaymentState.DECLINED and anew
         self._attempts.add(charge.request_id)
         if known is not None and not again:
             assert known.amount == charge.amount, "the amount of an order never changes between attempts"
