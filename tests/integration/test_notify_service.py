@@ -2,118 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
 
 from chassis.telemetry.setup import SPANS_FILE
 from chassis.telemetry.store import SpanStore
-from kernel.clock import SystemClock
 from kernel.errors import Reason
-from notify_svc.__main__ import running
-from notify_svc.config import NotifyConfig
 from notify_svc.domain.notification import Kind
+from tests.fakes.notify_over_grpc import (
+    ACCEPTED,
+    Service,
+    has_failed,
+    is_sent,
+    notify_service,
+)
 from tests.fakes.notify_samples import EMAIL, detailed, new_id, send_message
-from tests.fakes.notify_signing import SendgridKey, batch, raw_event
-from tests.fakes.sandbox_world import World, sandbox_world
-from tests.fakes.service_over_grpc import called, refused
+from tests.fakes.sandbox_world import World
+from tests.fakes.service_over_grpc import refused
 from tests.fakes.smtp_server import smtp_peer
-from tests.fakes.webhook_sink import webhook_sink
-
-ACCEPTED = notification_pb2.NOTIFICATION_STATE_ACCEPTED
-SENT = notification_pb2.NOTIFICATION_STATE_SENT
-DELIVERED = notification_pb2.NOTIFICATION_STATE_DELIVERED
-BOUNCED = notification_pb2.NOTIFICATION_STATE_BOUNCED
-
-
-def is_sent(notification: notification_pb2.Notification) -> bool:
-    return notification.state == SENT
-
-
-def has_failed(notification: notification_pb2.Notification) -> bool:
-    return bool(notification.last_error)
-
 
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A running service, its client and its outside world."""
-
-    stub: Any
-    world: World
-
-    async def send(
-        self, request: notify_service_pb2.SendNotificationRequest, metadata: tuple[tuple[str, str], ...] = ()
-    ) -> notification_pb2.Notification:
-        answer = await self.stub.SendNotification(request, metadata=metadata)
-        notification: notification_pb2.Notification = answer.notification
-        return notification
-
-    async def get(self, notification_id: str) -> notification_pb2.Notification:
-        request = notify_service_pb2.GetNotificationRequest(notification_id=notification_id)
-        notification: notification_pb2.Notification = (await self.stub.GetNotification(request)).notification
-        return notification
-
-    async def until(
-        self, notification_id: str, reached: Callable[[notification_pb2.Notification], bool]
-    ) -> notification_pb2.Notification:
-        """Wait until something is true of the notification; the test's own timeout ends a wait for ever."""
-        while not reached(notification := await self.get(notification_id)):  # noqa: ASYNC110  (no client is told)
-            await asyncio.sleep(0.02)
-        return notification
-
-    async def ingest(
-        self, payload: bytes, signature: str, timestamp: str
-    ) -> notify_service_pb2.IngestSendgridEventsResponse:
-        request = notify_service_pb2.IngestSendgridEventsRequest(
-            payload=payload, signature=signature, timestamp=timestamp
-        )
-        answer: notify_service_pb2.IngestSendgridEventsResponse = await self.stub.IngestSendgridEvents(request)
-        return answer
-
-    async def news(self) -> notify_service_pb2.ListNotificationNewsResponse:
-        answer: notify_service_pb2.ListNotificationNewsResponse = await self.stub.ListNotificationNews(
-            notify_service_pb2.ListNotificationNewsRequest()
-        )
-        return answer
-
-    async def acknowledge(self, notification_id: str, version: int) -> None:
-        await self.stub.AcknowledgeNotificationNews(
-            notify_service_pb2.AcknowledgeNotificationNewsRequest(
-                request_id="key", notification_id=notification_id, version=version
-            )
-        )
-
-    async def list(
-        self, order_id: str = "", page_size: int = 0, page_token: str = ""
-    ) -> notify_service_pb2.ListNotificationsResponse:
-        request = notify_service_pb2.ListNotificationsRequest(
-            order_id=order_id, page_size=page_size, page_token=page_token
-        )
-        answer: notify_service_pb2.ListNotificationsResponse = await self.stub.ListNotifications(request)
-        return answer
-
-
-@asynccontextmanager
-async def notify_service(world: World, data_dir: Path, **values: str) -> AsyncIterator[Service]:
-    config = NotifyConfig.from_env(
-        {
-            "ORDERMESH_DATA_DIR": str(data_dir),
-            "NOTIFY_ADDR": "127.0.0.1:0",
-            "SANDBOX_ADDR": world.url.removeprefix("http://"),
-            **values,
-        }
-    )
-    async with called("notify", data_dir, partial(running, config)) as channel:
-        yield Service(notify_service_pb2_grpc.NotifyServiceStub(channel), world)
 
 
 @pytest.fixture
@@ -170,71 +81,6 @@ async def test_a_locale_that_nobody_knows_is_written_in_the_shops_own(world: Wor
     (mail,) = await world.mails()
     assert accepted.locale == "de-DE"
     assert "bestätigt" in mail["subject"]
-
-
-async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path: Path) -> None:
-    key = SendgridKey()
-    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
-        accepted = await service.send(send_message("key-1"))
-        await service.until(accepted.notification_id, is_sent)
-        payload = batch(raw_event("bounce", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
-
-        (told,) = (await service.news()).notifications
-        assert (told.notification_id, told.state) == (accepted.notification_id, BOUNCED)
-        await service.acknowledge(told.notification_id, told.version - 1)
-        assert (await service.news()).notifications
-        for _ in range(2):
-            await service.acknowledge(told.notification_id, told.version)
-            assert not (await service.news()).notifications
-        missing = await refused(service.acknowledge(new_id(), 1))
-
-    assert missing.reason is Reason.NOTIFICATION_NOT_FOUND
-
-
-async def test_a_mail_is_shown_with_what_the_provider_told_of_it_and_sent_again(world: World, tmp_path: Path) -> None:
-    key = SendgridKey()
-    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
-        accepted = await service.send(send_message("key-1"))
-        await service.until(accepted.notification_id, is_sent)
-        payload = batch(raw_event("bounce", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
-        shown = await service.stub.GetNotificationMail(
-            notify_service_pb2.GetNotificationMailRequest(notification_id=accepted.notification_id)
-        )
-        asked = notify_service_pb2.ResendNotificationRequest(
-            request_id="again", notification_id=accepted.notification_id
-        )
-        resent = (await service.stub.ResendNotification(asked)).notification
-        await service.until(resent.notification_id, is_sent)
-        provider = await service.stub.GetMailProvider(notify_service_pb2.GetMailProviderRequest())
-
-    first, second = await world.mails(to=EMAIL)
-    assert (shown.notification.state, [event.kind for event in shown.events]) == (BOUNCED, ["bounce"])
-    assert (shown.subject, shown.text, shown.html) == (first["subject"], first["text"], first["html"])
-    assert (second["text"], second["to"]) == (first["text"], first["to"])
-    assert (resent.resent_from, resent.resent_by) == (accepted.notification_id, "local")
-    assert (provider.health.provider, provider.health.calls, provider.health.failed_calls) == ("sendgrid", 2, 0)
-    assert provider.backlog.waiting == 0
-
-
-async def test_an_event_about_a_mail_whose_answer_was_lost_settles_it(world: World, tmp_path: Path) -> None:
-    key = SendgridKey()
-    await world.fault("sendgrid", mode="lost_answer", operation="mail.send", times=1)
-    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
-        accepted = await service.send(send_message("key-1"))
-        lost = await service.until(accepted.notification_id, has_failed)
-        payload = batch(raw_event("open", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
-        settled = await service.get(accepted.notification_id)
-
-    assert (lost.state, lost.HasField("next_attempt_time")) == (ACCEPTED, True)
-    assert (settled.state, settled.HasField("next_attempt_time")) == (SENT, False)
-    assert settled.provider_message_id == "message-1"
-    assert len(await world.mails()) == 1
 
 
 async def test_a_preview_sends_and_stores_nothing(service: Service) -> None:
@@ -333,54 +179,6 @@ async def test_two_replicas_on_postgresql_send_each_mail_once(world: World, tmp_
     assert sorted(mails) == sorted(each.notification_id for each in accepted)
 
 
-async def test_sendgrids_signed_events_tell_what_became_of_a_mail(tmp_path: Path) -> None:
-    async with webhook_sink() as (sink, url), sandbox_world(tmp_path / "sandbox", sendgrid_webhook_url=url) as world:
-        key = (await world.http.get("/sendgrid/_sandbox/public_key")).json()["public_key"]
-        async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key) as service:
-            for email, state in ((EMAIL, DELIVERED), ("nobody@bounce.example", BOUNCED)):
-                accepted = await service.send(send_message(f"key-{email}", email=email))
-                await service.until(accepted.notification_id, is_sent)
-                told = 0
-                while told < 2:
-                    delivery = await sink.next()
-                    arguments = (
-                        delivery.body,
-                        delivery.headers["x-twilio-email-event-webhook-signature"],
-                        delivery.headers["x-twilio-email-event-webhook-timestamp"],
-                    )
-                    answer = await service.ingest(*arguments)
-                    told += answer.accepted
-                    assert (await service.ingest(*arguments)).duplicates == answer.accepted
-
-                assert (await service.get(accepted.notification_id)).state == state
-
-
-async def test_a_batch_with_a_bad_signature_changes_nothing(world: World, tmp_path: Path) -> None:
-    key = SendgridKey()
-    async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
-        accepted = await service.send(send_message("key-1"))
-        await service.until(accepted.notification_id, is_sent)
-        payload = batch(raw_event("bounce", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-
-        refusal = await refused(service.ingest(payload, SendgridKey().sign(now, payload), now))
-        assert refusal.reason is Reason.SIGNATURE_INVALID
-        assert (await service.get(accepted.notification_id)).state == SENT
-
-        assert (await service.ingest(payload, key.sign(now, payload), now)).accepted == 1
-        assert (await service.get(accepted.notification_id)).state == BOUNCED
-
-
-async def test_without_a_key_every_batch_is_refused(world: World, tmp_path: Path) -> None:
-    # Any address that is not the sandbox's own brings no key along.
-    elsewhere = {"SENDGRID_BASE_URL": "http://127.0.0.1:9", "SENDGRID_API_KEY": "SG.of-this-test"}
-    async with notify_service(world, tmp_path, **elsewhere) as service:
-        refusal = await refused(service.ingest(b"[]", "AAAA", "1"))
-
-    assert refusal.reason is Reason.SIGNATURE_INVALID
-    assert "SENDGRID_WEBHOOK_PUBLIC_KEY" in refusal.message
-
-
 async def test_notifications_are_listed_newest_first_page_by_page(service: Service) -> None:
     accepted = [(await service.send(send_message(f"key-{number}"))).notification_id for number in range(5)]
 
@@ -452,15 +250,6 @@ async def test_no_log_line_and_no_span_holds_the_recipient(
     for secret in (EMAIL, "1 Main St", "Blue mug", "SG.sandbox"):
         assert secret not in caplog.text
         assert secret.encode() not in spans
-
-
-async def test_the_largest_batch_that_the_contract_allows_is_judged_and_not_cut_off(
-    world: World, tmp_path: Path
-) -> None:
-    async with notify_service(world, tmp_path) as service:
-        refusal = await refused(service.ingest(b" " * 1_048_576, "AAAA", "1"))
-
-    assert refusal.reason is Reason.SIGNATURE_INVALID
 
 
 async def test_the_mails_that_sendgrid_took_are_listed_without_personal_data(service: Service) -> None:
