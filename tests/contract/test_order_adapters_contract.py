@@ -26,17 +26,10 @@ from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded, Tax, TaxSource
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION, UNKNOWN_METHOD, FakePayments
 from tests.fakes.order_peers import Peers, running_peers
-from tests.fakes.order_ports import (
-    DECLINED,
-    NEEDS_ACTION,
-    NOWHERE,
-    UNKNOWN_METHOD,
-    FakeMails,
-    FakePayments,
-    FakeTaxes,
-    Lost,
-)
+from tests.fakes.order_ports import NOWHERE, FakeMails, FakeTaxes
 from tests.fakes.order_samples import ORDER_ID, VISA, a_draft, a_payment, a_tax, an_order, euros
 from tests.fakes.telemetry_sink import recording_tracer
 

@@ -17,7 +17,7 @@ from order_svc.app.ports import Charge, Payments
 from order_svc.domain.draft import CaptureMode, Terms
 from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.step import Refunded
-from tests.fakes.order_ports import NEEDS_ACTION, FakePayments
+from tests.fakes.order_payments import NEEDS_ACTION, FakePayments
 from tests.fakes.order_samples import ORDER_ID, VISA, euros
 from tests.fakes.payment_over_grpc import service
 from tests.fakes.sandbox_world import sandbox_world

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from chassis.storage.store import open_store
 from order_svc.adapters.tables import METADATA, ORDERS
 from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.order_faults import Held
 from tests.fakes.order_peers import running_peers
-from tests.fakes.order_ports import Held
 from tests.fakes.order_requests import place_request
 
 pytestmark = pytest.mark.postgres

@@ -33,7 +33,9 @@ from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.shares import Share
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Tax, TaxSource
-from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
+from tests.fakes.order_faults import Faults
+from tests.fakes.order_payments import FakePayments
+from tests.fakes.order_ports import FakeMails, FakeTaxes
 from tests.fakes.order_samples import NOW, a_draft, a_payment, a_tax, an_order
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -8,7 +8,8 @@ from order_svc.domain.fulfilment import Quantity
 from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Order, State
 from tests.fakes.order_asking import cancel, confirm, deliver, process, refund, ship
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Lost
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_samples import VISA, euros
 from tests.fakes.order_world import Life, World
 
@@ -25,7 +26,7 @@ class Scenario:
     Attributes:
         prepare: Brings an order to where it is asked.
         act: Asks. Whoever asks again does so under the same keys.
-        calls: To whom asking leads, by the names of tests/fakes/order_ports.py.
+        calls: To whom asking leads, by the names of tests/fakes/order_peers.py.
         state: In which the order ends.
         captured: What was taken in the end, in minor units.
         refunded: What of it was given back.

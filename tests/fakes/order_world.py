@@ -22,7 +22,9 @@ from order_svc.app.sweeper import FirstTry, Sweeper
 from order_svc.domain.draft import Draft, Terms
 from order_svc.domain.order import Order
 from order_svc.domain.velocity import UNLIMITED
-from tests.fakes.order_ports import FakeMails, FakePayments, FakeTaxes, Faults
+from tests.fakes.order_faults import Faults
+from tests.fakes.order_payments import FakePayments
+from tests.fakes.order_ports import FakeMails, FakeTaxes
 from tests.fakes.order_samples import VISA, a_draft, a_request
 from tests.fakes.order_telling import FakeTelling
 from tests.fakes.orders_in_memory import Database, FakeOrders

@@ -10,7 +10,8 @@ from ordermesh.order.v1 import order_pb2, order_service_pb2
 
 from order_svc.__main__ import MIGRATIONS
 from tests.fakes.migrated import MakeDatabase
-from tests.fakes.order_ports import DECLINED, Held
+from tests.fakes.order_faults import Held
+from tests.fakes.order_payments import DECLINED
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import ORDER_ID
 from tests.fakes.order_service import Shop, a_shop

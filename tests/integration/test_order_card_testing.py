@@ -11,7 +11,7 @@ from ordermesh.tax.v1 import tax_service_pb2
 
 from order_svc.domain.velocity import Velocity
 from tests.fakes.gateway import World, gateway_before
-from tests.fakes.order_ports import DECLINED
+from tests.fakes.order_payments import DECLINED
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import VISA
 from tests.fakes.order_service import a_shop

@@ -18,7 +18,7 @@ from order_svc.__main__ import MIGRATIONS
 from order_svc.domain.commands import ALLOWED, Command
 from order_svc.domain.order import State
 from tests.fakes.migrated import MakeDatabase
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import VISA
 from tests.fakes.order_service import Shop, a_shop

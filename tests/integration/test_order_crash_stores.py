@@ -15,7 +15,7 @@ from order_svc.adapters.tables import METADATA
 from order_svc.domain.draft import Customer
 from order_svc.domain.order import State
 from tests.fakes.migrated import MakeDatabase
-from tests.fakes.order_ports import DECLINED
+from tests.fakes.order_payments import DECLINED
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import VISA, a_draft, a_request
 from tests.fakes.order_world import Crash, Doom, Life, World

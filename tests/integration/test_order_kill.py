@@ -11,8 +11,8 @@ import pytest
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
 from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.order_faults import Held
 from tests.fakes.order_peers import Peers, running_peers
-from tests.fakes.order_ports import Held
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import euros
 

@@ -15,7 +15,9 @@ from chassis.errors import refusal_of
 from kernel.errors import Reason, Refusal
 from order_svc.__main__ import MIGRATIONS
 from tests.fakes.migrated import MakeDatabase
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, NOWHERE, Held, Lost
+from tests.fakes.order_faults import Held, Lost
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
+from tests.fakes.order_ports import NOWHERE
 from tests.fakes.order_requests import place_request
 from tests.fakes.order_samples import ORDER_ID, euros
 from tests.fakes.order_service import Shop, a_shop

@@ -14,7 +14,8 @@ from order_svc.domain.payment import Dispute
 from order_svc.domain.refund import RefundKind
 from tests.fakes.order_account import check_account
 from tests.fakes.order_asking import alerts, cancel, quiet, refund, ship, stored
-from tests.fakes.order_ports import NEEDS_ACTION, Held, Lost
+from tests.fakes.order_faults import Held, Lost
+from tests.fakes.order_payments import NEEDS_ACTION
 from tests.fakes.order_samples import NOW, euros
 from tests.fakes.order_scenarios import held, paid
 from tests.fakes.order_situations import SITUATIONS

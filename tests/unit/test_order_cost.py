@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.fakes.order_ports import NEEDS_ACTION
+from tests.fakes.order_payments import NEEDS_ACTION
 from tests.fakes.order_world import Doom, World, in_a_world
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from kernel.errors import Refusal
 from order_svc.domain.order import State
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Late, Lost
+from tests.fakes.order_faults import Late, Lost
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import VISA
 from tests.fakes.order_world import Crash, Doom, Life, World

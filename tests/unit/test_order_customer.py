@@ -6,7 +6,8 @@ from datetime import timedelta
 from kernel.errors import Reason, Refusal
 from order_svc.domain.order import Order, State
 from order_svc.domain.payment import PaymentState
-from tests.fakes.order_ports import NEEDS_ACTION, Lost
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_payments import NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_world import ACTION_SECONDS, Life, World, in_a_world
 

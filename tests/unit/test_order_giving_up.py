@@ -18,7 +18,7 @@ from order_svc.domain.step import Refunded
 from order_svc.domain.task import NewTask, TaskKind
 from order_svc.domain.transition import paid
 from order_svc.domain.webhook import event_types_of
-from tests.fakes.order_ports import Lost
+from tests.fakes.order_faults import Lost
 from tests.fakes.order_samples import a_payment, a_request, an_event, an_order, euros
 from tests.fakes.order_stages import LATER, TOTAL
 from tests.fakes.order_world import LEASE_SECONDS, World, in_a_world

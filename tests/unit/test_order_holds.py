@@ -17,7 +17,7 @@ from tests.fakes.order_asking import (
     ship,
     stored,
 )
-from tests.fakes.order_ports import DECLINED, HOLD, UNKNOWN_METHOD
+from tests.fakes.order_payments import DECLINED, HOLD, UNKNOWN_METHOD
 from tests.fakes.order_samples import VISA, a_draft
 from tests.fakes.order_scenarios import declined, held
 from tests.fakes.order_world import ACTION_SECONDS, World, in_a_world

@@ -8,7 +8,7 @@ from kernel.errors import Reason, Refusal
 from order_svc.domain.order import State
 from tests.fakes.order_account import check_account
 from tests.fakes.order_asking import quiet
-from tests.fakes.order_ports import Fault, Late, Lost, Slow
+from tests.fakes.order_faults import Fault, Late, Lost, Slow
 from tests.fakes.order_scenarios import SCENARIOS, Scenario
 from tests.fakes.order_world import Crash, Doom, Life, World
 from tests.fakes.virtual_time import LoopClock, in_virtual_time

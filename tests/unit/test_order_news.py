@@ -10,7 +10,8 @@ import pytest
 from kernel.money import Money
 from order_svc.app.ports import OrderFilter
 from order_svc.domain.order import Order, Stage, State
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, Lost
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import a_payment, a_request, euros
 from tests.fakes.order_world import ACTION_SECONDS, Crash, Doom, Life, World, in_a_world

@@ -21,7 +21,8 @@ from tests.fakes.order_asking import (
     refund,
     stored,
 )
-from tests.fakes.order_ports import HOLD, Held, Lost
+from tests.fakes.order_faults import Held, Lost
+from tests.fakes.order_payments import HOLD
 from tests.fakes.order_samples import NOW, ORDER_ID, a_request, euros
 from tests.fakes.order_scenarios import held, paid, waiting
 from tests.fakes.order_world import World, in_a_world

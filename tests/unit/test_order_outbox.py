@@ -6,7 +6,8 @@ from kernel.errors import Reason, Refusal
 from order_svc.app.quote import QuoteOrder
 from order_svc.domain.order import State
 from order_svc.domain.task import TaskKind
-from tests.fakes.order_ports import FakeTaxes, Lost
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_ports import FakeTaxes
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import a_draft, a_request, a_tax
 from tests.fakes.order_world import Life, World, in_a_world

@@ -9,7 +9,9 @@ from kernel.errors import Reason, Refusal
 from order_svc.domain.order import Order, State
 from order_svc.domain.payment import PaymentState
 from order_svc.domain.step import Step
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION, NOWHERE, UNKNOWN_METHOD, Late, Lost, Slow
+from tests.fakes.order_faults import Late, Lost, Slow
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION, UNKNOWN_METHOD
+from tests.fakes.order_ports import NOWHERE
 from tests.fakes.order_samples import a_draft, a_request, euros
 from tests.fakes.order_world import World, in_a_world
 

@@ -6,7 +6,8 @@ import pytest
 
 from kernel.errors import Reason, Refusal
 from order_svc.domain.order import Order, State
-from tests.fakes.order_ports import DECLINED, Slow
+from tests.fakes.order_faults import Slow
+from tests.fakes.order_payments import DECLINED
 from tests.fakes.order_samples import ORDER_ID, a_request
 from tests.fakes.order_world import Life, World, in_a_world
 from tests.fakes.orders_in_memory import FakeOrders, Trouble

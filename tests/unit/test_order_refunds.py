@@ -19,7 +19,7 @@ from tests.fakes.order_asking import (
     ship,
     stored,
 )
-from tests.fakes.order_ports import Lost, Slow
+from tests.fakes.order_faults import Lost, Slow
 from tests.fakes.order_samples import euros
 from tests.fakes.order_scenarios import MUGS, paid
 from tests.fakes.order_world import World, in_a_world

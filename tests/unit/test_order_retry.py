@@ -13,7 +13,8 @@ from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.retry import Standing, after_retry
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Tax
-from tests.fakes.order_ports import NEEDS_ACTION, Lost
+from tests.fakes.order_faults import Lost
+from tests.fakes.order_payments import NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import ORDER_ID, a_draft, a_request, a_tax, an_order, euros
 from tests.fakes.order_stages import CHARGING, LATER, REFUNDING

@@ -9,7 +9,7 @@ from kernel.errors import Reason, Refusal
 from order_svc.domain.draft import Customer
 from order_svc.domain.order import Order, State
 from order_svc.domain.velocity import UNLIMITED, WINDOW, Bound, Counted, Velocity, refusal_of, subjects
-from tests.fakes.order_ports import DECLINED, NEEDS_ACTION
+from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_samples import NOW, VISA, a_draft, a_request, an_order
 from tests.fakes.order_world import Life, World, in_a_world
 
