@@ -65,8 +65,12 @@ def done(outcome: Done[Payment] | NotDone[Refusal] | Unknown) -> Payment:
 
 def figures(payment: Payment) -> tuple[PaymentState, int, int, int]:
     """Return the state, and what was taken, let go and given back, in cents."""
-    sums = (payment.captured, payment.released, payment.refunded)
-    return (payment.state, *(each.minor_units for each in sums))
+    return (
+        payment.state,
+        payment.captured.minor_units,
+        payment.released.minor_units,
+        payment.refunded.minor_units,
+    )
 
 
 @pytest.fixture(params=["fake", "service"])

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import Reason
+from tests.fakes.notify_over_grpc import is_sent, notify_service
 from tests.fakes.notify_samples import EMAIL, send_message
 from tests.fakes.postgres_proxy import PostgresProxy
 from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import refused
 from tests.fakes.tax_samples import commit_message, order_id
-from tests.integration.test_notify_service import is_sent, notify_service
 from tests.integration.test_tax_service import tax_service
 
 pytestmark = pytest.mark.postgres
