@@ -73,7 +73,7 @@ def _name(row: Row) -> Text:
     text.append(f"→ {name}" if span.kind == "client" else name, style="red" if failed else "")
     if failed and span.status_message:
         text.append(f" {span.status_message}", style="red")
-    return text
+    return text.append("".join(f" · {mark}" for mark in row.marks), style="yellow")
 
 
 def _attributes(row: Row) -> list[Text]:

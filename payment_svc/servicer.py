@@ -5,11 +5,12 @@ from ordermesh.payment.v1 import payment_service_pb2, payment_service_pb2_grpc
 from chassis import caller
 from chassis.layers import Context
 from chassis.provider_watch import ProviderWatch
-from chassis.telemetry import spans
+from chassis.telemetry import conventions, spans
 from chassis.wire import fingerprint, provider_health_to_wire
 from payment_svc import wire
 from payment_svc.app.cases import Cases
 from payment_svc.app.ports import Request
+from payment_svc.domain.payment import Payment
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
@@ -29,21 +30,21 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> payment_service_pb2.ChargePaymentResponse:
         key = _key("ChargePayment", request.request_id, wire.charge_fingerprint(request))
         payment = await self._cases.charge(wire.charge_from_wire(request), key)
-        return payment_service_pb2.ChargePaymentResponse(payment=wire.payment_to_wire(payment))
+        return payment_service_pb2.ChargePaymentResponse(payment=wire.payment_to_wire(_noted(payment)))
 
     async def ConfirmPayment(
         self, request: payment_service_pb2.ConfirmPaymentRequest, context: Context
     ) -> payment_service_pb2.ConfirmPaymentResponse:
         key = _key("ConfirmPayment", request.request_id, fingerprint(request))
         payment = await self._cases.confirm(request.payment_id.lower(), key)
-        return payment_service_pb2.ConfirmPaymentResponse(payment=wire.payment_to_wire(payment))
+        return payment_service_pb2.ConfirmPaymentResponse(payment=wire.payment_to_wire(_noted(payment)))
 
     async def CapturePayment(
         self, request: payment_service_pb2.CapturePaymentRequest, context: Context
     ) -> payment_service_pb2.CapturePaymentResponse:
         key = _key("CapturePayment", request.request_id, fingerprint(request))
         payment = await self._cases.capture(wire.capture_from_wire(request), key)
-        return payment_service_pb2.CapturePaymentResponse(payment=wire.payment_to_wire(payment))
+        return payment_service_pb2.CapturePaymentResponse(payment=wire.payment_to_wire(_noted(payment)))
 
     async def CancelPayment(
         self, request: payment_service_pb2.CancelPaymentRequest, context: Context
@@ -54,7 +55,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             payment = await self._cases.cancel(request.payment_id.lower(), key)
         else:
             payment = await self._cases.cancel.of_order(request.order_id.lower(), amount, key)
-        return payment_service_pb2.CancelPaymentResponse(payment=wire.payment_to_wire(payment))
+        return payment_service_pb2.CancelPaymentResponse(payment=wire.payment_to_wire(_noted(payment)))
 
     async def RefundPayment(
         self, request: payment_service_pb2.RefundPaymentRequest, context: Context
@@ -62,14 +63,14 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         key = _key("RefundPayment", request.request_id, fingerprint(request))
         refunded = await self._cases.refund(wire.refund_from_wire(request), key)
         return payment_service_pb2.RefundPaymentResponse(
-            refund=wire.refund_to_wire(refunded.refund), payment=wire.payment_to_wire(refunded.payment)
+            refund=wire.refund_to_wire(refunded.refund), payment=wire.payment_to_wire(_noted(refunded.payment))
         )
 
     async def GetPayment(
         self, request: payment_service_pb2.GetPaymentRequest, context: Context
     ) -> payment_service_pb2.GetPaymentResponse:
         payment = await self._cases.read.one(request.payment_id.lower())
-        return payment_service_pb2.GetPaymentResponse(payment=wire.payment_to_wire(payment))
+        return payment_service_pb2.GetPaymentResponse(payment=wire.payment_to_wire(_noted(payment)))
 
     async def ListPayments(
         self, request: payment_service_pb2.ListPaymentsRequest, context: Context
@@ -133,3 +134,12 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
 def _key(method: str, request_id: str, said: str) -> Request:
     span = spans.current()
     return Request(caller.current().key_owner, method, request_id, said, "" if span is None else span.traceparent())
+
+
+def _noted(payment: Payment) -> Payment:
+    """State on the span of the call whose payment it is about, and how that stands."""
+    span = spans.current()
+    if span is not None:
+        span.set(conventions.ORDER_ID, payment.order_id)
+        span.set(conventions.OUTCOME, payment.state.value.lower())
+    return payment

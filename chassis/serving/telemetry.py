@@ -25,14 +25,22 @@ _SERVER_FAULTS = frozenset(
 )
 
 
-def _caller(context: Context) -> SpanContext | None:
+# gRPC's own: how often the caller's channel has tried the same call before.
+_TRIED = "grpc-previous-rpc-attempts"
+
+
+def _caller(context: Context) -> tuple[SpanContext | None, int]:
+    """Return the caller's span, and how often it has tried this call before."""
     parent = state = ""
+    tried = 0
     for key, value in context.invocation_metadata() or ():
         if key == "traceparent":
             parent = str(value)
         elif key == "tracestate":
             state = str(value)
-    return SpanContext.parse(parent, state) if parent else None
+        elif key == _TRIED and str(value).isdecimal():
+            tried = int(value)
+    return SpanContext.parse(parent, state) if parent else None, tried
 
 
 class TelemetryLayer:
@@ -77,7 +85,10 @@ class TelemetryLayer:
             conventions.RPC_SYSTEM_NAME: "grpc",
             conventions.RPC_METHOD: method.name,
         }
-        return self._tracer.start(method.name, "server", parent=_caller(context), attributes=attributes)
+        caller, tried = _caller(context)
+        if tried:
+            attributes[conventions.ATTEMPT] = tried + 1
+        return self._tracer.start(method.name, "server", parent=caller, attributes=attributes)
 
     def _end(self, span: Span, context: Context) -> None:
         code = status_code(context)

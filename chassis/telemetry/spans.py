@@ -6,7 +6,7 @@ on another thread. It knows no exporter, no clock and no random source of its ow
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from enum import Enum
 from types import TracebackType
@@ -22,6 +22,9 @@ AttributeValue = str | int | bool | float
 # W3C Trace Context, level 1: version, trace id, parent id, flags; a version above 00 may append more fields.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED_FLAG = 1
+
+# A batch of mail events may be about a thousand mails; nobody follows all of them from there.
+_MOST_LINKS = 32
 
 
 class SpanContext(NamedTuple):
@@ -160,6 +163,22 @@ _current: ContextVar[Span | None] = ContextVar("ordermesh_span", default=None)
 def current() -> Span | None:
     """Return the span that the running task is in, if it is in one."""
     return _current.get()
+
+
+def goes_on_from(traceparents: Iterable[str]) -> None:
+    """Link the span that the running task is in to the spans whose work it goes on with, unless it is in their trace.
+
+    Args:
+        traceparents: W3C; what is none is left out.
+    """
+    span = _current.get()
+    if span is None:
+        return
+    for traceparent in traceparents:
+        cause = SpanContext.parse(traceparent)
+        known = {span.trace_id, *(link.trace_id for link in span.links)}
+        if cause is not None and cause.sampled and cause.trace_id not in known and len(span.links) < _MOST_LINKS:
+            span.links = (*span.links, cause)
 
 
 def attach(span: Span) -> Token[Span | None]:

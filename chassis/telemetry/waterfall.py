@@ -2,13 +2,17 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from chassis.telemetry.conventions import ATTEMPT, OUTCOME
 from chassis.telemetry.store import StoredSpan
 
 # Where nothing runs (a retry is waited for, say), the time line is cut to this share of the busy time.
 _LONGEST_GAP_SHARE = 0.05
+
+# Outcomes that nobody needs to be told of: the work was done, in the way in which it is done as a rule.
+_AS_USUAL = frozenset({"", "done", "sent", "delivered", "avatax", "succeeded"})
 
 _Key = tuple[str, str]
 
@@ -27,19 +31,30 @@ class Row:
     branches: tuple[bool, ...]
     linked: bool
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what is worth a look: how it ended, unless as usual, and which try it was, unless the first."""
+        outcome, attempt = str(self.span.attributes.get(OUTCOME, "")), self.span.attributes.get(ATTEMPT, 1)
+        ended = () if outcome in _AS_USUAL else (outcome.replace("_", " "),)
+        return (*ended, f"attempt {attempt}") if attempt != 1 else ended
+
 
 def rows(spans: Sequence[StoredSpan]) -> list[Row]:
     """Return the spans as a tree, depth first, earliest first.
 
-    A span whose parent is not among them hangs under the span that it links to, or is a root: its caller is
-    outside the mesh, or its parent was not stored.
+    A span whose parent is not among them (its caller is outside the mesh, or its parent was not stored) hangs under the
+    span that it links to, or else that another span of its trace links to: a webhook is told to be about an order
+    where it is read. What links to nothing is a root.
     """
     known = {_key(span): span for span in spans}
     children: dict[_Key, list[tuple[StoredSpan, bool]]] = defaultdict(list)
     roots: list[StoredSpan] = []
-    for span in sorted(spans, key=lambda span: (span.start_ns, -span.end_ns)):
+    in_order = sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
+    own = {_key(span): target for span in in_order if (target := _target(span, known)) is not None}
+    of_trace = {trace_id: target for (trace_id, _), target in reversed(own.items())}
+    for span in in_order:
         parent = (span.trace_id, span.parent_id)
-        target = next((link for link in span.links if link in known and link[0] != span.trace_id), None)
+        target = own.get(_key(span)) or of_trace.get(span.trace_id)
         if parent in known:
             children[parent].append((span, False))
         elif target is not None:
@@ -69,6 +84,11 @@ def _walk(
     for position, (child, by_link) in enumerate(below):
         more_follow = position < len(below) - 1
         yield from _walk(child, (*branches, more_follow), children, placed, linked=by_link)
+
+
+def _target(span: StoredSpan, known: Container[_Key]) -> _Key | None:
+    """Return the first of the other traces' spans that the span links to and that are there."""
+    return next((link for link in span.links if link in known and link[0] != span.trace_id), None)
 
 
 def _key(span: StoredSpan) -> _Key:

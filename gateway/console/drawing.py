@@ -24,6 +24,7 @@ class Bar:
         linked: Whether it went on later, in a trace of its own.
         failed: Whether it failed.
         why: Why it failed; empty otherwise.
+        marks: What else is worth a look: "attempt 2".
         start_ms: Since the first span began.
         duration_ms: How long it took.
         x: Where its bar begins, 0 to LINE_WIDTH.
@@ -37,6 +38,7 @@ class Bar:
     linked: bool
     failed: bool
     why: str
+    marks: tuple[str, ...]
     start_ms: float
     duration_ms: float
     x: int
@@ -63,6 +65,7 @@ def bars(spans: Sequence[StoredSpan]) -> list[Bar]:
                 linked=row.linked,
                 failed=span.status == "error",
                 why=span.status_message,
+                marks=row.marks,
                 start_ms=(span.start_ns - line.start_ns) / 1e6,
                 duration_ms=(span.end_ns - span.start_ns) / 1e6,
                 x=min(x, LINE_WIDTH - _NARROWEST),

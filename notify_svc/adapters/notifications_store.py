@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.request_keys import RequestKey, find_request
 from chassis.storage.store import Store, database_now
+from chassis.telemetry import spans
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.request import Request
@@ -166,6 +167,7 @@ class NotificationsStore:
                     await self._store.commit(self._applying(new, notifications))
             except (Conflict, CommitUnknown):
                 continue  # what is there now is read, and decides
+            spans.goes_on_from(each.traceparent for each in notifications)
             return len(new)
         raise _away()
 

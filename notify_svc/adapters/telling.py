@@ -50,8 +50,8 @@ class TelemetryTelling:
         asked_in = SpanContext.parse(notification.traceparent)
         attributes: dict[str, AttributeValue] = {
             conventions.ORDER_ID: notification.summary.order_id,
-            "ordermesh.notification.id": notification.notification_id,
-            "ordermesh.notification.attempt": notification.attempts,
+            conventions.NOTIFICATION_ID: notification.notification_id,
+            conventions.ATTEMPT: notification.attempts,
         }
         links = () if asked_in is None else (asked_in,)
         with self._tracer.span("send mail", "consumer", parent=None, links=links, attributes=attributes) as span:

@@ -55,6 +55,7 @@ class TelemetryHookTelling:
                 conventions.ORDER_ID: message.order_id,
                 conventions.WEBHOOK_MESSAGE_ID: message.message_id,
                 conventions.WEBHOOK_ENDPOINT_ID: parcel.endpoint.endpoint_id,
+                conventions.ATTEMPT: parcel.delivery.attempts + 1,
             },
         ) as span:
             told = TelemetryHookTold(span)

@@ -136,7 +136,7 @@ class Driver:
     async def _take(self, step: Step, order: Order, leased_at: datetime) -> Transition:
         """Do one step and return what its outcome makes of the order."""
         luck = self._random()
-        with self._telling.step(step) as told:
+        with self._telling.step(step, order) as told:
             match step:
                 case Step.QUOTE_TAX:
                     quoted = await self._taxes.quote(order.draft)

@@ -75,7 +75,8 @@ class MailNewsWatcher:
         standings = await self._orders.standings({news.order_id for news in heard.value})
         for news in heard.value:
             if await self._taken_in(news, standings.get(news.order_id)):
-                await self._mails.acknowledge(news)
+                with self._telling.listening():
+                    await self._mails.acknowledge(news)
 
     async def _taken_in(self, news: MailNews, standing: Standing | None) -> bool:
         """Have the order show it; False when it has to be heard again."""
@@ -90,9 +91,10 @@ class MailNewsWatcher:
         )
         if transition is None:
             return True
-        try:
-            await self._orders.move(transition, self._telling.event(transition, "webhook"), 0.0)
-        except Moved:
-            return False
+        with self._telling.heard(standing.order):
+            try:
+                await self._orders.move(transition, self._telling.event(transition, "webhook"), 0.0)
+            except Moved:
+                return False
         self._changes.publish(transition.order)
         return True

@@ -97,7 +97,8 @@ class NewsWatcher:
         """
         try:
             if await self._taken_in(news, standing):
-                await self._payments.acknowledge(news.payment)
+                with self._telling.listening():
+                    await self._payments.acknowledge(news.payment)
         except (Refusal, InDoubt):
             raise
         except Exception:
@@ -119,11 +120,12 @@ class NewsWatcher:
         transition = after_news(standing.order, news.payment, self._clock.now())
         if transition is None:
             return True
-        event = self._telling.event(transition, "webhook") if transition.kind else None
-        try:
-            await self._orders.move(transition, event, 0.0)
-        except Moved:
-            return False
+        with self._telling.heard(standing.order):
+            event = self._telling.event(transition, "webhook") if transition.kind else None
+            try:
+                await self._orders.move(transition, event, 0.0)
+            except Moved:
+                return False
         if event is not None:
             self._changes.publish(transition.order)
         if transition.wake_at is not None or transition.tasks:

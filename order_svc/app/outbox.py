@@ -60,7 +60,7 @@ class Outbox:
 
     async def do(self, task: Task, order: Order) -> None:
         """Do one task that this replica holds, and store what became of it."""
-        with self._telling.task(task.kind, order) as told:
+        with self._telling.task(task, order) as told:
             outcome = await self._call(task, order)
             told.outcome(outcome)
         try:

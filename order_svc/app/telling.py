@@ -10,6 +10,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
 from order_svc.domain.step import Step
+from order_svc.domain.task import Task
 from order_svc.domain.transition import Transition
 from order_svc.domain.velocity import Bound
 
@@ -25,16 +26,20 @@ class Told(Protocol):
 class Telling(Protocol):
     """Where the telling goes."""
 
-    def step(self, step: Step) -> AbstractContextManager[Told]:
-        """Surround one step."""
+    def step(self, step: Step, order: Order) -> AbstractContextManager[Told]:
+        """Surround one step of an order; how often it was tried before the order knows."""
         ...
 
-    def task(self, kind: str, order: Order) -> AbstractContextManager[Told]:
-        """Surround one task done after the order was settled: a trace of its own, linked to the order's."""
+    def task(self, task: Task, order: Order) -> AbstractContextManager[Told]:
+        """Surround one task done after the order was settled: a trace of its own, linked to what made it due."""
         ...
 
     def resumed(self, order: Order) -> AbstractContextManager[None]:
         """Surround the driving of an order that was left behind: a trace of its own, linked to the order's."""
+        ...
+
+    def heard(self, order: Order) -> AbstractContextManager[None]:
+        """Surround the taking in of news about an order: a trace of its own, linked to the order's."""
         ...
 
     def listening(self) -> AbstractContextManager[object]:

@@ -23,8 +23,9 @@ class Background:
         self._tracer = tracer
 
     def start(self, work: Coroutine[object, object, T], name: str, cause: str = "") -> asyncio.Task[T]:
-        """Begin the work, linked to the span that starts it and to the traceparent of what caused it."""
+        """Begin the work, linked to the span that starts it, which goes on from the same, and to what caused it."""
         span = spans.current()
+        spans.goes_on_from((cause,))
         links = (None if span is None else span.context(), spans.SpanContext.parse(cause))
         return self._tasks.start(self._apart(work, name, tuple(link for link in links if link is not None)), name)
 

@@ -7,6 +7,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import Event, Order
 from order_svc.domain.step import Step
+from order_svc.domain.task import Task
 from order_svc.domain.transition import Transition
 from order_svc.domain.velocity import Bound, Counted
 
@@ -40,17 +41,21 @@ class FakeTelling:
         self.limits: list[Counted] = []
 
     @contextmanager
-    def step(self, step: Step) -> Iterator[FakeTold]:
+    def step(self, step: Step, order: Order) -> Iterator[FakeTold]:
         self.steps.append(step)
         yield FakeTold()
 
     @contextmanager
-    def task(self, kind: str, order: Order) -> Iterator[FakeTold]:
+    def task(self, task: Task, order: Order) -> Iterator[FakeTold]:
         yield FakeTold()
 
     @contextmanager
     def resumed(self, order: Order) -> Iterator[None]:
         self.resumes.append(order.order_id)
+        yield
+
+    @contextmanager
+    def heard(self, order: Order) -> Iterator[None]:
         yield
 
     @contextmanager

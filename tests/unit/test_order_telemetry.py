@@ -16,6 +16,7 @@ from order_svc.adapters.telling import TelemetryTelling
 from order_svc.app.ports import Backlog
 from order_svc.domain.order import State
 from order_svc.domain.step import Step
+from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.transition import Transition
 from tests.fakes.order_samples import ORDER_ID, an_order
 from tests.fakes.telemetry_sink import RecordingSink, recording_tracer
@@ -66,7 +67,7 @@ def request_span(ear: Ear) -> Iterator[None]:
 def test_a_step_is_a_span_and_a_duration_with_its_outcome(
     ear: Ear, outcome: Done[int] | NotDone[Refusal] | Unknown, word: str, status: str
 ) -> None:
-    with request_span(ear), ear.telling.step(Step.QUOTE_TAX) as told:
+    with request_span(ear), ear.telling.step(Step.QUOTE_TAX, an_order()) as told:
         told.outcome(outcome)
 
     step, request = ear.sink.spans
@@ -78,7 +79,7 @@ def test_a_step_is_a_span_and_a_duration_with_its_outcome(
 
 @pytest.mark.parametrize("step", Step)
 def test_only_taking_back_counts_as_a_compensation(ear: Ear, step: Step) -> None:
-    with ear.telling.step(step) as told:
+    with ear.telling.step(step, an_order()) as told:
         told.outcome(Done(1))
 
     expected = {(step.value, "done"): 1} if step in {Step.CANCEL_PAYMENT, Step.REFUND} else {}
@@ -88,16 +89,26 @@ def test_only_taking_back_counts_as_a_compensation(ear: Ear, step: Step) -> None
 def test_later_work_is_a_trace_of_its_own_that_links_to_the_orders(ear: Ear) -> None:
     order = an_order(traceparent=PLACED_IN.traceparent())
 
-    with ear.telling.task("commit_tax", order) as told:
+    with ear.telling.task(Task(ORDER_ID, TaskKind.COMMIT_TAX), order) as told:
         told.outcome(Done("doc"))
-    with ear.telling.resumed(order):
+    with ear.telling.resumed(order), ear.telling.task(Task(ORDER_ID, TaskKind.SEND_CONFIRMATION, attempts=1), order):
+        pass
+    with ear.telling.heard(order):
         pass
 
-    assert [span.name for span in ear.sink.spans] == ["task commit_tax", "resume order"]
+    first, mail, resumed, heard = ear.sink.spans
+    assert [each.name for each in ear.sink.spans] == [
+        "task commit_tax",
+        "task send_confirmation",
+        "resume order",
+        "hear news",
+    ]
+    assert [each.attributes.get(conventions.ATTEMPT) for each in (first, mail)] == [None, 2]
+    assert mail.links == (resumed.context(), PLACED_IN), "what made it due stands first"
+    assert first.links == resumed.links == heard.links == (PLACED_IN,)
     for span in ear.sink.spans:
         assert span.parent_id == 0
         assert span.trace_id != 7
-        assert span.links == (PLACED_IN,)
         assert span.attributes[conventions.ORDER_ID] == ORDER_ID
 
 
@@ -128,6 +139,28 @@ def test_a_move_is_an_entry_of_the_journal_with_its_trace(ear: Ear) -> None:
 
     assert (event.version, event.at, event.kind, event.cause) == (4, order.updated_at, "payment.charged", "sweeper")
     assert (event.state, event.facts, event.trace_id) == (State.PAID, {"payment_id": "p"}, f"{7:032x}")
+
+
+def test_a_command_goes_on_from_the_trace_in_which_its_order_was_placed(ear: Ear) -> None:
+    order = an_order(traceparent=PLACED_IN.traceparent())
+
+    with ear.tracer.span("RefundOrder", "server", parent=SpanContext(8, 1, sampled=True)):
+        ear.telling.event(Transition(order, "order.refund_requested", {}), "request")
+        ear.telling.event(Transition(order, "order.refunded", {}), "request")
+    with request_span(ear):
+        ear.telling.event(Transition(order, "payment.charged", {}), "request")
+
+    command, placing = ear.sink.spans
+    assert command.links == (PLACED_IN,)
+    assert command.attributes[conventions.ORDER_ID] == ORDER_ID
+    assert placing.links == ()
+
+
+def test_a_step_that_is_taken_again_says_so(ear: Ear) -> None:
+    with ear.telling.step(Step.CHARGE, an_order(tries=2)):
+        pass
+
+    assert ear.sink.spans[0].attributes[conventions.ATTEMPT] == 3
 
 
 def test_outside_any_trace_there_is_none(ear: Ear) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.telemetry.spans import Span, SpanContext, attach, current, detach
+from chassis.telemetry.spans import Span, SpanContext, attach, current, detach, goes_on_from
 from tests.fakes.telemetry_sink import Nanoseconds, recording_tracer
 
 VALID = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -188,3 +188,25 @@ def test_a_span_is_finished_once() -> None:
     tracer.finish(span)
 
     assert sink.spans == [span]
+
+
+def test_a_span_is_linked_to_what_it_goes_on_from_once_and_not_to_its_own_trace() -> None:
+    tracer, sink = recording_tracer()
+    other = SpanContext(8, 1, sampled=True).traceparent()
+    unrecorded = SpanContext(9, 1, sampled=False).traceparent()
+
+    with tracer.span("webhook", parent=SpanContext(7, 2, sampled=True)) as span:
+        goes_on_from((other, "", "nonsense", unrecorded, span.traceparent()))
+        goes_on_from((other,))
+    goes_on_from((other,))
+
+    assert [(link.trace_id, link.span_id) for link in sink.spans[0].links] == [(8, 1)]
+
+
+def test_a_batch_is_linked_to_some_of_what_it_is_about() -> None:
+    tracer, sink = recording_tracer()
+
+    with tracer.span("webhook"):
+        goes_on_from(SpanContext(number, 1, sampled=True).traceparent() for number in range(1, 100))
+
+    assert len(sink.spans[0].links) == 32

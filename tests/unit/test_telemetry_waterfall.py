@@ -5,9 +5,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from chassis.telemetry.spans import AttributeValue
 from chassis.telemetry.store import StoredSpan
 from chassis.telemetry.waterfall import Row, TimeLine, rows
 from cli.waterfall_view import waterfall
+from gateway.console.drawing import bars
 from tests.fakes.stored_spans import MILLISECOND, stored_span
 
 
@@ -50,6 +52,24 @@ def test_a_span_whose_parent_is_outside_the_mesh_is_a_root() -> None:
 
 def test_a_link_to_a_trace_that_is_not_there_leaves_a_root() -> None:
     assert shape(rows([stored_span("t", "task", links=(("gone", "x"),))])) == [(0, "task", False)]
+
+
+def test_a_trace_hangs_where_any_of_its_spans_links_to() -> None:
+    spans = [
+        stored_span("t", "root", start=0, end=3),
+        stored_span("t", "charge", "root", start=1, end=2),
+        stored_span("hook", "received", start=50, end=60),
+        stored_span("hook", "read", "received", links=(("gone", "x"), ("t", "charge")), start=51, end=52),
+        stored_span("work", "apply", links=(("hook", "read"), ("t", "charge")), start=53, end=54),
+    ]
+
+    assert shape(rows(spans)) == [
+        (0, "root", False),
+        (1, "charge", False),
+        (2, "received", True),
+        (3, "read", False),
+        (4, "apply", True),
+    ]
 
 
 def test_traces_that_link_to_each_other_are_all_shown_once() -> None:
@@ -112,6 +132,20 @@ def test_linked_and_failed_spans_say_so() -> None:
     assert "2 spans in 2 traces, 1 failed" in text
     assert "└─ ↳ linked send mail UNAVAILABLE" in text
     assert "\x1b[31m" in drawn(spans, colour=True), "errors are red on a terminal"
+
+
+def test_tries_after_the_first_and_unusual_ends_are_marked_in_both_drawings() -> None:
+    def marks(**attributes: AttributeValue) -> tuple[str, ...]:
+        named = {f"ordermesh.{name}": value for name, value in attributes.items()}
+        span = stored_span("t", "root", name="send mail", attributes=named)
+        (bar,) = bars([span])
+        assert drawn([span]).splitlines()[1].startswith(" · ".join(("send mail", *bar.marks)))
+        return bar.marks
+
+    assert marks(attempt=3, outcome="not_done") == ("not done", "attempt 3")
+    assert marks(attempt=2) == ("attempt 2",)
+    assert marks(outcome="fallback", attempt=1) == ("fallback",)
+    assert marks(outcome="done") == marks() == ()
 
 
 def test_attributes_are_shown_on_demand_only() -> None:

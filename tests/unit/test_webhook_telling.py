@@ -61,6 +61,7 @@ def test_an_attempt_is_a_span_and_a_count(
     assert [(link.trace_id, link.span_id) for link in span.links] == [(7, 9)]
     assert (span.attributes[conventions.OUTCOME], span.status_message) == (word, status)
     assert span.attributes[conventions.ORDER_ID] == parcel.message.order_id
+    assert span.attributes[conventions.ATTEMPT] == attempts + 1
     assert span.attributes[conventions.WEBHOOK_MESSAGE_ID] == parcel.message.message_id
     assert parcel.endpoint.secrets[0].text not in repr(span.attributes)
     assert metrics.webhook_deliveries.read() == {(word,): 1}
