@@ -1,4 +1,4 @@
-"""Outbound HTTP: httpx as the interface, one origin per client, and errors that say whether a request was sent."""
+"""Outbound HTTP: one origin per client, and errors that say whether a request was sent."""
 
 from chassis.http.client import HttpClient, HttpTransport, create_client
 from chassis.http.connection import Answer

@@ -1,6 +1,6 @@
 """The three ways in which an HTTP request ends without an answer. They tell money that moved from money that did not.
 
-    HttpError (httpx.TransportError)
+    HttpError
     ├── NotSent    no byte of the request left this process: it had no effect
     ├── Lost       at least one byte was handed over and no whole answer came back: the effect is unknown
     └── TooLarge   the answer began and is bigger than we read: the effect is unknown too, and repeating will not help
@@ -11,10 +11,8 @@ CancelledError, and its effect is as unknown as that of a lost one.
 
 from typing import ClassVar
 
-import httpx
 
-
-class HttpError(httpx.TransportError):
+class HttpError(Exception):
     """A request without an answer. The message is fixed words: no URL, no header, no body.
 
     Attributes:

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from email.utils import parseaddr
 from types import MappingProxyType
 
-import httpx
 import orjson
 
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import HttpClient, HttpError, NotSent
+from chassis.http import Answer, HttpClient, HttpError, NotSent
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.letters import Letters
@@ -107,7 +106,7 @@ class SendGrid:
         except HttpError:
             self._breaker.failed()
             return
-        if answer.status_code == _OK:
+        if answer.status == _OK:
             self._breaker.succeeded()
         else:
             self._breaker.failed(self._pause(answer))
@@ -127,8 +126,8 @@ class SendGrid:
             return Unknown(str(error))
         return self._judge(answer)
 
-    async def _post(self, body: dict[str, object], operation: str) -> httpx.Response:
-        return await self._client.post("/v3/mail/send", content=orjson.dumps(body), extensions={"operation": operation})
+    async def _post(self, body: dict[str, object], operation: str) -> Answer:
+        return await self._client.request("POST", "/v3/mail/send", operation=operation, content=orjson.dumps(body))
 
     def _mail(self, notification: Notification) -> dict[str, object]:
         person: dict[str, object] = {
@@ -176,11 +175,11 @@ class SendGrid:
             ],
         }
 
-    def _judge(self, answer: httpx.Response) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
-        status = answer.status_code
+    def _judge(self, answer: Answer) -> Done[str] | NotDone[Refused | Postponed] | Unknown:
+        status = answer.status
         if status == _ACCEPTED:
             self._breaker.succeeded()
-            return Done(answer.headers.get("x-message-id", ""))
+            return Done(answer.header(b"x-message-id"))
         why = f"SendGrid answered {status}{_fields(answer)}"
         if status in _CALLER_FAULT and status != _TOO_MANY and status not in _SETTING_FAULTS:
             self._breaker.succeeded()
@@ -193,9 +192,9 @@ class SendGrid:
             return NotDone(Postponed(why, pause))
         return Unknown(why)
 
-    def _pause(self, answer: httpx.Response) -> float | None:
+    def _pause(self, answer: Answer) -> float | None:
         """Return how long SendGrid wants to be left alone."""
-        return _LONG_PAUSE_SECONDS if answer.status_code in _SETTING_FAULTS else asked_wait(answer, self._clock)
+        return _LONG_PAUSE_SECONDS if answer.status in _SETTING_FAULTS else asked_wait(answer, self._clock)
 
 
 def _recipient(notification: Notification, name: str) -> dict[str, str]:
@@ -203,20 +202,20 @@ def _recipient(notification: Notification, name: str) -> dict[str, str]:
     return {**recipient, "name": name} if name else recipient
 
 
-def asked_wait(answer: httpx.Response, clock: Clock) -> float | None:
+def asked_wait(answer: Answer, clock: Clock) -> float | None:
     """Return the seconds that SendGrid asks to wait, when it does."""
-    wait, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
+    wait, reset = answer.header(b"retry-after"), answer.header(b"x-ratelimit-reset")
     if wait.isdecimal():
         return min(float(wait), _LONG_PAUSE_SECONDS)
-    if answer.status_code == _TOO_MANY and reset.isdecimal():
+    if answer.status == _TOO_MANY and reset.isdecimal():
         return min(max(0.0, int(reset) - clock.now().timestamp()), _LONG_PAUSE_SECONDS)
     return None
 
 
-def _fields(answer: httpx.Response) -> str:
+def _fields(answer: Answer) -> str:
     """Return which fields SendGrid complained about; its sentences may repeat the address."""
     try:
-        errors = orjson.loads(answer.content)["errors"]
+        errors = orjson.loads(answer.body)["errors"]
         fields = {str(error.get("field")) for error in errors if error.get("field")}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return ""

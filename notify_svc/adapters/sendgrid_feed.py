@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import orjson
 
-from chassis.http import HttpClient, HttpError
+from chassis.http import Answer, HttpClient, HttpError
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.sendgrid import asked_wait
@@ -101,13 +100,13 @@ class SendGridFeed:
         query = f'last_event_time BETWEEN TIMESTAMP "1970-01-01T00:00:00Z" AND TIMESTAMP "{moment:%Y-%m-%dT%H:%M:%SZ}"'
         path = f"/v3/messages?limit={_MOST}&query={quote(query, safe='')}"
         try:
-            answer = await self._client.get(path, extensions={"operation": "list_messages"})
+            answer = await self._client.request("GET", path, operation="list_messages")
         except HttpError as error:
             return Unknown(str(error))
-        if answer.status_code != _OK:
+        if answer.status != _OK:
             return self._refused(answer)
         try:
-            shown = [_mail(message) for message in orjson.loads(answer.content)["messages"]]
+            shown = [_mail(message) for message in orjson.loads(answer.body)["messages"]]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _logger.error("sendgrid.malformed_feed", extra={"what": type(error).__name__})  # noqa: TRY400  (may name a recipient)
             return Unknown("an answer that makes no sense")
@@ -118,8 +117,8 @@ class SendGridFeed:
         whole.sort(key=lambda mail: mail.last_event_at, reverse=True)
         return _Window(moment, tuple(whole), oldest, self._clock.monotonic())
 
-    def _refused(self, answer: httpx.Response) -> NotDone[FeedDenied] | Unknown:
-        status = answer.status_code
+    def _refused(self, answer: Answer) -> NotDone[FeedDenied] | Unknown:
+        status = answer.status
         if status in _NO_FEED:
             return NotDone(FeedDenied(f"The account has no activity feed, or the key may not read it (http {status})"))
         if status in _CALLER_FAULT and status != _TOO_MANY:

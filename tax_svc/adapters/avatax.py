@@ -5,10 +5,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
-import httpx
-
 from chassis.breaker import Breaker
-from chassis.http import HttpClient
+from chassis.http import Answer, HttpClient
 from kernel.address import Address
 from kernel.clock import Clock
 from kernel.outcome import Done, NotDone, Unknown
@@ -83,7 +81,7 @@ class AvaTax:
         """Work out the tax with a SalesOrder, which AvaTax does not keep."""
         body = avatax_requests.sales_order(basis, self._company_code, self._today(), self._ship_from)
         answer = await self._calls.ask("POST", _QUOTE, "create_sales_order", self._quote_seconds, body)
-        if not isinstance(answer, httpx.Response):
+        if not isinstance(answer, Answer):
             return answer
         quoted = _read(answer, lambda content: avatax_json.quote(content, basis))
         if isinstance(quoted, Done) and quoted.value.total_tax.minor_units < 0:
@@ -122,7 +120,7 @@ class AvaTax:
 
         path = _VOID.format(self._company_code, order_id)
         answer = await self._calls.ask("POST", path, "void_transaction", _RECORD_SECONDS, avatax_requests.VOID)
-        if isinstance(answer, httpx.Response):
+        if isinstance(answer, Answer):
             return _read(answer, read)
         match answer:
             case NotDone(SaleRejected(code)) if code == VOIDED_CODE:
@@ -139,7 +137,7 @@ class AvaTax:
         body = avatax_requests.address(address)
         answer = await self._calls.ask("POST", _RESOLVE, "resolve_address", _RESOLVE_SECONDS, body)
         match answer:
-            case httpx.Response():
+            case Answer():
                 return _read(answer, lambda content: avatax_addresses.resolution(content, address))
             case NotDone(AddressRejected(part, description)):
                 return Done(Resolution(None, (Remark(part, description, is_error=True),)))
@@ -178,7 +176,7 @@ class AvaTax:
                 return await self._find(code, kind, read)
             case NotDone() | Unknown():
                 return answer
-            case httpx.Response():
+            case Answer():
                 return _read(answer, read)
 
     async def _find(
@@ -187,11 +185,11 @@ class AvaTax:
         """Return what the document that is there records; it has to be about the same."""
         path = _READ.format(self._company_code, code, kind)
         answer = await self._calls.ask("GET", path, "get_transaction", _RECORD_SECONDS)
-        if not isinstance(answer, httpx.Response):
+        if not isinstance(answer, Answer):
             missing = answer == NotDone(SaleRejected(MISSING_CODE))
             return Unknown("the document was there a moment ago") if missing else answer
         try:
-            return Done(read(answer.content))
+            return Done(read(answer.body))
         except AnotherDocument as error:
             _logger.warning("avatax.document_differs", extra={"document": code, "what": str(error)})
             return NotDone(SaleRejected("DocumentDiffers"))
@@ -202,14 +200,14 @@ class AvaTax:
         return self._clock.now().date()
 
 
-def _read(answer: httpx.Response, read: Callable[[bytes], T]) -> Done[T] | Unknown:
+def _read(answer: Answer, read: Callable[[bytes], T]) -> Done[T] | Unknown:
     """Return what a successful answer says."""
     try:
-        return Done(read(answer.content))
+        return Done(read(answer.body))
     except Malformed as error:
         return _senseless(answer, error)
 
 
-def _senseless(answer: httpx.Response, error: Malformed) -> Unknown:
+def _senseless(answer: Answer, error: Malformed) -> Unknown:
     _logger.error("avatax.malformed", extra={"what": str(error), **context(answer)})
     return Unknown("an answer that makes no sense")

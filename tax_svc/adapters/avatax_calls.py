@@ -4,12 +4,10 @@ import base64
 import logging
 from dataclasses import dataclass
 
-import httpx
-
 from chassis import deadline
 from chassis.breaker import Breaker
 from chassis.config import Secret
-from chassis.http import HttpClient, HttpError, Lost
+from chassis.http import Answer, HttpClient, HttpError, Lost
 from kernel.address import Address
 from kernel.outcome import NotDone, Unknown
 from tax_svc.adapters.avatax_faults import Failing, Fault, Misconfigured, fault
@@ -81,14 +79,12 @@ class Calls:
 
     async def ask(
         self, method: str, path: str, operation: str, at_most: float, body: bytes = b""
-    ) -> httpx.Response | NotDone[Rejection] | Unknown:
+    ) -> Answer | NotDone[Rejection] | Unknown:
         """Return a successful answer, or what came of the call instead."""
         answer = await self.send(method, path, operation, at_most, body)
         return answer if isinstance(answer, Unknown) else self._judge(answer)
 
-    async def send(
-        self, method: str, path: str, operation: str, at_most: float, body: bytes = b""
-    ) -> httpx.Response | Unknown:
+    async def send(self, method: str, path: str, operation: str, at_most: float, body: bytes = b"") -> Answer | Unknown:
         """Return any answer; nothing is sent while AvaTax is away or when the caller has no time left."""
         if not self._breaker.admit():
             return Unknown("AvaTax was away a moment ago", self._breaker.wait_seconds())
@@ -96,16 +92,14 @@ class Calls:
         if seconds <= 0:
             return Unknown("no time was left to ask AvaTax")
         try:
-            return await self._client.request(
-                method, path, content=body, timeout=seconds, extensions={"operation": operation}
-            )
+            return await self._client.request(method, path, operation=operation, content=body, timeout=seconds)
         except HttpError as error:
             # A caller in a hurry says nothing about AvaTax.
             if not isinstance(error, Lost) or seconds >= self._quote_seconds:
                 self._breaker.failed()
             return Unknown(str(error))
 
-    def _judge(self, answer: httpx.Response) -> httpx.Response | NotDone[Rejection] | Unknown:
+    def _judge(self, answer: Answer) -> Answer | NotDone[Rejection] | Unknown:
         """Tell the breaker how it went, and say what the answer means unless it is a success."""
         meaning = meaning_of(answer)
         match meaning:
@@ -121,27 +115,27 @@ class Calls:
                 pass
         return self.failing(answer)
 
-    def failing(self, answer: httpx.Response) -> Unknown:
+    def failing(self, answer: Answer) -> Unknown:
         """Tell the breaker that AvaTax is in trouble, or not to be used."""
         wait = _retry_after(answer)
         self._breaker.failed(wait)
-        return Unknown(f"http {answer.status_code}", wait)
+        return Unknown(f"http {answer.status}", wait)
 
     def succeeded(self) -> None:
         """Tell the breaker that AvaTax is there."""
         self._breaker.succeeded()
 
 
-def meaning_of(answer: httpx.Response) -> Fault | None:
+def meaning_of(answer: Answer) -> Fault | None:
     """Return what an answer means; None for a success."""
-    return None if answer.status_code in _SUCCESS else fault(answer.status_code, answer.content)
+    return None if answer.status in _SUCCESS else fault(answer.status, answer.body)
 
 
-def context(answer: httpx.Response) -> dict[str, object]:
+def context(answer: Answer) -> dict[str, object]:
     """Return what Avalara's support asks for."""
-    return {"status": answer.status_code, "correlation_id": answer.headers.get("x-correlation-id", "")}
+    return {"status": answer.status, "correlation_id": answer.header(b"x-correlation-id")}
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
-    value = answer.headers.get("retry-after", "")
+def _retry_after(answer: Answer) -> float | None:
+    value = answer.header(b"retry-after")
     return min(float(value), _LONGEST_HEEDED_SECONDS) if value.isdecimal() else None

@@ -117,13 +117,13 @@ async def test_neither_query_nor_header_nor_body_is_in_the_span() -> None:
     assert "s3cret" not in recorded
 
 
-async def test_the_operation_of_an_httpx_request_names_its_span_too() -> None:
+async def test_the_operation_of_a_client_s_request_names_its_span_too() -> None:
     tracer, sink = recording_tracer("tax")
     async with HttpPeer(answering(200)) as peer:
         client = create_client(
             "avatax", peer.url, tracer=tracer, metrics=Metrics("tax"), timeout_seconds=5, max_connections=1
         )
-        await client.get("/api/v2/utilities/ping", extensions={"operation": "ping"})
+        await client.request("GET", "/api/v2/utilities/ping", operation="ping")
 
     assert only(sink).name == "GET ping"
 
