@@ -45,7 +45,7 @@ def whole(values: Mapping[str, str]) -> list[Part]:
     complaints: dict[str, None] = {}
     for name in NAMES:
         try:
-            parts.append(load(name, values))
+            parts.append(load(name, with_sandbox(values, parts) if name == "gateway" else values))
         except ConfigError as error:
             complaints.update(dict.fromkeys(str(error).splitlines()))
     for part in parts:
@@ -54,8 +54,23 @@ def whole(values: Mapping[str, str]) -> list[Part]:
     if complaints:
         raise ConfigError("\n".join(complaints))
     sandbox, *others = parts
-    called = any(part.provider_url.startswith(f"http://{sandbox.address}/") for part in others)
-    return parts if called else others
+    return parts if any(_calls(part, sandbox) for part in others) else others
+
+
+def with_sandbox(values: Mapping[str, str], parts: Sequence[Part]) -> Mapping[str, str]:
+    """Return the environment of a gateway beside these parts: it shows the sandbox where that plays Stripe.
+
+    Where Stripe is real, neither the demo shop's cards nor its 3-D Secure page would be.
+    """
+    by_name = {part.name: part for part in parts}
+    sandbox, payment = by_name.get("sandbox"), by_name.get("payment")
+    if sandbox is None or payment is None or not _calls(payment, sandbox):
+        return values
+    return {"GATEWAY_SANDBOX_URL": f"http://{sandbox.address}", **values}
+
+
+def _calls(part: Part, sandbox: Part) -> bool:
+    return part.provider_url.startswith(f"http://{sandbox.address}/")
 
 
 async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready, told: Told | None = None) -> None:

@@ -24,10 +24,11 @@ def command() -> None:
     parts = mesh.whole(values)
     config = CliConfig.from_env(values)
 
-    file = GatewayConfig.from_env(values).auth.development_key
+    gateway = GatewayConfig.from_env(mesh.with_sandbox(values, parts))
+    file = gateway.auth.development_key
     key = "" if file is None else development.key_in(file, secrets.token_bytes)
 
     def ready(bound: Mapping[str, str]) -> None:
-        welcome(bound, config.data_dir, key, config.gateway_url.partition(":")[0])
+        welcome(bound, config.data_dir, key, config.gateway_url.partition(":")[0], has_shop=gateway.has_shop)
 
     serve("ordermesh", parts, config, ready)

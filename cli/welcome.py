@@ -11,7 +11,9 @@ from cli.console import console
 _SERVICES = ("order", "tax", "payment", "notify")
 
 
-def welcome(bound: Mapping[str, str], data_dir: Path, development_key: str, scheme: str = "http") -> None:
+def welcome(
+    bound: Mapping[str, str], data_dir: Path, development_key: str, scheme: str = "http", *, has_shop: bool = False
+) -> None:
     """Print it.
 
     Args:
@@ -19,17 +21,21 @@ def welcome(bound: Mapping[str, str], data_dir: Path, development_key: str, sche
         data_dir: Where the data lies.
         development_key: Opens everything from this machine; empty where the gateway listens beyond it.
         scheme: What the gateway speaks.
+        has_shop: Whether it serves the demo shop.
     """
     gateway = f"{scheme}://{bound['gateway']}"
     places = Table.grid(padding=(0, 3))
     places.add_row("REST", gateway, Text.assemble(("documentation at ", "dim"), f"{gateway}/docs"))
     places.add_row("console", f"{gateway}/console", _dim("every order, its story, and what can be done about it"))
+    if has_shop:
+        places.add_row("shop", f"{gateway}/shop", _dim("a demo shop: order something as a buyer would"))
     for name in _SERVICES:
         places.add_row("gRPC", bound[name], _dim(f"{name} service, with reflection and health"))
     if "sandbox" in bound:
         sandbox = f"http://{bound['sandbox']}"
         places.add_row("sandbox", sandbox, _dim("Stripe, AvaTax and SendGrid as they would answer"))
-        places.add_row("", f"{sandbox}/ledger", _dim("every charge, refund, tax document and mail"))
+        places.add_row("", f"{sandbox}/ledger.html", _dim("every payment, refund, dispute and tax document"))
+        places.add_row("", f"{sandbox}/faults.html", _dim("switches that have a provider misbehave"))
         places.add_row("", f"{sandbox}/sendgrid/_sandbox/mailbox.html", _dim("the mails, to read"))
     out = console()
     out.print("\nOrdermesh is ready.\n", style="bold green")

@@ -18,6 +18,7 @@ from gateway.endpoint import Endpoints
 from gateway.pages import Numbers, pages, router_problem
 from gateway.readiness import Readiness
 from gateway.routes import RouteTable
+from gateway.shop import site as shop
 from gateway.transcoder import Backend, Transcoder
 from gateway.webhooks import WEBHOOKS, Webhook, WebhookEndpoint
 from kernel.ids import Ids
@@ -34,6 +35,9 @@ def create_app(
     guard: Guard,
     webhooks: Sequence[Webhook] = WEBHOOKS,
     numbers: Numbers | None = None,
+    sandbox_url: str = "",
+    *,
+    has_shop: bool = False,
 ) -> ASGIApp:
     """Return the application.
 
@@ -48,6 +52,8 @@ def create_app(
         guard: Lets requests in.
         webhooks: Where providers send their events to.
         numbers: What `/metrics` shows; None where it shows nothing.
+        sandbox_url: Where the sandbox plays the providers; empty where they are real.
+        has_shop: Whether the demo shop is served.
 
     Raises:
         ContractError: The contract asks for routes that cannot be served.
@@ -59,7 +65,8 @@ def create_app(
 
     others = Starlette(
         routes=[
-            *Console(api, readiness, ids, data_dir).routes(),
+            *Console(api, readiness, ids, data_dir, sandbox_url, has_shop=has_shop).routes(),
+            *(shop.routes(sandbox_url) if has_shop else ()),
             *(_webhook(webhook, contract, backends, endpoints) for webhook in webhooks),
             *pages(
                 readiness, openapi.document(contract, table.routes, webhooks, open_here=not guard.required), numbers

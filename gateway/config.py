@@ -22,6 +22,7 @@ class GatewayConfig:
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
+        sandbox_url: Where the sandbox plays the providers; empty where they are real.
         drain_seconds: How long it still serves once /readyz says that it stops.
         limits: How much it takes on at most.
         auth: Who is let in.
@@ -42,12 +43,21 @@ class GatewayConfig:
     drain_seconds: float = 0.0
     """ORDERMESH_GATEWAY_DRAIN_SECONDS: how long it still serves once /readyz says that it stops."""
 
+    sandbox_url: str = ""
+    """GATEWAY_SANDBOX_URL: where the sandbox plays the providers, for browsers: the console links its pages, and /shop
+    is a demo shop, if requests without credentials are taken. Empty for neither; `ordermesh up` sets it."""
+
     limits: Limits = field(default_factory=Limits)
     """ORDERMESH_MAX_IN_FLIGHT: calls at a time."""
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)
     https: HttpsSettings = field(default_factory=HttpsSettings)
+
+    @property
+    def has_shop(self) -> bool:
+        """Whether the demo shop is served: its pages have no credentials to send, so they must not need any."""
+        return bool(self.sandbox_url) and not self.auth.required
 
     @classmethod
     def from_env(
@@ -76,6 +86,7 @@ class GatewayConfig:
             otlp_endpoint=environment.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=environment.address("ORDERMESH_METRICS_ADDR", ""),
             data_dir=data_dir,
+            sandbox_url=environment.url("GATEWAY_SANDBOX_URL", "").rstrip("/"),
             auth=AuthSettings.read(environment, address, data_dir),
             # On a machine of its own nobody asks /readyz; behind a balancer it is longer than the balancer takes to
             # ask and act: 10 on Kubernetes.

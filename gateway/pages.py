@@ -1,7 +1,6 @@
 """The pages that the gateway serves itself: health, the OpenAPI document, and the documentation that shows it."""
 
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -15,9 +14,9 @@ from starlette.routing import Route
 from chassis.telemetry.metrics import Metrics
 from gateway import problem
 from gateway.asgi import JSON
+from gateway.fixed import Page, fixed
 from gateway.readiness import Readiness
 
-_Page = Callable[[Request], Awaitable[Response]]
 Numbers = Callable[[], Sequence[Metrics]]
 """Returns the metrics of every service in this process."""
 
@@ -26,6 +25,7 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_HEADERS = {"Content-Security-Policy": _PAGE_POLICY}
 _FILES = {
     problem.DOCUMENTATION: ("docs.html", "text/html; charset=utf-8"),
     "/docs/docs.css": ("docs.css", "text/css; charset=utf-8"),
@@ -46,8 +46,11 @@ def pages(readiness: Readiness, openapi: Mapping[str, Any], numbers: Numbers | N
         Route("/healthz", _alive),
         Route("/readyz", _ready(readiness)),
         *([] if numbers is None else [Route("/metrics", _metrics(numbers))]),
-        Route("/openapi.json", _fixed(orjson.dumps(openapi), JSON)),
-        *(Route(path, _fixed(folder.joinpath(name).read_bytes(), kind)) for path, (name, kind) in _FILES.items()),
+        Route("/openapi.json", fixed(orjson.dumps(openapi), JSON, _HEADERS)),
+        *(
+            Route(path, fixed(folder.joinpath(name).read_bytes(), kind, _HEADERS))
+            for path, (name, kind) in _FILES.items()
+        ),
     ]
 
 
@@ -66,7 +69,7 @@ async def _alive(_: Request) -> Response:
     return Response(orjson.dumps({"status": "alive"}), media_type=JSON)
 
 
-def _ready(readiness: Readiness) -> _Page:
+def _ready(readiness: Readiness) -> Page:
     async def answer(_: Request) -> Response:
         ready = readiness.ready()
         status_word = "ready" if ready else "stopping" if readiness.leaving else "not ready"
@@ -77,23 +80,10 @@ def _ready(readiness: Readiness) -> _Page:
     return answer
 
 
-def _metrics(numbers: Numbers) -> _Page:
+def _metrics(numbers: Numbers) -> Page:
     async def answer(_: Request) -> Response:
         from chassis.telemetry import exposition  # noqa: PLC0415  (memory that most processes save)
 
         return Response(exposition.text(numbers()), headers={"Content-Type": exposition.CONTENT_TYPE})
-
-    return answer
-
-
-def _fixed(body: bytes, content_type: str) -> _Page:
-    """Return a page that never changes while the process runs; browsers ask whether it has."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Content-Security-Policy": _PAGE_POLICY}
-
-    async def answer(request: Request) -> Response:
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(body, headers=headers, media_type=content_type)
 
     return answer

@@ -151,6 +151,8 @@ class Gateway:
             admitting,
             self._webhooks,
             self._numbers if _is_private(listener) else None,
+            self._config.sandbox_url,
+            has_shop=self._config.has_shop,
         )
         self._readiness.start()
         self._server = _Server(_uvicorn_config(app, self._https()))

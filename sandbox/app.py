@@ -18,6 +18,7 @@ from sandbox.desk import Desk
 from sandbox.exchange import Provider
 from sandbox.faults import FaultBoard
 from sandbox.ledger import Ledger
+from sandbox.pages.site import Site
 from sandbox.sendgrid import events as sendgrid_events
 from sandbox.sendgrid.provider import SendgridProvider
 from sandbox.sendgrid.signing import EventKey
@@ -90,6 +91,7 @@ def create_app(config: SandboxConfig, *, clock: Clock | None = None, rng: random
     return Starlette(
         routes=[
             *(Mount(f"/{name}", app=desk) for name, desk in desks.items()),
+            *Site(storage, faults, operations).routes(),
             Route("/faults", control.all_faults, methods=["GET", "DELETE"]),
             Route("/faults/{provider}", control.faults_of, methods=["GET", "PUT", "DELETE"]),
             Route("/ledger", control.ledger, methods=["GET"]),

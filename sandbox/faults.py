@@ -72,6 +72,11 @@ _FIELDS_OF_MODE: Mapping[FaultMode, tuple[str, ...]] = {
 _COMMON_FIELDS = ("mode", "operation", "probability", "times")
 
 
+def fields_of(mode: str) -> tuple[str, ...]:
+    """Return the fields that only this kind of fault has; none for a mode that there is not."""
+    return _FIELDS_OF_MODE[FaultMode(mode)] if mode in set(FaultMode) else ()
+
+
 class FaultBoard:
     """The faults that are set: at most one per provider and operation, and one for the whole provider."""
 

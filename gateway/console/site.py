@@ -47,9 +47,13 @@ class Console:
         readiness: Knows which services are serving.
         ids: Makes idempotency keys, one for each form that is shown.
         data_dir: Where the span store lies.
+        sandbox_url: Where the sandbox plays the providers: its pages are linked; empty where they are real.
+        has_shop: Whether the demo shop is there to be linked.
     """
 
-    def __init__(self, api: ASGIApp, readiness: Readiness, ids: Ids, data_dir: Path) -> None:
+    def __init__(
+        self, api: ASGIApp, readiness: Readiness, ids: Ids, data_dir: Path, sandbox_url: str, *, has_shop: bool
+    ) -> None:
         self._api = api
         self._readiness = readiness
         self._ids = ids
@@ -71,6 +75,8 @@ class Console:
             "mail_kind": words.mail_kind,
             "states": tuple(words.STATES),
             "line_width": LINE_WIDTH,
+            "sandbox": sandbox_url,
+            "has_shop": has_shop,
         }
 
     def routes(self) -> list[Route]:

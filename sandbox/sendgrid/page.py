@@ -1,44 +1,39 @@
 """The mailbox as a page for people."""
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from sandbox.exchange import Answer
+from sandbox.pages.rendering import headers, policy, render
+
 Json = dict[str, Any]
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}"
-    "pre{white-space:pre-wrap;overflow-wrap:anywhere}iframe{width:100%;height:32rem;border:1px solid #ccc}"
-    "summary{cursor:pointer}article{border-bottom:1px solid #ccc;padding-bottom:1rem}"
-)
+# A mail is somebody else's page: no scripts, no forms, no pictures, and only within a page of ours.
+_LETTERS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
 
 
-def page(mails: Sequence[Json]) -> str:
-    """Return the page; a mail's own markup is shown in a frame that may run nothing and fetch nothing of ours."""
-    return (
-        f"<!doctype html><meta charset=utf-8><title>Sandbox mailbox</title><style>{_STYLE}</style>"
-        f"<h1>Sandbox mailbox</h1>{''.join(map(_article, mails)) or '<p>No mail yet.</p>'}"
-    )
+def page(mails: Sequence[Json]) -> Answer:
+    """Return the page; a mail's own markup is a page of its own, in a frame."""
+    shown = [{**mail, "title": _title(mail), "data": _data(mail), "envelope": _headers(mail)} for mail in mails]
+    return Answer(200, render("mailbox.html", mails=shown), headers(policy(frames=True)))
 
 
-def _article(mail: Json) -> str:
-    subject = mail["subject"] or (f"(template {mail['template_id']})" if mail["template_id"] else "(no subject)")
-    parts = [
-        f"<h2>{html.escape(subject)}</h2>",
-        f"<p>to {html.escape(mail['recipient'])}, {mail['received']}</p>",
-    ]
-    if mail["text"]:
-        parts.append(f"<pre>{html.escape(mail['text'])}</pre>")
-    if mail["html"]:
-        frame = f'<iframe sandbox srcdoc="{html.escape(mail["html"])}" loading=lazy></iframe>'
-        parts.append(f"<details><summary>HTML</summary>{frame}</details>")
-    if mail["dynamic_template_data"] is not None:
-        data = orjson.dumps(mail["dynamic_template_data"], option=orjson.OPT_INDENT_2).decode()
-        parts.append(f"<details><summary>Template data</summary><pre>{html.escape(data)}</pre></details>")
-    parts.append(f"<details><summary>Headers</summary><pre>{html.escape(_headers(mail))}</pre></details>")
-    return f"<article>{''.join(parts)}</article>"
+def letter(mail: Json | None) -> Answer:
+    """Return the markup of a mail alone; it may style itself, and do and load nothing."""
+    if mail is None:
+        return Answer(404, b"", headers(_LETTERS_POLICY))
+    return Answer(200, mail["html"].encode(), headers(_LETTERS_POLICY))
+
+
+def _title(mail: Json) -> str:
+    return mail["subject"] or (f"(template {mail['template_id']})" if mail["template_id"] else "(no subject)")
+
+
+def _data(mail: Json) -> str:
+    data = mail["dynamic_template_data"]
+    return "" if data is None else orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
 
 
 def _headers(mail: Json) -> str:

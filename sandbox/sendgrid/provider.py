@@ -12,8 +12,9 @@ from sandbox.sendgrid.activity import Activity
 from sandbox.sendgrid.errors import SendgridError, injected, refusal
 from sandbox.sendgrid.events import KIND, event_of
 from sandbox.sendgrid.fates import EVENTS, STATUS_AFTER, fate_of
+from sandbox.sendgrid.mailbox import KIND as MAIL
 from sandbox.sendgrid.mailbox import Mailbox, copies
-from sandbox.sendgrid.page import page
+from sandbox.sendgrid.page import letter, page
 from sandbox.sendgrid.rules import check
 from sandbox.sendgrid.signing import EventKey
 from sandbox.storage import Storage
@@ -46,6 +47,7 @@ class SendgridProvider:
             Operation("messages.list", "GET", "/v3/messages", lists=True),
             Operation("sandbox.mailbox", "GET", "/_sandbox/mailbox", lists=True, lever=True),
             Operation("sandbox.mailbox_page", "GET", "/_sandbox/mailbox.html", lists=True, lever=True),
+            Operation("sandbox.letter", "GET", "/_sandbox/mailbox/{id}/letter.html", lists=True, lever=True),
             Operation("sandbox.tell", "POST", "/_sandbox/events", lists=True, lever=True),
             Operation("sandbox.public_key", "GET", "/_sandbox/public_key", lever=True),
         )
@@ -56,8 +58,9 @@ class SendgridProvider:
             case "sandbox.mailbox":
                 return json_answer(200, {"mails": self._found(request)})
             case "sandbox.mailbox_page":
-                shown = page(self._found(request))
-                return Answer(200, shown.encode(), {"content-type": "text/html; charset=utf-8"})
+                return page(self._found(request))
+            case "sandbox.letter":
+                return letter(self._storage.get(MAIL, request.args["id"]))
             case "sandbox.tell":
                 return self._tell(request)
             case "sandbox.public_key":

@@ -151,6 +151,14 @@ class PaymentIntents:
         self._cancel(intent, params.get("cancellation_reason"), context)
         return intent
 
+    def look(self, id_: str) -> Json:
+        """Return an intent as it is.
+
+        Raises:
+            StripeError: there is none.
+        """
+        return self._need({"id": id_})
+
     def authenticate(self, id_: str, outcome: str, context: Context) -> Json:
         """Play the customer finishing 3-D Secure, and return the intent as it then is.
 

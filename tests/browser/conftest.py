@@ -13,10 +13,14 @@ import pytest
 from tests.fakes.mesh_process import MeshProcess, environment
 from tests.fakes.whole_mesh import EXAMPLE
 
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="`make browser` installs it")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: `make browser` installs it")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+
+# What axe calls these keeps somebody from using the page.
+_SERIOUS = {"serious", "critical"}
 
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
@@ -75,26 +79,37 @@ class Tab:
     Attributes:
         page: Playwright's.
         shop: Where its paths are.
+        scheme: Light or dark.
         complaints: What it wrote to the console as warnings or errors.
     """
 
     page: Any
     shop: Shop
+    scheme: str
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> None:
         """Go to a path of the gateway."""
         self.page.goto(f"{self.shop.gateway}{path}")
 
+    def open_sandbox(self, path: str) -> None:
+        """Go to a path of the sandbox."""
+        self.page.goto(f"{self.shop.sandbox}{path}")
+
     def key(self, name: str) -> str:
         """Return an idempotency key for an order of this test alone."""
         # In letters: a long number may look like a card's, and is refused.
         return f"{name}-{id(self.page):x}".translate(_LETTERS)
 
+    def serious_faults(self) -> list[str]:
+        """Return what axe finds that keeps people out."""
+        found = axe.Axe().run(self.page).response["violations"]
+        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in _SERIOUS]
+
     def keep(self, name: str) -> None:
         """Keep a picture of the whole page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.scheme}.png", full_page=True)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +139,7 @@ def chromium() -> Iterator[Any]:
 def tab(request: pytest.FixtureRequest, chromium: Any, shop: Shop) -> Iterator[Tab]:  # noqa: ANN401  (playwright's)
     """Yield a page that must not complain."""
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1300, "height": 900})
-    tab = Tab(context.new_page(), shop)
+    tab = Tab(context.new_page(), shop, request.param)
     tab.page.on("console", lambda said: tab.complaints.append(said.text) if said.type in {"error", "warning"} else None)
     tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
     yield tab

@@ -4,17 +4,6 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="`make browser` installs it")
-
-# What axe calls these keeps somebody from using the page.
-_SERIOUS = {"serious", "critical"}
-
-
-def serious_faults(tab: Tab) -> list[str]:
-    """Return what axe finds that keeps people out."""
-    found = axe.Axe().run(tab.page).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in _SERIOUS]
-
 
 def test_an_order_goes_through_before_ones_eyes(tab: Tab) -> None:
     order_id = tab.shop.place(tab.key("live"))
@@ -28,7 +17,7 @@ def test_an_order_goes_through_before_ones_eyes(tab: Tab) -> None:
     tab.page.get_by_text("Goods were handed to a carrier.").wait_for(timeout=5000)
 
     assert "shipped" in tab.page.locator(".standing").inner_text()
-    assert serious_faults(tab) == []
+    assert tab.serious_faults() == []
 
 
 def test_from_a_cold_start_it_is_found_in_three_clicks_why_an_order_was_not_mailed(tab: Tab) -> None:
@@ -48,7 +37,7 @@ def test_from_a_cold_start_it_is_found_in_three_clicks_why_an_order_was_not_mail
         # Whichever came first: the try that was cut off, or the look that found nobody there.
         assert "The answer was lost" in why or "SendGrid" in why
         assert tab.page.get_by_text("Next try").is_visible()
-        assert serious_faults(tab) == []
+        assert tab.serious_faults() == []
     finally:
         tab.shop.fault("sendgrid", "")
     tab.open(f"/console/orders/{order_id}")
@@ -90,7 +79,7 @@ def test_an_outage_is_seen_on_the_board(tab: Tab) -> None:
         board.get_by_text("left alone").wait_for(timeout=15000)
         tab.keep("board-in-an-outage")
         assert "avatax" in board.inner_text()
-        assert serious_faults(tab) == []
+        assert tab.serious_faults() == []
     finally:
         tab.shop.fault("avatax", "")
     for number in range(3):
@@ -108,7 +97,7 @@ def test_money_is_given_back_by_a_form(tab: Tab) -> None:
 
     tab.page.get_by_text("Refund 1: 5.00 USD, succeeded").wait_for()
     tab.keep("refunded")
-    assert serious_faults(tab) == []
+    assert tab.serious_faults() == []
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/orders", "/console/orders?state=FAILED", "/console/sign-in"])
@@ -116,7 +105,7 @@ def test_nobody_is_kept_out(tab: Tab, path: str) -> None:
     tab.open(path)
     tab.keep(path.strip("/").replace("/", "-").replace("?", "-") or "console")
 
-    assert serious_faults(tab) == []
+    assert tab.serious_faults() == []
 
 
 def test_everything_is_reached_by_the_keyboard(tab: Tab) -> None:

@@ -95,6 +95,21 @@ def test_the_board_counts_orders_and_tells_how_everybody_is_doing(browser: httpx
     assert "left alone" not in shown
 
 
+def test_the_board_leads_to_the_shop_and_to_the_sandboxs_pages(browser: httpx.Client) -> None:
+    links = re.findall(r'href="((?:/shop|http)[^"]*)"', page(browser, "/console"))
+
+    assert [httpx.URL(link).path for link in links] == [
+        "/shop",
+        "/ledger.html",
+        "/sendgrid/_sandbox/mailbox.html",
+        "/faults.html",
+    ]
+    for link in links:
+        answer = browser.get(link)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/html")
+
+
 def test_a_mail_is_read_and_sent_again_once_and_who_had_it_sent_is_told(browser: httpx.Client) -> None:
     path = f"/console/orders/{placed(browser, 'mailed')}"
     order = until_shown(browser, path, "delivered")

@@ -49,6 +49,11 @@ async def test_a_page_that_did_not_change_is_not_sent_again(world: World) -> Non
     assert (second.status_code, second.content) == (304, b"")
 
 
+async def test_where_the_providers_are_real_there_is_no_shop(world: World) -> None:
+    for path in ("/shop", "/shop/checkout", "/shop/api.js"):
+        assert (await world.http.get(path)).status_code == 404
+
+
 async def test_every_type_of_a_problem_leads_into_the_page(world: World) -> None:
     problem = (await world.http.get("/nothing")).json()
 

@@ -1,5 +1,6 @@
 """SendGrid as an HTTP client sees it, and the mailbox behind it."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -239,9 +240,16 @@ async def test_the_mailbox_page_shows_markup_in_a_frame_that_may_do_nothing_and_
     await world.send_mail(mail(content=content, headers={"X-Shop": "<north>"}, categories=["confirmation"]))
 
     page = (await world.http.get("/sendgrid/_sandbox/mailbox.html")).text
+    [frame] = re.findall(r'<iframe[^>]* sandbox src="([^"]+)"', page)
+    letter = await world.http.get(frame)
 
-    assert '<iframe sandbox srcdoc="&lt;b&gt;bold&lt;/b&gt;&quot;&gt;&lt;script&gt;' in page
     assert "<script>" not in page
+    assert "bold" not in page
+    assert letter.text == '<b>bold</b>"><script>alert(1)</script>'
+    assert letter.headers["content-security-policy"].startswith(
+        "default-src 'none'; style-src 'unsafe-inline'; sandbox;"
+    )
+    assert (await world.http.get("/sendgrid/_sandbox/mailbox/none/letter.html")).status_code == 404
     assert "X-Shop: &lt;north&gt;" in page
     assert "custom_args.order_id: order-1" in page
     assert "From: The shop &lt;orders@shop.example&gt;" in page

@@ -102,6 +102,16 @@ def test_the_sandbox_is_there_for_a_single_provider(tmp_path: Path) -> None:
     assert mesh.whole(environment(tmp_path, **values))[0].name == "sandbox"
 
 
+def test_the_gateway_shows_the_sandbox_that_plays_stripe_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    played = environment(tmp_path, SANDBOX_ADDR="127.0.0.1:9001")
+    real = environment(tmp_path, **{name: value for name, value in REAL_PROVIDERS.items() if "STRIPE" in name})
+    told = environment(tmp_path, GATEWAY_SANDBOX_URL="")
+
+    shown = [mesh.with_sandbox(each, mesh.whole(each)).get("GATEWAY_SANDBOX_URL") for each in (played, real, told)]
+
+    assert shown == ["http://127.0.0.1:9001", None, ""]
+
+
 def test_the_complaints_of_all_parts_are_told_at_once_and_each_once(tmp_path: Path) -> None:
     values = environment(tmp_path, TAX_ADDR="nowhere", TAX_FALLBACK_RATE="8", SANDBOX_ADDR="x")
 

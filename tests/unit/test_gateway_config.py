@@ -56,6 +56,23 @@ def test_every_variable_is_read() -> None:
     assert config.drain_seconds == 10
 
 
+@pytest.mark.parametrize(
+    ("settings", "has_shop"),
+    [
+        ({}, False),
+        ({"GATEWAY_SANDBOX_URL": "http://127.0.0.1:8090/"}, True),
+        ({"GATEWAY_SANDBOX_URL": "http://127.0.0.1:8090", "GATEWAY_AUTH": "required"}, False),
+    ],
+)
+def test_the_demo_shop_is_there_for_a_sandbox_and_for_browsers_without_credentials(
+    settings: dict[str, str], *, has_shop: bool
+) -> None:
+    config = GatewayConfig.from_env(settings)
+
+    assert config.has_shop is has_shop
+    assert not config.sandbox_url.endswith("/")
+
+
 def test_all_complaints_come_together() -> None:
     with pytest.raises(ConfigError) as caught:
         GatewayConfig.from_env(
