@@ -9,12 +9,14 @@ const CALL_MS = 15000;
 // "Not now": too many at a time, or a service or its answer is missing. What was asked for may have been done.
 const NOT_NOW = new Set([429, 502, 503, 504]);
 
-// What the API refused: nothing is gained by asking again.
+// What the API refused: nothing is gained by asking again now.
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail || problem.title || `The API answered ${status}.`);
     this.status = status;
     this.reason = problem.reason ?? "";
+    // After an error of the server nobody knows whether it was done.
+    this.isFinal = status < 500;
     // By field: "ship_to.postal_code" → what is wrong with it.
     this.fields = Object.fromEntries((problem.errors ?? []).map((each) => [each.field, each.description]));
   }
@@ -33,11 +35,16 @@ export async function call(method, path, { body, key, waiting = () => {} } = {})
   const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
   for (let tried = 1; ; tried += 1) {
     const answer = await once(path, request);
-    if (answer && !NOT_NOW.has(answer.status)) return understood(answer);
+    if (answer && !isWorthWaiting(answer)) return understood(answer);
     if (tried === TRIES) throw new Unknown("The shop cannot be reached.");
     waiting(tried);
     await pause(tried, answer?.headers.get("retry-after"));
   }
+}
+
+// Who is asked to stay away for an hour (too many cards that were declined) is told so at once.
+function isWorthWaiting(answer) {
+  return NOT_NOW.has(answer.status) && 1000 * Number(answer.headers.get("retry-after") ?? 0) <= LONGEST_WAIT_MS;
 }
 
 async function once(path, request) {
@@ -75,8 +82,8 @@ export class Command {
       this.forget();
       return answer;
     } catch (error) {
-      // Refused for good: the next attempt is meant anew. Unknown: the key stays.
-      if (error instanceof Refused) this.forget();
+      // Refused: the next attempt is meant anew. Unknown whether it was done: the key stays.
+      if (error instanceof Refused && error.isFinal) this.forget();
       throw error;
     }
   }
