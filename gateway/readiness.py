@@ -10,7 +10,10 @@ from kernel.clock import Clock
 
 # A frozen service is noticed by the channel's keepalive; the watch itself is opened anew once in a while.
 _WATCH_SECONDS = 300.0
-# How long after a lost watch the next one is opened: as fast as the channel reconnects at its slowest.
+# A service that is away is waited for by its channel, which knows first when it is back. That is cut off once in a
+# while: what is opened then may have a newer certificate.
+_WAIT_SECONDS = 5.0
+# How long after a watch was refused by whoever is there the next one is opened.
 _RETRY_SECONDS = 1.0
 # A watch is of one replica, and when that stops the others serve on: the channel is asked again before a service counts
 # as away, so often, after pauses in which it has certainly heard of the replica's end.
@@ -82,7 +85,8 @@ class Readiness:
         watch = channel.unary_stream(_WATCH, _ENCODE, _DECODE)
         lost = 0
         while True:
-            watching = watch(_REQUEST, timeout=_WATCH_SECONDS)
+            away = lost >= _TRIES
+            watching = watch(_REQUEST, timeout=_WAIT_SECONDS if away else _WATCH_SECONDS, wait_for_ready=away)
             try:
                 async for answer in watching:
                     lost = 0
@@ -96,11 +100,9 @@ class Readiness:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
                 lost += 1
-                if lost < _TRIES:
-                    await self._clock.sleep(_TRY_SECONDS)
-                else:
+                if lost >= _TRIES:
                     await self._note(name, "unreachable")
-                    await self._clock.sleep(_RETRY_SECONDS)
+                await self._clock.sleep(_RETRY_SECONDS if away else _TRY_SECONDS)
             finally:
                 watching.cancel()
 

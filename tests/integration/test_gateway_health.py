@@ -12,6 +12,9 @@ from tests.fakes.backend import running_backend
 from tests.fakes.gateway import a_gateway, gateway_before
 from tests.fakes.scripted_service import GET, chassis_channel, scripted, stub
 
+# No pause of the gateway's is to be waited for where this bounds a test.
+LONG = 30.0
+
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -74,6 +77,29 @@ async def test_a_service_that_comes_and_goes_is_noticed() -> None:
             assert (await world.http.get("/api/v1/orders/x")).status_code == 200
         await world.gateway.readiness.until(ready=False)
         assert "unreachable" in (await world.http.get("/readyz")).json()["services"].values()
+
+
+class StoppedClock(SystemClock):
+    """A clock on which a pause of half a second never ends."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, unless for ever."""
+        await (asyncio.Event().wait() if seconds >= 0.5 else super().sleep(seconds))
+
+
+async def test_a_service_that_comes_back_makes_the_gateway_ready_as_soon_as_it_is_connected() -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(scripted())
+        channel, _ = await stack.enter_async_context(chassis_channel(first.address))
+        readiness = Readiness({"order": channel.bare}, StoppedClock())
+        readiness.start()
+        stack.push_async_callback(readiness.stop)
+        await readiness.until(ready=True)
+        await first.stop()
+        while readiness.states()["order"] != "unreachable":
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(LONG), scripted(address=first.address):
+            await readiness.until(ready=True)
 
 
 async def test_a_service_without_health_is_not_ready() -> None:

@@ -201,7 +201,7 @@ def test_a_callers_own_channel_options_take_the_place_of_ours() -> None:
 
     assert mine["grpc.keepalive_time_ms"] == 60_000
     assert mine["grpc.primary_user_agent"] == "shop"
-    assert mine["grpc.max_reconnect_backoff_ms"] == 1_000
+    assert mine["grpc.max_reconnect_backoff_ms"] == 800
 
 
 def test_the_client_is_linted_and_everything_generated_beside_it_is_not() -> None:

@@ -23,9 +23,11 @@ CHANNEL_OPTIONS: tuple[Option, ...] = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
-    # A service that comes back is found within a second; grpc would wait for up to two minutes.
+    # A service that comes back is found within a second, also under another address; grpc would wait for up to two
+    # minutes, and half a minute before it asks for addresses again.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 800),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # In spite of its name, how long one attempt to connect may take. Callers may be a continent and a TLS handshake
     # away: in the 100 ms that do inside the mesh their first attempts would be given up half-way.
     ("grpc.min_reconnect_backoff_ms", 3_000),
