@@ -51,14 +51,20 @@ def start_product(
     return _variant(name, addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
 
 
-def start_secured(folder: Path, sandbox: str) -> Variant:
-    """Start the four services with mutual TLS between them; the load calls as the operator."""
-    now, certificates = SystemClock().now(), folder / "tls"
-    settings = TransportSettings(OPERATOR, Security.TLS, certificates)
+def certified(folder: Path) -> TransportSettings:
+    """Write a certificate for each part into the folder, and return how the load calls them: as the operator."""
+    now = SystemClock().now()
+    settings = TransportSettings(OPERATOR, Security.TLS, folder)
     authority = Authority.create(settings.trust_domain, now)
     for part in (*_PARTS, OPERATOR):
-        authority.issue_for(part, settings.trust_domain, now).write(certificates / part)
-    variant = start_product(folder, sandbox, "secured", {"ORDERMESH_TLS_DIR": str(certificates)})
+        authority.issue_for(part, settings.trust_domain, now).write(folder / part)
+    return settings
+
+
+def start_secured(folder: Path, sandbox: str) -> Variant:
+    """Start the four services with mutual TLS between them."""
+    settings = certified(folder / "tls")
+    variant = start_product(folder, sandbox, "secured", {"ORDERMESH_TLS_DIR": str(settings.tls_dir)})
     variant.connect = Transport(settings).to("order")
     return variant
 

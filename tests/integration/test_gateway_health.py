@@ -96,7 +96,7 @@ async def test_a_service_that_comes_back_makes_the_gateway_ready_as_soon_as_it_i
         stack.push_async_callback(readiness.stop)
         await readiness.until(ready=True)
         await first.stop()
-        while readiness.states()["order"] != "unreachable":
+        while readiness.states()["order"] != "unreachable":  # noqa: ASYNC110  (nobody is told of it)
             await asyncio.sleep(0.01)
         async with asyncio.timeout(LONG), scripted(address=first.address):
             await readiness.until(ready=True)

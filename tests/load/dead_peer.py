@@ -44,7 +44,7 @@ async def dead_peer(fleet: Fleet, times: int) -> dict[str, object]:
             for name, ask in asks.items():
                 (part,) = fleet.replicas[name]
                 killed = time.monotonic()
-                back[name].append(await _seconds_until_back(part, ask))
+                back[name].append(await _seconds_until_back(part, ask, callers))
                 away.append((killed, time.monotonic() + BACK_SECONDS))
                 sys.stderr.write(f"{name} was back after {back[name][-1]:.2f} s\n")
                 await callers.rest.all_ready()
@@ -70,23 +70,32 @@ async def _asks(callers: Callers) -> Mapping[str, Ask]:
     }
 
 
-async def _seconds_until_back(part: Part, ask: Ask) -> float:
-    """Kill the part, start it again, and return the seconds from when it takes calls until one was answered."""
+async def _seconds_until_back(part: Part, ask: Ask, callers: Callers) -> float:
+    """Kill the part, start it again, and return the seconds from when it takes calls until one was answered.
+
+    Raises:
+        AssertionError: None was.
+    """
     await part.kill()
     await asyncio.sleep(_AWAY_SECONDS)
     asking = asyncio.create_task(_answered_at(ask))
     await part.start()
     listens = time.monotonic()
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            answered = await asking
+    except TimeoutError:
+        said = await callers.rest.said()
+        raise AssertionError(f"{part.name} was called no more; the gateways say {said}") from None
     # Its word that it listens may be read a moment after the first call was answered.
-    return max(0.0, await asking - listens)
+    return max(0.0, answered - listens)
 
 
 async def _answered_at(ask: Ask) -> float:
-    async with asyncio.timeout(_LONGEST_SECONDS):
-        while True:
-            try:
-                await ask()
-            except (grpc.aio.AioRpcError, httpx.HTTPError, AssertionError):
-                await asyncio.sleep(_ASK_SECONDS)
-            else:
-                return time.monotonic()
+    while True:
+        try:
+            await ask()
+        except (grpc.aio.AioRpcError, httpx.HTTPError, AssertionError):
+            await asyncio.sleep(_ASK_SECONDS)
+        else:
+            return time.monotonic()

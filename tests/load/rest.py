@@ -55,6 +55,14 @@ class Balancer:
         else:
             self._all_ready.clear()
 
+    async def said(self) -> list[str]:
+        """Return what each gateway says of its services.
+
+        Raises:
+            httpx.HTTPError: One does not answer.
+        """
+        return [(await client.get("/readyz")).text for client in self._clients]
+
     async def watch(self) -> None:
         """Ask for ever."""
         while True:
