@@ -19,7 +19,7 @@ _COMMANDS = {
     "keys": ("cli.keys:group", "Make, list and revoke API keys."),
     "certs": ("cli.certs:group", "Make and show the certificates by which the parts of the mesh know one another."),
     "health": ("cli.health:command", "Ask a service whether it takes calls."),
-    "migrate": ("cli.migrate:command", "Bring the services' tables up to date."),
+    "migrate": ("cli.migrate:command", "Bring the tables of services and gateway up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "descriptors": ("cli.descriptors:command", "Write the contract to a file, for Envoy and other tools."),
     "retention": ("cli.retention:command", "Take away what is old and finished."),

@@ -1,4 +1,4 @@
-"""The tables of one service, as far as the command has to do with them."""
+"""The tables of one part, as far as the command has to do with them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,17 +14,19 @@ from chassis.storage.retention import Rule
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a service keeps its tables.
+    """Where a part keeps its tables.
 
     Attributes:
         url: As for chassis.storage; may hold a password.
-        scripts: The folder with the service's migrations.
+        scripts: The folder with the part's migrations.
         rules: What need not be kept for ever.
+        held: Whether the part opens them when it starts, and a SQLite file then is its alone.
     """
 
     url: str
     scripts: str
     rules: tuple[Rule, ...] = ()
+    held: bool = True
 
     MISTAKES: ClassVar[tuple[type[Exception], ...]] = (
         OSError,

@@ -5,11 +5,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from chassis.config import ConfigError
 from chassis.service import until_stopped
 from chassis.telemetry.setup import Telemetry
 from cli.part import Part
+
+if TYPE_CHECKING:
+    from cli.database import Database
 
 # Each part finds those that it calls running already; they stop in reverse.
 NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
@@ -98,7 +102,7 @@ async def _started(part: Part, telemetry: Telemetry, bound: dict[str, str]) -> A
         except part.mistakes as error:
             refused = _refused_address(part.address)
             if refused is None:
-                raise CannotStart(f"{part.name} cannot start: {why(part, error)}") from error
+                raise CannotStart(f"{part.name} cannot start: {why(part.name, part.held, error)}") from error
             raise CannotStart(
                 f"{part.name} cannot listen on {part.address}: {refused}.\n"
                 f"Set {part.variable} to a free host:port, or stop what listens there (another `ordermesh up`?)."
@@ -112,13 +116,13 @@ async def _announced(ready: Ready, bound: Mapping[str, str]) -> AsyncIterator[st
     yield ""
 
 
-def why(part: Part, error: Exception) -> str:
+def why(name: str, database: "Database | None", error: Exception) -> str:
     """Return what kept a part from its work, and where its tables are, which is what it is about as a rule."""
-    if part.database is None:
+    if database is None:
         return str(error)
     return (
-        f"{error}\nIts tables are in {part.database.shown()}; "
-        f"{part.name.upper()}_DATABASE_URL or ORDERMESH_DATABASE_URL says where."
+        f"{error}\nIts tables are in {database.shown()}; "
+        f"{name.upper()}_DATABASE_URL or ORDERMESH_DATABASE_URL says where."
     )
 
 

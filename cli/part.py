@@ -20,7 +20,7 @@ class Part:
         address: Where it will listen: host:port.
         variable: The environment variable that says so.
         run: Returns the part as a context that runs it and yields the address that was bound.
-        database: Its tables; None where the part has none that are migrated.
+        database: Its tables; None where it has none.
         provider_url: The outside world that it calls; empty where it calls none.
     """
 
@@ -32,6 +32,11 @@ class Part:
     provider_url: str = ""
 
     @property
+    def held(self) -> "Database | None":
+        """Return the tables that it opens when it starts; None where it opens none."""
+        return self.database if self.database is not None and self.database.held else None
+
+    @property
     def mistakes(self) -> tuple[type[Exception], ...]:
         """Return what starting it can raise that is the operator's to mend; anything else is a defect."""
-        return (OSError,) if self.database is None else self.database.MISTAKES
+        return (OSError,) if self.held is None else self.held.MISTAKES

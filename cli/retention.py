@@ -52,7 +52,7 @@ def command(services: tuple[str, ...], ages: tuple[tuple[str, int], ...], *, del
         except CommitUnknown as error:
             raise Failure(f"{part.name}: {error}; starting again goes on from there") from None
         except part.mistakes as error:
-            raise Failure(f"{part.name}: {mesh.why(part, error)}") from None
+            raise Failure(f"{part.name}: {mesh.why(part.name, part.database, error)}") from None
 
 
 async def _keep(service: str, database: Database, days: dict[str, int], *, delete: bool) -> None:

@@ -103,9 +103,9 @@ def refuse_alone(part: Part) -> None:
     """
     if part.name == "sandbox":
         raise Failure("The sandbox keeps what Stripe, AvaTax and SendGrid know in one process: leave out --workers.")
-    if part.database is not None and part.database.url.startswith("sqlite"):
+    if part.held is not None and part.held.url.startswith("sqlite"):
         raise Failure(
-            f"{part.name} keeps its tables in {part.database.shown()}, which one process has open at a time.\n"
+            f"{part.name} keeps its tables in {part.held.shown()}, which one process has open at a time.\n"
             f"Set {part.name.upper()}_DATABASE_URL or ORDERMESH_DATABASE_URL to PostgreSQL, or leave out --workers."
         )
 

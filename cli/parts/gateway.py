@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
+from cli.database import Database
 from cli.part import Part
+from gateway.access.key_table import MIGRATIONS
 from gateway.config import GatewayConfig
 from gateway.server import running
 from kernel.clock import SystemClock
@@ -19,4 +21,6 @@ def part(values: Mapping[str, str]) -> Part:
     config = GatewayConfig.from_env(values)
     clock = SystemClock()
     run = partial(running, config, clock=clock, ids=Uuid7Ids(clock))
-    return Part("gateway", config.address, "ORDERMESH_GATEWAY_ADDR", run)
+    # Each look at the keys opens them anew: `ordermesh keys` writes to the same file.
+    database = Database(config.auth.database_url, MIGRATIONS, held=False)
+    return Part("gateway", config.address, "ORDERMESH_GATEWAY_ADDR", run, database)

@@ -170,3 +170,13 @@ async def test_a_taken_port_is_named_with_the_variable_to_change(telemetry: Tele
 async def test_a_defect_is_not_dressed_up_as_the_operators_mistake(telemetry: Telemetry) -> None:
     with pytest.raises(ZeroDivisionError):
         await mesh.run([Stage().part("tax", fails=ZeroDivisionError())], telemetry, Stage().ready)
+
+
+def test_a_gateway_does_not_hold_its_keys_open_and_starts_without_them(tmp_path: Path) -> None:
+    part = mesh.load("gateway", {"ORDERMESH_DATA_DIR": str(tmp_path)})
+
+    assert part.database is not None
+    assert part.database.migrate()
+    assert not part.database.migrate()
+    assert part.held is None
+    assert part.mistakes == (OSError,)
