@@ -111,6 +111,8 @@ class SqliteDatabase:
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._reader_threads = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._connection: Connection | None = None
+        # Between reads; taking one from the engine's pool and giving it back costs as much as the read.
+        self._idle: list[Connection] = []
 
     @property
     def dialect(self) -> Dialect:
@@ -141,7 +143,6 @@ class SqliteDatabase:
             await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._close)
         finally:
             self._writer_thread.shutdown(wait=False)
-            self._reader_threads.shutdown(wait=False)
             self._ownership.release()
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -155,10 +156,23 @@ class SqliteDatabase:
         return transaction.run(self._connection, body)
 
     def _read(self, body: Callable[[Connection], T]) -> T:
-        with self._readers.connect() as connection:
-            return body(connection)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._readers.connect()
+        try:
+            result = body(connection)
+            connection.rollback()  # the snapshot ends here
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return result
 
     def _close(self) -> None:
+        self._reader_threads.shutdown()  # reads that were asked for are finished
+        for connection in self._idle:
+            connection.close()
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()

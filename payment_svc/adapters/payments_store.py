@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, update
 
 from chassis.storage.changes import Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
+from chassis.storage.lookup import Lookup
 from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
@@ -165,7 +166,7 @@ class StoredPayments:
         """Keep that an event was applied."""
         await self._commit(Change((), (Update(STRIPE_EVENTS, {"event_id": event_id}, {"look_at": None}),)))
 
-    async def _find(self, lookup: Select[Any], subject: str, request: Request) -> Found:
+    async def _find(self, lookup: Lookup, subject: str, request: Request) -> Found:
         return await self._read(lambda connection: queries.found(connection, lookup, subject, request))
 
     async def _payments(self, query: Select[Any], parameters: dict[str, int] | None = None) -> list[Payment]:

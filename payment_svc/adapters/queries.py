@@ -22,6 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from chassis.storage.lookup import Lookup
 from payment_svc.adapters.rows import payment_of, to_ms
 from payment_svc.adapters.tables import DISPUTES, PAYMENTS, REFUNDS, REQUEST_KEYS
 from payment_svc.app.ports import Found, Request, Use
@@ -48,7 +49,7 @@ _REFUNDS_OF = _parts_of(REFUNDS, "refund_id")
 _DISPUTES_OF = _parts_of(DISPUTES, "dispute_id")
 
 
-def _lookup(column: Column[str]) -> Select[Any]:
+def _lookup(column: Column[str]) -> Lookup:
     """Return the statement that finds a payment and the use of a key at once: always one row, whatever it finds."""
     one = select(literal_column("1").label("one")).subquery()
     is_key = and_(
@@ -58,14 +59,14 @@ def _lookup(column: Column[str]) -> Select[Any]:
     )
     used = (REQUEST_KEYS.c.fingerprint.label("used_fingerprint"), REQUEST_KEYS.c.subject_id.label("used_subject_id"))
     source = one.outerjoin(PAYMENTS, column == bindparam("subject")).outerjoin(REQUEST_KEYS, is_key)
-    return select(PAYMENTS, *used).select_from(source)
+    return Lookup(select(PAYMENTS, *used).select_from(source))
 
 
 BY_ORDER = _lookup(PAYMENTS.c.order_id)
 BY_ID = _lookup(PAYMENTS.c.payment_id)
 
 
-def found(connection: Connection, lookup: Select[Any], subject: str, request: Request) -> Found:
+def found(connection: Connection, lookup: Lookup, subject: str, request: Request) -> Found:
     """Return what a lookup finds."""
     parameters = {
         "subject": subject,
@@ -73,7 +74,7 @@ def found(connection: Connection, lookup: Select[Any], subject: str, request: Re
         "method": request.method,
         "request_id": request.request_id,
     }
-    row = connection.execute(lookup, parameters).one()
+    row = lookup.one(connection, parameters)
     use = None if row.used_fingerprint is None else Use(row.used_fingerprint, row.used_subject_id)
     return Found(None if row.payment_id is None else payments(connection, [row])[0], use)
 

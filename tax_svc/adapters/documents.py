@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, literal, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, bindparam, func, literal_column, or_, select, tuple_
 
 from chassis.storage.changes import (
     Absent,
@@ -15,6 +15,7 @@ from chassis.storage.changes import (
     StorageUnavailable,
     Update,
 )
+from chassis.storage.lookup import Lookup
 from chassis.storage.store import Store
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
@@ -31,18 +32,20 @@ _MILLISECOND = timedelta(milliseconds=1)
 # One row always: the fingerprint of the key, if it was used, and the document that it stands for or that the code has.
 # Built once and asked in one go, because it stands before every commit.
 _KEY, _DOCUMENT = REQUEST_KEYS.c, TAX_DOCUMENTS.c
-_EARLIER = select(_KEY.fingerprint, TAX_DOCUMENTS).select_from(
-    select(literal(1))
-    .subquery()
-    .outerjoin(
-        REQUEST_KEYS,
-        and_(
-            _KEY.caller == bindparam("caller_"),
-            _KEY.method == bindparam("method_"),
-            _KEY.request_id == bindparam("request_id_"),
-        ),
+_EARLIER = Lookup(
+    select(_KEY.fingerprint, TAX_DOCUMENTS).select_from(
+        select(literal_column("1"))
+        .subquery()
+        .outerjoin(
+            REQUEST_KEYS,
+            and_(
+                _KEY.caller == bindparam("caller_"),
+                _KEY.method == bindparam("method_"),
+                _KEY.request_id == bindparam("request_id_"),
+            ),
+        )
+        .outerjoin(TAX_DOCUMENTS, _DOCUMENT.code == func.coalesce(_KEY.subject_id, bindparam("code_")))
     )
-    .outerjoin(TAX_DOCUMENTS, _DOCUMENT.code == func.coalesce(_KEY.subject_id, bindparam("code_")))
 )
 
 
@@ -62,7 +65,7 @@ class StoredDocuments:
             "code_": code,
         }
         try:
-            row = await self._store.read(lambda connection: connection.execute(_EARLIER, parameters).one())
+            row = await self._store.read(lambda connection: _EARLIER.one(connection, parameters))
         except StorageUnavailable as error:
             raise _away() from error
         return Earlier(row.fingerprint, None if row.code is None else _document(row))
