@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from chassis.storage import transaction
 from chassis.storage.changes import CommitUnknown, Conflict, StatementRefused, StorageUnavailable
 from chassis.storage.ownership import Ownership
+from chassis.storage.threads import Threads
 
 T = TypeVar("T")
 
@@ -108,8 +108,8 @@ class SqliteDatabase:
         self._ownership = Ownership.take(prepare_file(url))
         self._engine = engine(url)
         self._readers = engine(url, readonly=True, connections=_READERS)
-        self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
-        self._reader_threads = ThreadPoolExecutor(_READERS, "sqlite-reader")
+        self._writer_thread = Threads(1, "sqlite-writer")
+        self._reader_threads = Threads(_READERS, "sqlite-reader")
         self._connection: Connection | None = None
         # Between reads; taking one from the engine's pool and giving it back costs as much as the read.
         self._idle: list[Connection] = []
@@ -140,15 +140,15 @@ class SqliteDatabase:
     async def close(self) -> None:
         """Close all connections and give up the file."""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._close)
+            await self._writer_thread.run(self._close)
         finally:
-            self._writer_thread.shutdown(wait=False)
+            self._writer_thread.close()
             self._ownership.release()
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _run(self, threads: Threads, work: Callable[[], T]) -> T:
         if self.failed.is_set():
             raise StorageUnavailable("the disk failed under the database; the process must start again")
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
+        return await threads.run(work)
 
     def _write(self, body: Callable[[Connection], T]) -> T:
         if self._connection is None:
@@ -170,7 +170,8 @@ class SqliteDatabase:
         return result
 
     def _close(self) -> None:
-        self._reader_threads.shutdown()  # reads that were asked for are finished
+        self._reader_threads.close()
+        self._reader_threads.join()  # reads that were asked for are finished
         for connection in self._idle:
             connection.close()
         if self._connection is not None:
