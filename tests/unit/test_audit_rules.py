@@ -319,6 +319,23 @@ async def test_a_charge_that_its_order_has_yet_to_hear_of_is_never_given_back(
     assert [finding.rule.remedies for finding in found if finding.rule.remedies] == []
 
 
+@pytest.mark.parametrize(("resent", "kinds"), [(True, set()), (False, {"mail_unfounded"})])
+async def test_a_mail_that_a_person_had_sent_again_needs_no_other_occasion(
+    resent: bool,  # noqa: FBT001  (a parameter of the test)
+    kinds: set[str],
+    tmp_path: Path,
+) -> None:
+    world = AuditWorld(paid_order(1))
+    told_again(world)
+    *rows, mail, at_sendgrid = world.rows
+    assert isinstance(mail, NotificationRow)
+    world.rows = [*rows, mail._replace(resent=resent), at_sendgrid]
+
+    found = await differences_of(world, tmp_path)
+
+    assert {finding.rule.kind for finding in found} == kinds
+
+
 def test_every_rule_is_broken_by_one_of_these_tests() -> None:
     """But for those of test_audit_life.py."""
     found = {kind for _, kinds, _ in DONE.values() for kind in kinds}
