@@ -21,6 +21,8 @@ _COMMANDS = {
     "health": ("cli.health:command", "Ask a service whether it takes calls."),
     "migrate": ("cli.migrate:command", "Bring the tables of services and gateway up to date."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
+    "reference": ("cli.reference.command:command", "Write the pages of docs/ that are made from the code."),
+    "completion": ("cli.completion:command", "Have a shell complete what is typed after `ordermesh`."),
     "descriptors": ("cli.descriptors:command", "Write the contract to a file, for Envoy and other tools."),
     "retention": ("cli.retention:command", "Take away what is old and finished."),
     "bench": ("cli.bench:command", "Measure the mesh against its floor."),

@@ -10,8 +10,8 @@ _BLOCK = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r"^\s*accTitle: (.+)$", re.MULTILINE)
 _PLACE = "<!-- drawing {} -->"
 
-# The font decides how wide boxes are; this one is measured as wider than what readers have.
-_SETTINGS = '%%{init: {"theme": "neutral", "fontFamily": "Verdana, sans-serif"}}%%\n'
+# Boxes are measured for larger letters than they hold (handbook.css): which font readers have is not known.
+_SETTINGS = '%%{init: {"theme": "neutral", "fontFamily": "arial, sans-serif", "fontSize": "16px"}}%%\n'
 
 _drawn: dict[str, list[str]] = {}
 

@@ -29,6 +29,23 @@ class State(StrEnum):
     AUTHORIZED = "AUTHORIZED"
 
 
+_OVER = frozenset({State.FAILED, State.CANCELLED})
+
+MOVES: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.PAYMENT_ACTION_REQUIRED, State.AUTHORIZED, State.PAID}) | _OVER,
+    State.PAYMENT_ACTION_REQUIRED: frozenset({State.PENDING, State.AUTHORIZED, State.PAID}) | _OVER,
+    State.AUTHORIZED: frozenset({State.PAID, State.PROCESSING, State.SHIPPED}) | _OVER,
+    State.PAID: frozenset({State.PROCESSING, State.SHIPPED, State.REFUNDED}),
+    State.PROCESSING: frozenset({State.SHIPPED, State.REFUNDED}) | _OVER,
+    State.SHIPPED: frozenset({State.DELIVERED, State.REFUNDED}),
+    State.DELIVERED: frozenset({State.REFUNDED}),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.REFUNDED: frozenset(),
+}
+"""Where each state may lead; docs/concepts.md draws it, and tests hold the saga to it."""
+
+
 class Stage(StrEnum):
     """Where the saga stands; the one thing that recovery goes by.
 

@@ -40,7 +40,7 @@ _LONGEST_POLL_SECONDS = 30.0
 _REMINDER = timedelta(minutes=5)
 
 
-_STEPS = {
+STEPS = {
     Stage.QUOTING: Step.QUOTE_TAX,
     Stage.CHARGING: Step.CHARGE,
     Stage.AWAITING_CUSTOMER: Step.READ_PAYMENT,
@@ -52,12 +52,30 @@ _STEPS = {
     Stage.SETTLED: None,
 }
 
+LEADS_TO: dict[Stage, frozenset[Stage]] = {
+    Stage.QUOTING: frozenset({Stage.CHARGING, Stage.SETTLED}),
+    Stage.CHARGING: frozenset(
+        {Stage.AWAITING_CUSTOMER, Stage.HOLDING, Stage.CATCHING_UP, Stage.UNDOING, Stage.SETTLED}
+    ),
+    Stage.AWAITING_CUSTOMER: frozenset({Stage.HOLDING, Stage.CATCHING_UP, Stage.UNDOING, Stage.SETTLED}),
+    Stage.HOLDING: frozenset({Stage.CATCHING_UP, Stage.SETTLED}),
+    Stage.CAPTURING: frozenset({Stage.CATCHING_UP, Stage.SETTLED}),
+    Stage.REFUNDING: frozenset({Stage.SETTLED}),
+    Stage.CATCHING_UP: frozenset({Stage.SETTLED}),
+    Stage.UNDOING: frozenset({Stage.CATCHING_UP, Stage.SETTLED}),
+    Stage.SETTLED: frozenset(),
+}
+"""Where the outcome of a stage's step can take an order next, beside staying; commands and news take it elsewhere too.
+
+docs/concepts.md draws it, and tests hold the saga to it.
+"""
+
 
 def next_step(order: Order) -> Step | None:
     """Return what has to be done next, or None when the saga is over."""
     # Of an order that is being cancelled whatever was taken was taken in time: it stays.
     undone_by_refund = order.stage is Stage.UNDOING and not order.cancelling and _money_taken(order.payment)
-    return Step.REFUND if undone_by_refund else _STEPS[order.stage]
+    return Step.REFUND if undone_by_refund else STEPS[order.stage]
 
 
 def after_quote(
