@@ -22,7 +22,8 @@ DISPUTE = Dispute("dp_1", "NEEDS_RESPONSE", euros(FULL), "fraudulent", None, LAT
 
 def outcomes(step: Step) -> Iterator[Outcome]:
     """Yield whatever can come of a step."""
-    yield from (Unknown("x"), *(refused(reason) for reason in Reason))
+    yield Unknown("x")
+    yield from (refused(reason) for reason in Reason)
     if step is Step.QUOTE_TAX:
         yield Done(a_tax(a_draft()))
         return
