@@ -120,6 +120,31 @@ def test_an_order_whose_answer_is_lost_is_placed_once_under_the_same_key(tab: Ta
     tab.complaints[:] = [said for said in tab.complaints if "ERR_CONNECTION_RESET" not in said]
 
 
+def test_an_order_whose_page_was_left_before_the_answer_is_placed_once_too(tab: Tab) -> None:
+    keys: list[str] = []
+    answers: list[str] = []
+
+    def lose_every_answer(route: Any) -> None:  # noqa: ANN401  (playwright's)
+        keys.append(route.request.headers["idempotency-key"])
+        answers.append(route.fetch().json()["order_id"])
+        route.abort("connectionreset")
+
+    fill_basket(tab)
+    tab.page.route("**/api/v1/orders", lose_every_answer)
+    tab.page.get_by_role("button", name="Order and pay").click()
+    tab.page.get_by_text("asking again with the same key (1)").wait_for(timeout=20 * _SECONDS)
+    tab.page.unroute("**/api/v1/orders")
+    tab.page.reload()
+    tab.page.get_by_text("$113.32").wait_for()
+    with tab.page.expect_request(lambda asked: asked.url.endswith("/api/v1/orders")) as placed:
+        tab.page.get_by_role("button", name="Order and pay").click()
+    tab.page.get_by_text("It is paid. Thank you!").first.wait_for(timeout=20 * _SECONDS)
+
+    assert {*keys, placed.value.headers["idempotency-key"]} == {keys[0]}
+    assert set(answers) == {tab.page.locator("#order-id").inner_text()}
+    tab.complaints[:] = [said for said in tab.complaints if "ERR_CONNECTION_RESET" not in said]
+
+
 def test_an_address_that_makes_no_sense_is_marked_where_it_is_wrong(tab: Tab) -> None:
     fill_basket(tab)
     tab.page.get_by_label("An address to try").select_option(label="Somewhere that does not exist")

@@ -154,12 +154,15 @@ async def test_errors_wear_each_providers_own_clothes(world: World) -> None:
 
 
 async def test_faults_leave_the_sandboxs_own_levers_alone(world: World) -> None:
+    waiting = await world.pay(method="pm_card_threeDSecure2Required")
     for provider in ("stripe", "sendgrid"):
         await world.fault(provider, mode="outage")
 
     assert await world.mails() == []
     assert (await world.http.get("/sendgrid/_sandbox/public_key")).status_code == 200
-    assert (await world.http.get("/stripe/_sandbox/payment_intents/pi_1/authenticate")).status_code == 200
+    assert (await world.http.get(f"/stripe/_sandbox/payment_intents/{waiting.id}/authenticate")).status_code == 200
+    for page in ("/", "/ledger.html", "/faults.html", "/sendgrid/_sandbox/mailbox.html"):
+        assert (await world.http.get(page)).status_code == 200
     assert (await world.http.get("/healthz")).json() == {"status": "ok"}
 
 
