@@ -91,6 +91,7 @@ def run_alone(
 
 async def _nested(services: list[Running], stop: asyncio.Event) -> None:
     if not services:
+        chassis.process.settle()
         await stop.wait()
         return
     async with services[0]:

@@ -1,0 +1,22 @@
+"""What a started process tells the garbage collector, in a process of its own."""
+
+import subprocess
+import sys
+
+_SETTLED = """
+import gc
+import chassis.process
+before = len(gc.get_objects())
+chassis.process.settle()
+cycle = []
+cycle.append(cycle)
+print(gc.get_freeze_count() > before / 2, gc.get_threshold()[0] > 5000, gc.isenabled())
+del cycle
+print(gc.collect())
+"""
+
+
+def test_what_is_loaded_is_never_looked_at_again_and_cycles_are_still_found() -> None:
+    done = subprocess.run([sys.executable, "-c", _SETTLED], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["True", "True", "True", "1"]
