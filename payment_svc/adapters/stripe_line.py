@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 
-import httpx
 import stripe
 
 from chassis import deadline
@@ -94,7 +93,8 @@ class StripeLine(stripe.HTTPClient):
             if isinstance(error, NotSent) or (isinstance(error, Lost) and seconds >= self._seconds):
                 self._note(is_there=False)
             raise
-        answered = httpx.Headers(list(answer.headers))
+        # A plain dict: the SDK looks for names in lower case as well, and only writes its logs if it finds others.
+        answered = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
         # An error that is kept under an idempotency key is repeated however well Stripe is.
         self._note(is_there=answer.status < _SERVER_ERROR or answered.get("idempotent-replayed") == "true")
         return answer.body, answer.status, answered
