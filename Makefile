@@ -49,7 +49,7 @@ demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secur
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/pytest -n 2
 
-load: $(VENV)/.dev ## Restart, freeze and kill services and PostgreSQL under load, and measure 1, 2 and 4 order replicas; an hour
+load: $(VENV)/.dev ## Restart, freeze and kill services and PostgreSQL under load, measure 1, 2 and 4 order replicas, and offer three times too many orders; an hour
 	@exec $(BIN)/python -m tests.load
 
 browser: $(VENV)/.browser ## Use console, shop and sandbox with a real Chromium, light and dark; eight minutes, needs chromium, keeps pictures in build/screenshots

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from chassis.limits import Limits
 from kernel.errors import Reason, Refusal
 
-# How long the shortest round of the loop within an interval may be where calls enter the mesh. A call and its answer
-# take a few rounds each, so that refusals come soon; less would refuse what a busy machine still gets done.
-OUTER_SECONDS = 0.025
+# How long the shortest round of the loop within an interval may be where calls enter the mesh. A refusal takes four
+# rounds from the core to the wire, and has to come within 50 ms.
+OUTER_SECONDS = 0.01
 
 # The same behind the first service: what an order has begun goes before orders that have not.
 INNER_SECONDS = 0.1
@@ -98,14 +98,15 @@ class Admission:
         now = asyncio.get_running_loop().time()
         if self._rates is not None and principal:
             self._rates.take(principal, now)
-        if not self._probing:
-            self._probing = True
-            asyncio.get_running_loop().call_soon(self._came_round, now)
+        self._probe(now)
         if self._in_flight >= self._limit:
-            raise Refusal(
-                Reason.OVERLOADED, "The service has all the work it can do in good time.", retry_after=RETRY_SECONDS
-            )
+            raise overloaded()
         self._in_flight += 1
+
+    def full(self) -> bool:
+        """Say whether the next call would be refused, whoever makes it."""
+        self._probe(asyncio.get_running_loop().time())
+        return self._in_flight >= self._limit
 
     def leave(self) -> None:
         """Give a place back."""
@@ -114,6 +115,11 @@ class Admission:
     def push_back(self) -> None:
         """Hear that a service behind this one has too much: what is let in here ends up there."""
         self._pushed_back = True
+
+    def _probe(self, now: float) -> None:
+        if not self._probing:
+            self._probing = True
+            asyncio.get_running_loop().call_soon(self._came_round, now)
 
     def _came_round(self, asked_at: float) -> None:
         self._probing = False
@@ -142,6 +148,11 @@ class Admission:
         self._interval_ends = now + _INTERVAL_SECONDS
         self._shortest = math.inf
         self._pushed_back = False
+
+
+def overloaded() -> Refusal:
+    """Return what a caller hears for whom there is no room."""
+    return Refusal(Reason.OVERLOADED, "The service has all the work it can do in good time.", retry_after=RETRY_SECONDS)
 
 
 class Rates:

@@ -114,3 +114,10 @@ class Chain:
         for layer in self._inside_out:
             handler = layer.around_stream(method, handler)
         return handler
+
+    def around_refusal(self, method: Method, handler: Stream) -> Stream:
+        """Return a handler that refuses whoever calls, with the layers around it that do not ask who that is."""
+        for seat in sorted(self._layers, reverse=True):
+            if seat < Seat.IDENTITY:
+                handler = self._layers[seat].around_stream(method, handler)
+        return handler

@@ -15,8 +15,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from chassis.accepting import Accepting, Door
 from chassis.access.rules import rule_at
 from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
+from chassis.serving.admission import full_of, refuse
 from chassis.serving.doorway import UnknownMethods, Watched
 from chassis.serving.identity import CallerIdentity
 from chassis.trust.transport import Transport
@@ -88,22 +90,25 @@ class Server:
     ) -> None:
         shared = dict([_SHARED_PORT] if shared_port else [])
         own = {"grpc.max_receive_message_length": maximum_message_bytes, **dict(options)}
-        self._server = grpc.aio.server(options=list({**dict(SERVER_OPTIONS), **shared, **own}.items()))
+        self._door = Door(full_of(chain))
+        self._server = grpc.aio.server(
+            interceptors=[self._door], options=list({**dict(SERVER_OPTIONS), **shared, **own}.items())
+        )
         self._health_options = list({**dict(SERVER_OPTIONS), **shared}.items())
         self._transport = transport or Transport()
         self._health_server: grpc.aio.Server | None = None
         self._chain = chain
         self._with_reflection = with_reflection
         self._names: list[str] = []
-        self._paths: list[str] = []
         self._streams: set[asyncio.Task[Any]] = set()
         self._health = _Health(self._streams)
+        self._accepting: Accepting | None = None
 
     def add(self, register: Callable[[Any, grpc.aio.Server], None], servicer: object) -> None:
         """Serve a servicer with the generated `add_…_to_server` function, every layer around each of its methods."""
         register(
             servicer,
-            cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names, self._paths, self._streams)),
+            cast("grpc.aio.Server", _Registrar(self._server, self._chain, self._names, self._door, self._streams)),
         )
 
     async def start(self, address: str) -> str:
@@ -119,6 +124,8 @@ class Server:
         self._open_doorway()
         port = _listen(self._server, address, self._transport.server_credentials())
         await self._server.start()
+        self._accepting = Accepting(self._server, self._door)
+        self._accepting.start()
         if self._transport.health_address:
             # Kubernetes' probes speak no TLS and come from another machine; here they find nothing but health.
             self._health_server = grpc.aio.server(options=self._health_options)
@@ -140,7 +147,7 @@ class Server:
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflecting, watched)  # type: ignore[no-untyped-call]  # generated, without types
             channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), watched)
         # The last to be asked: whatever nobody else answers.
-        rules = {rule_at(path) for path in self._paths}
+        rules = {rule_at(path) for path in self._door.paths}
         self._server.add_generic_rpc_handlers((UnknownMethods(identity.caller_of, rules),))
 
     async def serving(self, *, ready: bool) -> None:
@@ -230,13 +237,13 @@ class _Registrar:
         server: grpc.aio.Server,
         chain: Chain,
         names: list[str],
-        paths: list[str],
+        door: Door,
         streams: set[asyncio.Task[Any]],
     ) -> None:
         self._server = server
         self._chain = chain
         self._names = names
-        self._paths = paths
+        self._door = door
         self._streams = streams
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
@@ -248,22 +255,25 @@ class _Registrar:
         """Register every method with its layers."""
         self._names.append(service)
         wrapped = {name: self._wrap(f"/{service}/{name}", handler) for name, handler in handlers.items()}
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, wrapped),))
+        self._server.add_registered_method_handlers(service, wrapped)
 
     def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> "grpc.RpcMethodHandler[Any, Any]":
-        self._paths.append(path)
         method = Method(path, cast("Callable[[bytes], Message]", handler.request_deserializer))
         # Without a deserializer grpc hands over the raw bytes; the innermost layer parses them. The types of a handler
         # are those of the threaded server, which shares the class.
+        wrapped: grpc.RpcMethodHandler[Any, Any]
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
+            wrapped = grpc.unary_stream_rpc_method_handler(
                 cast("Any", self._chain.around_stream(method, self._endable(cast("Stream", handler.unary_stream)))),
                 response_serializer=handler.response_serializer,
             )
-        return grpc.unary_unary_rpc_method_handler(
-            cast("Any", self._chain.around_unary(method, cast("Unary", handler.unary_unary))),
-            response_serializer=handler.response_serializer,
-        )
+        else:
+            wrapped = grpc.unary_unary_rpc_method_handler(
+                cast("Any", self._chain.around_unary(method, cast("Unary", handler.unary_unary))),
+                response_serializer=handler.response_serializer,
+            )
+        self._door.add(path, wrapped, self._chain.around_refusal(method, refuse))
+        return wrapped
 
     def _endable(self, handler: Stream) -> Stream:
         """Return the handler with its task known while it runs."""

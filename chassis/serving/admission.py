@@ -1,13 +1,13 @@
 """The layer that refuses a call before it costs anything, when there is too much to do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from google.protobuf.message import Message
 
 from chassis import caller
-from chassis.admission import RETRY_SECONDS, Admission
-from chassis.layers import Context, Method, Stream, Unary
+from chassis.admission import RETRY_SECONDS, Admission, overloaded
+from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
 from kernel.errors import Reason, Refusal
 
 # A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB.
@@ -15,15 +15,21 @@ _MOST_STREAMS = 2_000
 
 
 class AdmissionLayer:
-    """Lets in as many calls as are done in good time. Health is not behind it, and always answers."""
+    """Lets in as many calls as are done in good time. Health is not behind it, and always answers.
+
+    Most of what is too much does not come this far: the server has it refused at its door (chassis/accepting.py).
+
+    Attributes:
+        admission: Counts what is in flight.
+    """
 
     def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+        self.admission = admission
         self._streams = 0
 
     def around_unary(self, method: Method, handler: Unary) -> Unary:
         """Return a handler that holds a place while it runs."""
-        enter, leave = self._admission.enter, self._admission.leave
+        enter, leave = self.admission.enter, self.admission.leave
 
         async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
             enter(caller.current().principal)
@@ -38,7 +44,7 @@ class AdmissionLayer:
         """Return a streaming handler that passes the door as a call does, and is counted among the streams then."""
 
         async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
-            with self._admission.admitted(caller.current().principal):
+            with self.admission.admitted(caller.current().principal):
                 pass
             if self._streams >= _MOST_STREAMS:
                 raise Refusal(Reason.OVERLOADED, "Too many streams are open here.", retry_after=RETRY_SECONDS)
@@ -50,3 +56,18 @@ class AdmissionLayer:
                 self._streams -= 1
 
         return call
+
+
+def full_of(chain: Chain) -> Callable[[], bool]:
+    """Return what says whether there is no room for one call more; where nobody counts, there always is."""
+    layer = chain.at(Seat.ADMISSION)
+    return layer.admission.full if isinstance(layer, AdmissionLayer) else lambda: False
+
+
+def refuse(_requests: object, _context: Context) -> AsyncIterator[Message]:
+    """Refuse a call of which nothing has been read.
+
+    Raises:
+        Refusal: Always.
+    """
+    raise overloaded()

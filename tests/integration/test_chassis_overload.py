@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import grpc
 from google.rpc import error_details_pb2
@@ -65,6 +66,24 @@ async def test_what_is_too_much_is_refused_at_once_with_a_time_to_wait_and_the_r
     assert [*answers, again] == [FOUND] * (MOST + 1)
 
 
+async def test_what_is_refused_at_the_door_is_neither_read_nor_asked_who_it_is_and_counts_like_every_call() -> None:
+    held = Held()
+    async with scripted(held.get, admission=few()) as service, service.channel() as channel:
+        calls = [stub(channel).GetOrder(GET) for _ in range(MOST)]
+        await held.full.wait()
+        unreadable: Callable[..., Awaitable[object]] = channel.unary_unary(
+            "/ordermesh.order.v1.OrderService/GetOrder", None, None
+        )
+        codes = [await code_of(unreadable, b"\xff", (("ordermesh-caller", "nobody"),)) for _ in range(20)]
+        held.let_go.set()
+        await asyncio.gather(*calls)
+        spans = [span for span in service.spans.spans if span.attributes["rpc.response.status_code"] != "OK"]
+
+    assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 20
+    assert len(spans) == 20
+    assert service.servicer.calls == MOST
+
+
 async def test_health_answers_while_everything_else_is_refused() -> None:
     held = Held()
     async with scripted(held.get, admission=few()) as service, service.channel() as channel:
@@ -114,4 +133,13 @@ async def refused(channel: object) -> grpc.aio.AioRpcError:
         await stub(channel).GetOrder(GET)  # type: ignore[arg-type]  # either kind of channel
     except grpc.aio.AioRpcError as error:
         return error
+    raise AssertionError("it was let in")
+
+
+async def code_of(call: Callable[..., Awaitable[object]], request: bytes, metadata: object) -> grpc.StatusCode:
+    """Make a call that has to fail, and return its code."""
+    try:
+        await call(request, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        return error.code()
     raise AssertionError("it was let in")

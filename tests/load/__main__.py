@@ -14,6 +14,7 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.load import dead_peer
 from tests.load.fleet import REPLICATED, Fleet, a_postgres, running_fleet
 from tests.load.frozen import frozen
+from tests.load.goodput import goodput
 from tests.load.postgres import postgres
 from tests.load.replicas import replicas
 from tests.load.restart import restart
@@ -28,7 +29,9 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="all, unless some are named")
     parser.add_argument("--services", nargs="+", choices=REPLICATED, default=REPLICATED, help="of a restart")
     parser.add_argument("--rounds", type=int, default=20, help="how often each service is restarted")
-    parser.add_argument("--slices", type=int, default=4, help="how often each case of replicas is loaded")
+    parser.add_argument(
+        "--slices", type=int, default=4, help="how often each case of replicas, or of goodput, is loaded"
+    )
     parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
     parser.add_argument("--times", type=int, default=3, help="how often each dead peer, and PostgreSQL, is killed")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
@@ -75,12 +78,18 @@ async def _replicas(wanted: argparse.Namespace) -> Figures:
         return await replicas(Path(folder), server, wanted.slices, wanted.slice_orders)
 
 
+async def _goodput(wanted: argparse.Namespace) -> Figures:
+    with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
+        return await goodput(Path(folder), server, wanted.slices)
+
+
 _PARTS: Mapping[str, Measure] = {
     "restart": _restart,
     "frozen": _frozen,
     "dead_peer": _dead_peer,
     "postgres": _postgres,
     "replicas": _replicas,
+    "goodput": _goodput,
 }
 
 

@@ -35,6 +35,20 @@ async def test_as_many_as_allowed_are_let_in_and_one_more_is_refused_with_a_time
     assert door.in_flight == 4
 
 
+async def test_it_says_beforehand_whether_there_is_room_and_thinks_about_that_as_well() -> None:
+    door = admission(1)
+    assert not door.full()
+    door.enter()
+
+    told = [door.full() for _ in range(3)]
+    await asyncio.sleep(0)
+
+    assert told == [True] * 3
+    assert door.in_flight == 1
+    door.leave()
+    assert not door.full()
+
+
 async def test_a_call_that_fails_gives_its_place_back() -> None:
     door = admission()
     with pytest.raises(ValueError, match="broken"), door.admitted():

@@ -1,0 +1,196 @@
+"""Three times as many orders as there is room for: how many are paid for all the same, and how soon the others hear.
+
+The product has one processor, the client and the providers have another, where there are two.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from tests.fakes.postgres_server import PostgresServer
+from tests.load.fleet import Fleet, ready, running_fleet
+from tests.load.offered import End, Offer, OverGrpc, OverRest, Place, closed, opened, percentile
+
+# What has to be shown.
+_LEAST_OF_PEAK = 0.9
+_REFUSED_MS = 50.0
+
+_TIMES = 3.0
+
+# So many in flight are tried for the peak. As many as the last are never refused; fewer leave processors idle.
+_IN_FLIGHT = (8, 16, 32, 64)
+_STEP_SECONDS = 8.0
+
+# Several times as long as an order takes when there are too many of them, and what of it does not count: until then an
+# empty mesh fills up.
+_SLICE_SECONDS = 16.0
+_FILLING = 0.25
+
+_SETTLE_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
+
+_CHECK = "/grpc.health.v1.Health/Check"
+
+
+@dataclass(slots=True)
+class Slices:
+    """All slices of one kind.
+
+    Attributes:
+        offers: One each.
+        idle_ms: How long a service that has nothing to do took to answer meanwhile.
+    """
+
+    offers: list[Offer] = field(default_factory=list)
+    idle_ms: list[float] = field(default_factory=list)
+
+    @property
+    def goodput(self) -> float:
+        """Return how many orders a second were paid for once the mesh was full."""
+        return sum(map(_paid_per_second, self.offers)) / len(self.offers)
+
+    def took(self, end: End) -> list[float]:
+        """Return how long the orders took that ended so, in milliseconds."""
+        return [call.milliseconds for offer in self.offers for call in offer.calls if call.end is end]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the figures."""
+        calls = [call for offer in self.offers for call in offer.calls]
+        return {
+            "offered_per_second": round(len(calls) / sum(offer.seconds for offer in self.offers), 1),
+            "goodput_per_second": round(self.goodput, 1),
+            **{end.value: len(self.took(end)) for end in End},
+            "paid_ms": _spread(self.took(End.PAID)),
+            "refused_ms": _spread(self.took(End.REFUSED)),
+            "idle_service_ms": _spread(self.idle_ms),
+            "client_late_ms": _spread([ms for offer in self.offers for ms in offer.late_ms]),
+            "went_wrong": [call.words for call in calls if call.end is End.WRONG][:5],
+        }
+
+
+def _paid_per_second(offer: Offer) -> float:
+    counted = (1 - _FILLING) * offer.seconds
+    return offer.paid_between(offer.began + offer.seconds - counted, offer.began + offer.seconds) / counted
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {f"p{hundredth}": round(percentile(values, hundredth), 1) for hundredth in (50, 95, 99)}
+
+
+async def goodput(folder: Path, server: PostgresServer, slices: int) -> dict[str, object]:
+    """Offer orders over gRPC and over REST, and return the figures of both.
+
+    Args:
+        folder: Where data and logs go.
+        server: What the services keep their rows in.
+        slices: How often the peak and three times as much are offered, in turns.
+    """
+    async with _apart(folder, server) as (fleet, idle):
+        async with OverGrpc(fleet.addresses("order")[0]) as client:
+            over_grpc = await _measured("gRPC", client.place, idle, slices)
+        async with OverRest(fleet.addresses("gateway")[0]) as rest:
+            over_rest = await _measured("REST", rest.place, idle, slices)
+        defects = fleet.defects()
+    return {
+        "grpc": over_grpc,
+        "rest": over_rest,
+        "defects": defects[:5],
+        "holds": bool(over_grpc["holds"] and over_rest["holds"] and not defects),
+    }
+
+
+async def _measured(name: str, place: Place, idle: str, slices: int) -> dict[str, object]:
+    await closed(place, f"{name}-warm", _IN_FLIGHT[0], _STEP_SECONDS)
+    steps: dict[int, float] = {}
+    for number in _IN_FLIGHT:
+        steps[number] = _paid_per_second(await closed(place, f"{name}-step-{number}", number, _STEP_SECONDS))
+        sys.stderr.write(f"{name}: {steps[number]:.1f} orders/s with {number} in flight\n")
+    best = max(steps, key=lambda number: steps[number])
+    peak, over = Slices(), Slices()
+    for turn in range(slices):
+        peak.offers.append(await closed(place, f"{name}-peak-{turn}", best, _SLICE_SECONDS))
+        # Of what there was just now: other work on the machine takes more at one time and less at another.
+        there_was = _paid_per_second(peak.offers[-1])
+        await asyncio.sleep(_SETTLE_SECONDS)
+        async with _looking_at(idle, over.idle_ms):
+            over.offers.append(await opened(place, f"{name}-over-{turn}", _TIMES * there_was, _SLICE_SECONDS))
+        await asyncio.sleep(_SETTLE_SECONDS)
+        paid = _paid_per_second(over.offers[-1])
+        sys.stderr.write(f"{name}: {there_was:.1f} orders/s at the peak, {paid:.1f} of {_TIMES * there_was:.1f}\n")
+    ratio = over.goodput / peak.goodput
+    return {
+        "in_flight_at_peak": best,
+        "steps_per_second": {str(number): round(step, 1) for number, step in steps.items()},
+        "peak": peak.as_json(),
+        "three_times": over.as_json(),
+        "goodput_of_peak": round(ratio, 3),
+        "holds": ratio >= _LEAST_OF_PEAK
+        and bool(over.took(End.REFUSED))
+        and percentile(over.took(End.REFUSED), 99) < _REFUSED_MS,
+    }
+
+
+@asynccontextmanager
+async def _looking_at(address: str, took_ms: list[float]) -> AsyncIterator[None]:
+    """Ask a service for its health again and again while the context is open."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        check: Callable[..., grpc.aio.UnaryUnaryCall[bytes, bytes]] = channel.unary_unary(_CHECK, None, None)
+        asked = health_pb2.HealthCheckRequest().SerializeToString()
+
+        async def look() -> None:
+            while True:
+                began = time.monotonic()
+                await check(asked)
+                took_ms.append(1000 * (time.monotonic() - began))
+                await asyncio.sleep(_LOOK_SECONDS)
+
+        looking = asyncio.create_task(look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+
+
+@asynccontextmanager
+async def _apart(folder: Path, server: PostgresServer) -> AsyncIterator[tuple[Fleet, str]]:
+    """Run one replica of each part and an idle service on one processor, and leave the providers and us the other.
+
+    PostgreSQL stays on both.
+
+    Yields:
+        The fleet, and where the idle service listens.
+    """
+    every = sorted(os.sched_getaffinity(0))
+    ours, theirs = {every[0]}, {every[-1]}
+    counts = dict.fromkeys(("tax", "payment", "notify", "order", "gateway"), 1)
+    # Whatever is started runs where its parent does.
+    _move(os.getpid(), theirs)
+    idle = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.load.idle"), stdout=asyncio.subprocess.PIPE
+    )
+    assert idle.stdout is not None
+    try:
+        address = (await idle.stdout.readline()).decode().strip()
+        async with running_fleet(folder, server.create_database(), counts) as fleet:
+            _move(fleet.sandbox.pid, ours)
+            _move(os.getpid(), ours)
+            await ready(fleet)
+            yield fleet, address
+    finally:
+        idle.kill()
+        await idle.wait()
+        _move(os.getpid(), set(every))
+
+
+def _move(pid: int, processors: set[int]) -> None:
+    """Have all threads of a process run on these processors."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), processors)
