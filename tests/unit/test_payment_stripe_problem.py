@@ -34,7 +34,8 @@ def gateway(answer: Answer | HttpError) -> StripeGateway:
 
 
 def error(status: int, headers: dict[str, str] | None = None, **details: object) -> Answer:
-    pairs = tuple((name.encode(), value.encode()) for name, value in (headers or {}).items())
+    # In lower case, as the connection hands them over.
+    pairs = tuple((name.lower().encode(), value.encode()) for name, value in (headers or {}).items())
     return Answer(status, pairs, json.dumps({"error": {"type": "invalid_request_error", **details}}).encode())
 
 
