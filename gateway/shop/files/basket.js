@@ -29,7 +29,8 @@ export function showCount() {
   document.getElementById("basket-count").textContent = count;
 }
 
-// The lines of the order, as the API takes them; shipping is a line of its own, with its own tax.
+// The lines of the order, as the API takes them; shipping is a line of its own, with its own tax. A real shop looks its
+// prices up on its own server and places the order from there: whoever sends the prices decides what they pay.
 export function items() {
   const wanted = basket();
   const articles = ARTICLES.filter(({ sku }) => wanted[sku]).map(({ sku, name, price }) => ({
