@@ -96,7 +96,7 @@ async function pay(event) {
   find("progress").textContent = "Your order is being placed …";
   tellProblem("");
   // A card that is declined leaves the order open for another one.
-  const order = { ...wanted(), payment_method: chosenCard(find("cards")), reference: "demo-shop", keep_after_decline: true };
+  const order = { ...wanted(), payment_method: chosenCard(find("cards")), metadata: { channel: "demo-shop" }, keep_after_decline: true };
   try {
     const placed = await placing.send("/orders", order, (tried) => {
       find("progress").textContent = `No answer yet; asking again with the same key (${tried}) …`;
