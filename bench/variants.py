@@ -1,6 +1,7 @@
 """The variants that are compared, and how each is started.
 
 product: the four services as they ship: durable, validated, traced, real provider calls.
+watched: the product and its gateway, whose console is open half of the time: bench/console.py.
 secured: the product with mutual TLS between all of them; with --tls alone.
 mesh:    the same without the provider calls: bench/instant.py.
 floor:   the same hops and provider calls with nothing around them: bench/floor.py.
@@ -20,6 +21,9 @@ from kernel.clock import SystemClock
 
 _PARTS = ("tax", "payment", "notify", "order")
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+_NONE_OWN: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
 # Every order of the bench buys the same: a tax that is remembered would leave out a call that the floor makes.
 _NOTHING_REMEMBERED = {"TAX_QUOTE_CACHE_SECONDS": "0"}
 
@@ -37,9 +41,21 @@ def start_sandbox(folder: Path) -> tuple[Process, str]:
 
 
 def start_product(
-    folder: Path, sandbox: str, name: str = "product", settings: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    sandbox: str,
+    name: str = "product",
+    settings: Mapping[str, str] = _NONE,
+    own: Mapping[str, Mapping[str, str]] = _NONE_OWN,
 ) -> Variant:
-    """Start the four services, each in its own process."""
+    """Start the four services, each in its own process.
+
+    Args:
+        folder: For databases and logs.
+        sandbox: Where the providers are.
+        name: What the figures are called.
+        settings: Further variables of the environment of each.
+        own: Further variables of some, by part.
+    """
     addresses = {part: f"127.0.0.1:{free_port()}" for part in _PARTS}
     environment = {
         **{f"{part.upper()}_ADDR": address for part, address in addresses.items()},
@@ -48,7 +64,24 @@ def start_product(
         **_NOTHING_REMEMBERED,
         **settings,
     }
-    return _variant(name, addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder)
+    return _variant(name, addresses, {part: ["-m", f"{part}_svc"] for part in _PARTS}, environment, folder, own)
+
+
+def start_watched(folder: Path, sandbox: str) -> tuple[Variant, str, list[str]]:
+    """Start the four services and the gateway, and return them with its address and where each has its metrics."""
+    metrics = {part: f"127.0.0.1:{free_port()}" for part in (*_PARTS, "gateway")}
+    own = {part: {"ORDERMESH_METRICS_ADDR": address} for part, address in metrics.items()}
+    variant = start_product(folder, sandbox, "watched", own=own)
+    gateway = f"127.0.0.1:{free_port()}"
+    environment = {
+        **{f"{process.name.upper()}_ADDR": process.address for process in variant.processes},
+        "ORDERMESH_GATEWAY_ADDR": gateway,
+        "ORDERMESH_DATA_DIR": str(folder),
+        **own["gateway"],
+    }
+    variant.processes.append(start("gateway", gateway, ["-m", "gateway"], environment, folder))
+    variant.processes[-1].wait_until_listening()
+    return variant, gateway, list(metrics.values())
 
 
 def certified(folder: Path) -> TransportSettings:
@@ -103,11 +136,17 @@ def start_stock(folder: Path) -> Variant:
 
 
 def _variant(
-    name: str, addresses: dict[str, str], commands: dict[str, list[str]], environment: dict[str, str], folder: Path
+    name: str,
+    addresses: dict[str, str],
+    commands: dict[str, list[str]],
+    environment: dict[str, str],
+    folder: Path,
+    own: Mapping[str, Mapping[str, str]] = _NONE_OWN,
 ) -> Variant:
     variant = Variant(name, addresses["order"])
     for part in _PARTS:
-        variant.processes.append(start(part, addresses[part], commands[part], environment, folder))
+        whole = {**environment, **own.get(part, {})}
+        variant.processes.append(start(part, addresses[part], commands[part], whole, folder))
     for process in variant.processes:
         process.wait_until_listening()
     return variant

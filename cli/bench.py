@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bench import console
 from bench.__main__ import main
 
 
@@ -18,6 +19,15 @@ from bench.__main__ import main
     help="Where the figures go; beside them a page with plots, as .html.",
 )
 @click.option("--tls", is_flag=True, help="Measure the product with mutual TLS as well.")
-def command(rounds: int, slice_orders: int, in_flight: int, report: Path, *, tls: bool) -> None:
+@click.option(
+    "--console",
+    "watched",
+    is_flag=True,
+    help="Instead, measure what an open console and a Prometheus add; writes no report.",
+)
+def command(rounds: int, slice_orders: int, in_flight: int, report: Path, *, tls: bool, watched: bool) -> None:
     """Measure the mesh in separate processes, its floor, and four empty hops on stock gRPC; write the report."""
+    if watched:
+        console.main(rounds, slice_orders, in_flight)
+        return
     main(rounds, slice_orders, in_flight, report, tls=tls)

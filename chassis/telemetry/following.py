@@ -10,12 +10,13 @@ from chassis.telemetry.store import SpanStore, StoredSpan
 _HOPS = 4
 
 
-def spans_of(data_dir: Path, trace_ids: Iterable[str]) -> list[StoredSpan]:
+def spans_of(data_dir: Path, trace_ids: Iterable[str], since_ns: int = 0) -> list[StoredSpan]:
     """Return the spans, in no order; none where nothing was stored.
 
     Args:
         data_dir: The data directory that the services run with.
         trace_ids: The traces to begin with, 32 hexadecimal digits each.
+        since_ns: A moment before which none of them ended, in nanoseconds since 1970: what is older is not read.
 
     Raises:
         sqlite3.Error: The store cannot be read.
@@ -25,16 +26,17 @@ def spans_of(data_dir: Path, trace_ids: Iterable[str]) -> list[StoredSpan]:
         return []
     store = SpanStore(path)
     try:
-        known = set(trace_ids)
-        spans = [span for trace_id in known for span in store.trace(trace_id)]
+        first = store.first_since(since_ns)
+        known = latest = set(trace_ids)
+        spans = [span for trace_id in known for span in store.trace(trace_id, first=first)]
         for _ in range(_HOPS):
-            # A trace that works for several orders links to each; only those that come from ours are followed.
-            further = [span for span in store.linked(known) if span.trace_id not in known]
-            following = {span.trace_id for span in further if any(target in known for target, _ in span.links)}
-            if not following:
+            # Only what goes on from ours is followed: a trace that works for several orders links to others as well.
+            further = [span for span in store.going_on_from(latest, first=first) if span.trace_id not in known]
+            latest = {span.trace_id for span in further}
+            if not latest:
                 break
-            spans += [span for span in further if span.trace_id in following]
-            known |= following
+            spans += further
+            known |= latest
     finally:
         store.close()
     return spans

@@ -48,6 +48,10 @@ OLDEST_NS = 7 * 24 * 3600 * 1_000_000_000
 # More in one row would keep the interpreter's lock, and with it the event loop, for longer than a millisecond.
 _SPANS_IN_A_ROW = 1_000
 
+# How much later than another process one may write what it ended before: batches are written every half second, and
+# tried again for a while where the file is locked.
+_WRITTEN_LATE_NS = 60 * 1_000_000_000
+
 # Deleting more at a time would keep other processes' writes waiting.
 _ROWS_PRUNED_AT_ONCE = 100
 
@@ -125,19 +129,36 @@ class SpanStore:
                 left_out += self._insert(spans[first : first + _SPANS_IN_A_ROW])
         return left_out
 
-    def trace(self, trace_id: str) -> list[StoredSpan]:
-        """Return the spans of a trace, earliest first; none when it is unknown."""
-        return self._traces({bytes.fromhex(trace_id)})
+    def first_since(self, moment_ns: int) -> int:
+        """Return the batch from which on nothing that ended at the moment, or later, is left out: for `first`.
 
-    def linked(self, trace_ids: Iterable[str]) -> list[StoredSpan]:
-        """Return the spans of the other traces that link to one of these or are linked from one, earliest first."""
+        It is looked for from the newest on, so that for what is recent little is read.
+        """
+        found = self._db.execute(
+            "SELECT id FROM batches WHERE end_ns < ? ORDER BY id DESC LIMIT 1", (moment_ns - _WRITTEN_LATE_NS,)
+        ).fetchone()
+        return found[0] + 1 if found else 0
+
+    def trace(self, trace_id: str, *, first: int = 0) -> list[StoredSpan]:
+        """Return the spans of a trace, earliest first; none when it is unknown.
+
+        Args:
+            trace_id: 32 digits.
+            first: The batch to begin with.
+        """
+        return self._traces({bytes.fromhex(trace_id)}, first)
+
+    def going_on_from(self, trace_ids: Iterable[str], *, first: int = 0) -> list[StoredSpan]:
+        """Return the spans of the other traces that link to one of these, earliest first; arguments as of `trace`."""
         known = {bytes.fromhex(trace_id) for trace_id in trace_ids}
         found: set[bytes] = set()
         for trace_id in known:
-            for (links,) in self._db.execute("SELECT links FROM contents WHERE instr(links, ?)", (trace_id,)):
-                pairs = [(links[at : at + 16], links[at + 16 : at + 32]) for at in range(0, len(links), 32)]
-                found.update(one for pair in pairs if trace_id in pair for one in pair)
-        return self._traces(found - known)
+            for (links,) in self._db.execute(
+                "SELECT links FROM contents WHERE batch_id >= ? AND instr(links, ?)", (first, trace_id)
+            ):
+                pairs = ((links[at : at + 16], links[at + 16 : at + 32]) for at in range(0, len(links), 32))
+                found.update(source for source, target in pairs if target == trace_id)
+        return self._traces(found - known, first)
 
     def prune(self, now_ns: int) -> None:
         """Delete what is too much or too old, a little at a time; call it after each batch."""
@@ -174,18 +195,19 @@ class SpanStore:
             )
         return len(spans) - len(written)
 
-    def _traces(self, trace_ids: set[bytes]) -> list[StoredSpan]:
+    def _traces(self, trace_ids: set[bytes], first: int) -> list[StoredSpan]:
         wanted = {trace_id.hex() for trace_id in trace_ids}
         batches: dict[int, bytes] = {}
         for trace_id in trace_ids:
             rows = self._db.execute(
-                "SELECT id, spans FROM contents JOIN batches ON id = batch_id WHERE instr(trace_ids, ?)", (trace_id,)
+                "SELECT id, spans FROM contents JOIN batches ON id = batch_id"
+                " WHERE batch_id >= ? AND instr(trace_ids, ?)",
+                (first, trace_id),
             )
             batches.update(rows)
-        spans = [_from_json(fields) for encoded in batches.values() for fields in orjson.loads(encoded)]
-        return sorted(
-            (span for span in spans if span.trace_id in wanted), key=lambda span: (span.start_ns, -span.end_ns)
-        )
+        # Of the hundreds of spans in a batch a few are wanted; the first of a span's fields is its trace.
+        found = [fields for encoded in batches.values() for fields in orjson.loads(encoded) if fields[0] in wanted]
+        return sorted(map(_from_json, found), key=lambda span: (span.start_ns, -span.end_ns))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

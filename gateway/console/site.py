@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader
@@ -16,10 +16,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from chassis.telemetry.following import spans_of
+from chassis.telemetry.store import StoredSpan
 from gateway.console import reading, words
 from gateway.console.commands import COMMANDS
 from gateway.console.drawing import LINE_WIDTH, bars
-from gateway.console.inside import COOKIE, Api, Refused, or_why_not
+from gateway.console.inside import COOKIE, Api, Json, Refused, or_why_not
 from gateway.readiness import Readiness
 from kernel.ids import Ids
 
@@ -140,7 +141,7 @@ class Console:
             order=story["order"],
             mails=mails,
             messages=messages,
-            bars=bars(await self._spans(story["trace_ids"])),
+            bars=bars(await self._spans(story)),
             commands=[(each, self._ids.new()) for each in allowed],
         )
 
@@ -188,9 +189,10 @@ class Console:
         answer.delete_cookie(COOKIE, path="/console")
         return answer
 
-    async def _spans(self, trace_ids: list[str]) -> list[Any]:
+    async def _spans(self, story: Json) -> list[StoredSpan]:
+        placed_ns = int(datetime.fromisoformat(story["order"]["create_time"]).timestamp()) * 1_000_000_000
         try:
-            return await asyncio.to_thread(spans_of, self._data_dir, trace_ids)
+            return await asyncio.to_thread(spans_of, self._data_dir, story["trace_ids"], placed_ns)
         except sqlite3.Error:
             return []  # The page is of use without them.
 

@@ -1,5 +1,6 @@
 """The console shows of an order what the API says, its buttons do what the API does, and no other site presses them."""
 
+import asyncio
 import re
 import signal
 import time
@@ -9,6 +10,7 @@ from html import unescape
 import httpx
 import pytest
 
+from bench.onlooker import Onlooker
 from tests.fakes.mesh_process import MeshProcess, environment
 from tests.fakes.whole_mesh import EXAMPLE, PATIENCE_SECONDS
 
@@ -136,6 +138,21 @@ def test_an_order_that_needs_no_review_is_not_marked_as_reviewed(browser: httpx.
     shown = page(browser, f"/console/orders/{order_id}")
     assert "Mark reviewed" not in shown
     assert "A person has looked" not in shown
+
+
+async def test_the_bench_looks_on_as_a_browser_does(browser: httpx.Client) -> None:
+    waiting = placed(browser, "looked-at", payment_method="pm_card_authenticationRequired")
+    onlooker = Onlooker(browser.base_url.netloc.decode(), [], f"/console/orders/{waiting}")
+    looking = asyncio.create_task(onlooker.look())
+    try:
+        # The board, the page of its newest order, the page of the one that waits, and the stream that this one has.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while onlooker.pages < 3 or not onlooker.events:  # noqa: ASYNC110  (it has no event of its own to wait for)
+                await asyncio.sleep(0.02)
+        assert not looking.done()
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 def test_a_declined_order_says_why(browser: httpx.Client) -> None:

@@ -222,7 +222,7 @@ async def test_a_mail_has_a_trace_of_its_own_linked_to_the_callers(world: World,
     try:
         asked = store.trace("a" * 32)
         (server,) = [span for span in asked if span.name.endswith("/SendNotification")]
-        (mailing,) = [span for span in store.linked(["a" * 32]) if span.name == "send mail"]
+        (mailing,) = [span for span in store.going_on_from(["a" * 32]) if span.name == "send mail"]
     finally:
         store.close()
     assert mailing.links == (("a" * 32, server.span_id),)

@@ -81,7 +81,7 @@ async def test_what_happens_later_is_found_from_the_trace_of_the_call_that_began
         await payments.until(waiting.payment_id, lambda now: now.state == _SUCCEEDED)
 
     spans = SpanStore(tmp_path / SPANS_FILE)
-    during, afterwards = spans.trace(trace_id), spans.linked([trace_id])
+    during, afterwards = spans.trace(trace_id), spans.going_on_from([trace_id])
     spans.close()
     names = {span.name for span in during}
     assert names == {

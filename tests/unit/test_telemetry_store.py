@@ -65,16 +65,30 @@ def test_a_parent_comes_before_a_child_that_began_at_the_same_moment(store: Span
     assert [one.span_id[-1] for one in store.trace(hexadecimal(1))] == ["1", "2"]
 
 
-def test_linked_traces_are_found_in_both_directions_and_no_others(store: SpanStore) -> None:
+def test_traces_that_go_on_from_others_are_found_and_no_others(store: SpanStore) -> None:
     order, mail, retry, stranger = 1, 2, 3, 4
     store.append([span(order, 10, links=(SpanContext(retry, 30, sampled=True),)), span(retry, 30), span(stranger, 40)])
     store.append([span(mail, 20, links=(SpanContext(order, 10, sampled=True),))])
 
-    relatives = store.linked([hexadecimal(order)])
+    def found(*traces: int) -> set[str]:
+        return {one.trace_id for one in store.going_on_from([hexadecimal(trace) for trace in traces])}
 
-    assert {one.trace_id for one in relatives} == {hexadecimal(mail), hexadecimal(retry)}
-    assert {one.trace_id for one in store.linked([hexadecimal(order), hexadecimal(mail)])} == {hexadecimal(retry)}
-    assert store.linked([hexadecimal(stranger)]) == []
+    assert found(order) == {hexadecimal(mail)}
+    assert found(retry) == {hexadecimal(order)}
+    assert found(retry, order) == {hexadecimal(mail)}
+    assert found(stranger) == set()
+
+
+def test_what_ended_long_before_is_not_read(store: SpanStore) -> None:
+    for number in range(1, 11):
+        store.append([span(number, 1, end=number * HOUR, links=(SpanContext(99, 1, sampled=True),))])
+
+    first = store.first_since(8 * HOUR)
+
+    assert [number for number in range(1, 11) if store.trace(hexadecimal(number), first=first)] == [8, 9, 10]
+    assert len(store.going_on_from([hexadecimal(99)], first=first)) == 3
+    assert store.trace(hexadecimal(7), first=store.first_since(7 * HOUR + 1)), "others may have written theirs before"
+    assert store.first_since(0) == 0
 
 
 def test_a_span_that_cannot_be_written_is_left_out_and_the_others_stay(store: SpanStore) -> None:

@@ -30,5 +30,22 @@ if (main.dataset.watch) {
   // The first event is as a rule the order as the page has it already.
   events.onmessage = (event) => { if (JSON.parse(event.data).version > Number(main.dataset.version)) changed(); };
 }
-// Mails, tax documents and traces come after the order itself has come to rest.
-if (main.dataset.reloadSeconds) setInterval(refresh, 1000 * main.dataset.reloadSeconds);
+// Mails, tax documents and traces come after the order itself has come to rest. A page that says so is fetched ever less
+// often while it stays as it is, and one that nobody sees is not fetched at all.
+const seconds = Number(main.dataset.reloadSeconds);
+const longest = Number(main.dataset.reloadLongest) || seconds;
+let shown = main.textContent;
+
+function again(wait) {
+  setTimeout(async () => {
+    if (!document.hidden) await refresh().catch(() => {});
+    const asBefore = main.textContent === shown;
+    shown = main.textContent;
+    again(asBefore ? Math.min(2 * wait, longest) : seconds);
+  }, 1000 * wait);
+}
+
+if (seconds) {
+  again(seconds);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh().catch(() => {}); });
+}
