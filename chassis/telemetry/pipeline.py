@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Protocol
 
-from chassis.telemetry.spans import Span
+from chassis.telemetry.spans import Span, redact_all
 from chassis.telemetry.store import SpanStore
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ CAPACITY = 16_384
 
 # Long enough for most traces to be whole and so one row, short enough for `ordermesh trace` right after an order.
 _INTERVAL_SECONDS = 0.5
+
+# One pruning takes away a hundred rows, which is more than are written meanwhile.
+_BATCHES_PER_PRUNING = 16
 
 # A file that is locked, or made by another process at this moment, is usable a round or two later.
 _TRIES = 4
@@ -67,6 +70,7 @@ class Pipeline:
         self._queue: deque[Span] = deque()
         self._unsaved: list[Span] = []
         self._failures = 0
+        self._saved = 0
         self._store: SpanStore | None = None
         self._draining = Lock()
         self._stop = Event()
@@ -109,8 +113,7 @@ class Pipeline:
 
     def _drain(self) -> None:
         fresh = [self._queue.popleft() for _ in range(len(self._queue))]
-        for span in fresh:
-            span.redact()
+        redact_all(fresh)
         if fresh and self._exporter is not None:
             self._exporter.put(fresh)
         self._unsaved.extend(fresh)
@@ -128,7 +131,9 @@ class Pipeline:
             self._store = SpanStore(self._path)
         self.dropped += self._store.append(self._unsaved)
         self._unsaved.clear()
-        self._store.prune(self._now_ns())
+        if self._saved % _BATCHES_PER_PRUNING == 0:
+            self._store.prune(self._now_ns())
+        self._saved += 1
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -6,7 +6,7 @@ on another thread. It knows no exporter, no clock and no random source of its ow
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from enum import Enum
 from types import TracebackType
@@ -130,10 +130,17 @@ class Span:
         self.status = "error"
         self.status_message = message
 
+    def texts(self) -> list[str]:
+        """Return every text in it that somebody else may have written."""
+        return [
+            self.status_message,
+            self.tracestate,
+            *[value for value in self.attributes.values() if type(value) is str],
+        ]
+
     def redact(self) -> None:
         """Take out what has the shape of a secret: the last net, under code that states what it should not."""
-        texts = [value for value in self.attributes.values() if type(value) is str]
-        if not is_suspicious("\n".join((*texts, self.status_message, self.tracestate))):
+        if not is_suspicious("\n".join(self.texts())):
             return
         for key, value in self.attributes.items():
             if type(value) is str:
@@ -148,6 +155,13 @@ class Span:
     def traceparent(self) -> str:
         """Return the value of the `traceparent` header for a call made inside this span."""
         return f"00-{self.trace_id:032x}-{self.span_id:016x}-0{1 if self.sampled else 0}"
+
+
+def redact_all(spans: Sequence[Span]) -> None:
+    """Redact every span; their texts, which are mostly the same ones, are searched together, for a quarter of it."""
+    if is_suspicious("\n".join({text for span in spans for text in span.texts()})):
+        for span in spans:
+            span.redact()
 
 
 class _FromContext(Enum):

@@ -161,7 +161,7 @@ class SpanStore:
         return self._traces(found - known, first)
 
     def prune(self, now_ns: int) -> None:
-        """Delete what is too much or too old, a little at a time; call it after each batch."""
+        """Delete what is too much or too old, a little at a time; call it after every few batches."""
         with self._transaction():
             self._db.execute(
                 "DELETE FROM batches WHERE id IN (SELECT id FROM batches ORDER BY id LIMIT :some) AND (end_ns < :oldest"

@@ -10,7 +10,7 @@ import pytest
 from chassis.telemetry.pipeline import Pipeline
 from chassis.telemetry.setup import SPANS_FILE, start_telemetry
 from chassis.telemetry.spans import Span, SpanContext
-from chassis.telemetry.store import SpanStore
+from chassis.telemetry.store import OLDEST_NS, SpanStore
 from tests.fakes.telemetry_sink import Nanoseconds
 
 
@@ -145,6 +145,19 @@ def test_a_batch_is_not_stored_twice_when_pruning_fails(tmp_path: Path, monkeypa
     pipeline.flush()
 
     assert (pipeline.dropped, stored(tmp_path / "spans.db", 1)) == (0, 1)
+    pipeline.shutdown()
+
+
+def test_what_is_too_old_is_pruned_with_every_sixteenth_batch(tmp_path: Path) -> None:
+    path = tmp_path / "spans.db"
+    pipeline = Pipeline(path, None, lambda: 2 * OLDEST_NS)
+    left = []
+    for number in range(1, 18):
+        pipeline.put(span(number))
+        pipeline.flush()
+        left.append(sum(stored(path, each) for each in range(1, 18)))
+
+    assert (left[0], left[15], left[16]) == (0, 15, 0)
     pipeline.shutdown()
 
 
