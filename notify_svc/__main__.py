@@ -124,6 +124,8 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES,
         )
         server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
+        # Some 0.15 s of work that would keep everybody waiting who calls as soon as we serve, for mails are due then.
+        letters.prepare(clock)
         address = await server.start(config.address)
         working = asyncio.create_task(worker.run(), name="worker")
         await server.serving(ready=True)

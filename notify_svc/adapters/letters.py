@@ -11,8 +11,8 @@ from kernel.clock import Clock
 from notify_svc.adapters.layers import OURS, Folder, Voice
 from notify_svc.adapters.locales import Languages, Tongue
 from notify_svc.domain.content import Letter, SummaryLine
-from notify_svc.domain.notification import Notification, one_line
-from notify_svc.domain.sample import samples
+from notify_svc.domain.notification import Kind, Notification, one_line
+from notify_svc.domain.sample import sample, samples
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +87,10 @@ class Letters:
     def facts(self, notification: Notification) -> dict[str, object]:
         """Return what templates are filled with: texts, numbers, and lists and dictionaries of them."""
         return self._facts(notification, self._set.languages.nearest(notification.locale))
+
+    def prepare(self, clock: Clock) -> None:
+        """Write a sample, and with it load what the first mail needs."""
+        self.write(sample(Kind.ORDER_CONFIRMATION, self._set.languages.default.tag, clock.now()))
 
     def check(self, clock: Clock) -> None:
         """Write a sample of every kind in every language.

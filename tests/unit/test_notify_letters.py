@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.address import Address
+from kernel.clock import SystemClock
 from kernel.money import Money
 from notify_svc.adapters import letters
 from notify_svc.adapters.letters import Letters
@@ -271,3 +272,16 @@ def test_a_language_nobody_has_written_for_is_answered_in_the_shops_own() -> Non
 
 def test_the_samples_are_of_every_kind() -> None:
     assert [each.kind for each in samples("en", NOW)] == [*Kind, *Kind]
+
+
+def test_the_first_confirmation_finds_everything_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a template was compiled")
+
+    fresh, prepared = Letters(SHOP, "de_AT"), Letters(SHOP, "de_AT")
+    prepared.prepare(SystemClock())
+    monkeypatch.setattr("jinja2.Environment.compile", refuse)
+
+    assert prepared.write(notification()).subject
+    with pytest.raises(AssertionError, match="compiled"):
+        fresh.write(notification())
