@@ -1,4 +1,4 @@
-"""`python -m tests.failure.part NAME`: one part of the mesh, as `ordermesh serve NAME` runs it, to be tormented.
+"""`python -m tests.failure.part NAME …`: one part of the mesh, as `ordermesh serve NAME …` runs it, to be tormented.
 
 It ends when its standard input does, and so never outlives the test that started it. On standard input it is told that
 the disk under its SQLite file is full, or has room again.
@@ -44,4 +44,4 @@ def _heed_input() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_heed_input, daemon=True).start()
-    cli(["serve", sys.argv[1]], prog_name="ordermesh")
+    cli(["serve", *sys.argv[1:]], prog_name="ordermesh")

@@ -4,7 +4,7 @@ import asyncio
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.failure.words import FULL, ROOM
@@ -26,14 +26,16 @@ class Part:
         name: What `ordermesh serve` calls it, and for another replica of it a dash and a number.
         values: Its environment.
         log: Where its standard error goes.
+        options: What `ordermesh serve` is told besides.
 
     Attributes:
         may_end: Whether its disk was broken: it then ends by itself at the next commit.
         ended: How often it has done so.
     """
 
-    def __init__(self, name: str, values: Mapping[str, str], log: Path) -> None:
+    def __init__(self, name: str, values: Mapping[str, str], log: Path, options: Sequence[str] = ()) -> None:
         self.name = name
+        self._options = options
         self.values = values
         self.log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -72,7 +74,7 @@ class Part:
         self._killed = self.may_end = False
         with self.log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.failure.part", self.name.partition("-")[0]),
+                *(sys.executable, "-m", "tests.failure.part", self.name.partition("-")[0], *self._options),
                 cwd=_ROOT,
                 env=self.values,
                 stdin=asyncio.subprocess.PIPE,

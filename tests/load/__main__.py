@@ -5,13 +5,13 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.postgres_server import PostgresServer
-from tests.load import dead_peer
+from tests.load import dead_peer, workers
 from tests.load.fleet import REPLICATED, Fleet, a_postgres, running_fleet
 from tests.load.frozen import frozen
 from tests.load.goodput import goodput
@@ -33,7 +33,7 @@ def main() -> int:
         "--slices", type=int, default=4, help="how often each case of replicas, or of goodput, is loaded"
     )
     parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
-    parser.add_argument("--times", type=int, default=3, help="how often each dead peer, and PostgreSQL, is killed")
+    parser.add_argument("--times", type=int, default=3, help="how often whatever is killed is killed")
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()
     figures: dict[str, Figures] = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
@@ -63,10 +63,17 @@ async def _postgres(wanted: argparse.Namespace) -> Figures:
         return await postgres(fleet, server, wanted.times)
 
 
+async def _workers(wanted: argparse.Namespace) -> Figures:
+    async with _fleet(workers.COUNTS, workers.OPTIONS) as (fleet, _):
+        return await workers.workers(fleet, wanted.times)
+
+
 @asynccontextmanager
-async def _fleet(counts: Mapping[str, int] | None = None) -> AsyncIterator[tuple[Fleet, PostgresServer]]:
+async def _fleet(
+    counts: Mapping[str, int] | None = None, options: Mapping[str, Sequence[str]] | None = None
+) -> AsyncIterator[tuple[Fleet, PostgresServer]]:
     with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
-        async with running_fleet(Path(folder), server.create_database(), counts) as fleet:
+        async with running_fleet(Path(folder), server.create_database(), counts, options=options) as fleet:
             yield fleet, server
 
 
@@ -88,6 +95,7 @@ _PARTS: Mapping[str, Measure] = {
     "frozen": _frozen,
     "dead_peer": _dead_peer,
     "postgres": _postgres,
+    "workers": _workers,
     "replicas": _replicas,
     "goodput": _goodput,
 }

@@ -21,6 +21,7 @@ from tests.load.rest import Balancer, balanced
 
 _SERVICE = order_service_pb2.DESCRIPTOR.services_by_name["OrderService"]
 _SETTLED_SECONDS = 60.0
+_ASK_SECONDS = 0.02
 
 # What an accepted order may be when its answer comes: its payment may be under way still, and goes on by itself.
 _ACCEPTED = frozenset({order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PENDING})
@@ -146,6 +147,16 @@ class Callers:
         order = (await self._orders.PlaceOrder(request(self._key()), timeout=15)).order
         assert order.state in accepted, f"an order came back {order.state}: {order.failure}"
         return self._accept(order.order_id, order_pb2.OrderState.Name(order.state))
+
+    async def until_paid(self) -> float:
+        """Place orders one after the other, and return when one was paid."""
+        while True:
+            try:
+                await self.place({order_pb2.ORDER_STATE_PAID})
+            except (grpc.aio.AioRpcError, AssertionError):
+                await asyncio.sleep(_ASK_SECONDS)
+            else:
+                return time.monotonic()
 
     async def _quote(self) -> str:
         like = request("")

@@ -103,6 +103,7 @@ async def running_fleet(
     database_url: str,
     counts: Mapping[str, int] | None = None,
     settings: Mapping[str, str] | None = None,
+    options: Mapping[str, Sequence[str]] | None = None,
 ) -> AsyncIterator[Fleet]:
     """Run the fleet while the context is open.
 
@@ -111,6 +112,7 @@ async def running_fleet(
         database_url: A PostgreSQL database.
         counts: How many replicas of each service; two where nothing is said.
         settings: More of the environment of all.
+        options: What `ordermesh serve` is told besides, by service.
     """
     shared = environment(folder / "data") | {
         "ORDERMESH_DATABASE_URL": database_url,
@@ -127,6 +129,7 @@ async def running_fleet(
                 f"{name}-{number}",
                 {**shared, **called, _ADDRESS[name]: address, METRICS: next(free)},
                 folder / f"{name}-{number}.log",
+                (options or {}).get(name, ()),
             )
             for number, address in enumerate(addresses, 1)
         ]

@@ -4,11 +4,8 @@ import asyncio
 import sys
 import time
 
-import grpc
-from ordermesh.order.v1 import order_pb2
-
 from tests.fakes.postgres_server import PostgresServer
-from tests.load.callers import Callers, calling
+from tests.load.callers import calling
 from tests.load.ending import ending
 from tests.load.fleet import Fleet, ready
 
@@ -22,8 +19,6 @@ _STEADY_SECONDS = 5.0
 
 # It only says that orders are never paid again.
 _LONGEST_SECONDS = 120.0
-
-_ASK_SECONDS = 0.02
 
 _WORKERS = 6
 _PAUSE_SECONDS = 0.08
@@ -40,7 +35,8 @@ async def postgres(fleet: Fleet, server: PostgresServer, times: int) -> dict[str
             killed = time.monotonic()
             await asyncio.to_thread(server.outage, seconds)
             returned = time.monotonic()
-            back.append(await _until_paid(callers) - returned)
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                back.append(await callers.until_paid() - returned)
             away.append((killed, returned + BACK_SECONDS))
             sys.stderr.write(f"away for {returned - killed:.2f} s, an order was paid after {back[-1]:.2f} s\n")
         await asyncio.sleep(_STEADY_SECONDS)
@@ -51,15 +47,3 @@ async def postgres(fleet: Fleet, server: PostgresServer, times: int) -> dict[str
         "failed_otherwise": [str(call) for call in late[:20]],
         **await ending(fleet, callers, holds=max(back) <= BACK_SECONDS and not late),
     }
-
-
-async def _until_paid(callers: Callers) -> float:
-    """Place orders one after the other, and return when one was paid."""
-    async with asyncio.timeout(_LONGEST_SECONDS):
-        while True:
-            try:
-                await callers.place({order_pb2.ORDER_STATE_PAID})
-            except (grpc.aio.AioRpcError, AssertionError):
-                await asyncio.sleep(_ASK_SECONDS)
-            else:
-                return time.monotonic()
