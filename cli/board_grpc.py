@@ -49,7 +49,7 @@ async def board_calls(config: CliConfig) -> AsyncIterator[BoardCalls]:
 
         async def line(address: str, variable: str, module: Any, service: str) -> Line:  # noqa: ANN401  (a module)
             descriptor = module.DESCRIPTOR.services_by_name[service]
-            return await lines.enter_async_context(dialled(address, variable, descriptor, config.transport))
+            return await lines.enter_async_context(dialled(address, variable, descriptor, config))
 
         order = await line(config.order_address, "ORDER_ADDR", order_service_pb2, "OrderService")
         payment = await line(config.payment_address, "PAYMENT_ADDR", payment_service_pb2, "PaymentService")

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor
 from ordermesh.order.v1 import order_service_pb2 as pb
 from ordermesh.order.v1 import order_service_pb2_grpc
 
-from chassis.trust.settings import TransportSettings
+from cli.config import CliConfig
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from gateway import wrong
 from gateway.read_json import MessageReaders
@@ -120,9 +120,9 @@ class OrderCalls:
 
 
 @asynccontextmanager
-async def order_calls(address: str, transport: TransportSettings | None = None) -> AsyncIterator[OrderCalls]:
+async def order_calls(address: str, config: CliConfig | None = None) -> AsyncIterator[OrderCalls]:
     """Open a channel to order_svc and close it again."""
-    async with dialled(address, "ORDER_ADDR", _SERVICE, transport) as line:
+    async with dialled(address, "ORDER_ADDR", _SERVICE, config) as line:
         yield OrderCalls(line, SystemClock())
 
 

@@ -1,14 +1,15 @@
 """What the command can be told from outside; the only module of it that meets the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from chassis.access.settings import OPERATOR
-from chassis.config import Environment
-from chassis.trust.settings import TransportSettings
+from chassis.config import Environment, Secret
+from chassis.trust.settings import TransportSettings, is_on_this_machine
 
 # Who listens on every address is called on loopback.
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  (recognised here, not listened on)
@@ -36,7 +37,8 @@ class CliConfig:
     """NOTIFY_ADDR: where notify_svc is called."""
 
     gateway_url: str
-    """ORDERMESH_GATEWAY_ADDR: where the gateway listens; read here as the address of a web page."""
+    """ORDERMESH_GATEWAY_URL, else ORDERMESH_GATEWAY_ADDR: where the command calls the gateway, "https://shop.example";
+    at the address it also listens."""
 
     gateway_tls_dir: Path | None
     """Where the gateway's certificate lies, if it speaks HTTPS: GATEWAY_TLS_DIR."""
@@ -56,6 +58,9 @@ class CliConfig:
     transport: TransportSettings
     """How the services are called: as "operator"."""
 
+    api_key: Secret
+    """ORDERMESH_API_KEY: an API key, or a token; with it the command calls no service, but the gateway for them."""
+
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:
         """Read the settings.
@@ -71,22 +76,35 @@ class CliConfig:
             "NOTIFY_ADDR": _reachable(env.address("NOTIFY_ADDR", "127.0.0.1:50054")),
         }
         scheme = "https" if env.text("GATEWAY_TLS_DIR", "") else "http"
+        here = f"{scheme}://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}"
+        elsewhere = env.url("ORDERMESH_GATEWAY_URL", "")
         config = cls(
             order_address=services["ORDER_ADDR"],
             tax_address=services["TAX_ADDR"],
             payment_address=services["PAYMENT_ADDR"],
             notify_address=services["NOTIFY_ADDR"],
-            gateway_url=f"{scheme}://{_reachable(env.address('ORDERMESH_GATEWAY_ADDR', '127.0.0.1:8080'))}",
-            gateway_tls_dir=env.path("GATEWAY_TLS_DIR", "") if scheme == "https" else None,
+            gateway_url=elsewhere or here,
+            # Elsewhere it shows another one, or its proxy does.
+            gateway_tls_dir=env.path("GATEWAY_TLS_DIR", "") if scheme == "https" and not elsewhere else None,
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             metrics_address=env.address("ORDERMESH_METRICS_ADDR", ""),
             # Where a part is served there is its own certificate and no operator's: it is looked for when it is needed.
             transport=TransportSettings.read(env, OPERATOR, calls=services, with_certificate=False),
+            api_key=env.secret("ORDERMESH_API_KEY"),
         )
+        for name, complaint in config._complaints():
+            env.complain(name, complaint)
         env.check()
         return config
+
+    def _complaints(self) -> Iterable[tuple[str, str]]:
+        key, parts = self.api_key.reveal(), urlsplit(self.gateway_url)
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            yield "ORDERMESH_API_KEY", "is written like no key and no token"
+        if key and parts.scheme != "https" and not is_on_this_machine(f"{parts.hostname}:{parts.port or 80}"):
+            yield "ORDERMESH_GATEWAY_URL", "is not https: whoever is on the way could read the key"
 
 
 def _reachable(address: str) -> str:

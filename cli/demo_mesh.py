@@ -9,6 +9,7 @@ import httpx
 
 from cli.config import CliConfig
 from cli.failures import Failure, Unavailable
+from cli.gateway_tls import trusting
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
 
@@ -28,7 +29,13 @@ class DemoMesh:
     """
 
     def __init__(self, config: CliConfig) -> None:
-        self._gateway = httpx.Client(base_url=config.gateway_url, timeout=_CALL_SECONDS)
+        signed = {"authorization": f"Bearer {config.api_key.reveal()}"} if config.api_key else {}
+        self._gateway = httpx.Client(
+            base_url=config.gateway_url,
+            timeout=_CALL_SECONDS,
+            headers=signed,
+            verify=trusting(config.gateway_tls_dir),
+        )
         self._sandbox = httpx.Client(base_url=config.sandbox_url, timeout=_CALL_SECONDS)
         self._clock = SystemClock()
         self._ids = Uuid7Ids(self._clock)

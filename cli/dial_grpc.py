@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -15,8 +15,9 @@ from chassis.channel import Channel
 from chassis.errors import refusal_of
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, Tracer
-from chassis.trust.settings import TransportSettings
 from chassis.trust.transport import Transport
+from cli.config import CliConfig
+from cli.gateway_tls import trusting
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 
@@ -33,17 +34,26 @@ class _Nowhere:
         """Keep nothing."""
 
 
+class ForStubs(Protocol):
+    """A channel, as far as a stub is concerned."""
+
+    @property
+    def for_stub(self) -> grpc.aio.Channel:
+        """Return it under the type that generated stubs ask for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A channel to one service.
 
     Attributes:
-        channel: For its stub.
+        channel: For its stub; of the service itself, or of the gateway, which then calls it.
         address: Where it leads.
         variable: The setting that says so.
     """
 
-    channel: Channel
+    channel: ForStubs
     address: str
     variable: str
 
@@ -71,16 +81,28 @@ class Line:
 
 @asynccontextmanager
 async def dialled(
-    address: str, variable: str, service: ServiceDescriptor, transport: TransportSettings | None = None
+    address: str, variable: str, service: ServiceDescriptor, config: CliConfig | None = None
 ) -> AsyncIterator[Line]:
     """Open a channel to a service and close it again.
+
+    Args:
+        address: Where it is.
+        variable: The setting that says so.
+        service: What is called there.
+        config: Whether it is called at all, or the gateway for it; and how. In plaintext where nothing is said.
 
     Raises:
         ConfigError: The command has no certificate, and needs one.
     """
+    if config is not None and config.api_key:
+        from cli.dial_rest import VARIABLE, rest_channel  # noqa: PLC0415  (for those who have a key)
+
+        async with rest_channel(config.gateway_url, config.api_key, trusting(config.gateway_tls_dir)) as through:
+            yield Line(through, config.gateway_url, VARIABLE)
+        return
     clock = SystemClock()
     tracer = Tracer("cli", _Nowhere(), lambda: int(clock.now().timestamp() * 1e9), SystemRandom().getrandbits)
-    connect = Transport(transport).to(variable.removesuffix("_ADDR").lower())
+    connect = Transport(config.transport if config is not None else None).to(variable.removesuffix("_ADDR").lower())
     channel = Channel(address, services=[service], tracer=tracer, metrics=Metrics("cli"), connect=connect)
     try:
         yield Line(channel, address, variable)

@@ -1,8 +1,6 @@
 """`ordermesh health`: one health check, as an orchestrator's probe or a person at a terminal asks for it."""
 
-import ssl
 from dataclasses import replace
-from pathlib import Path
 
 import click
 import grpc
@@ -13,6 +11,7 @@ from chassis.trust.transport import Transport
 from cli.config import CliConfig, environment
 from cli.dial_grpc import run
 from cli.failures import Failure, Unavailable
+from cli.gateway_tls import trusting
 
 # As long as Kubernetes waits for a probe unless told otherwise, and a process to start in.
 _SECONDS = 1.0
@@ -56,24 +55,9 @@ def command(name: str) -> None:
 def _ask_gateway(config: CliConfig) -> None:
     url = config.gateway_url
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=_SECONDS, trust_env=False, verify=_trusting(config.gateway_tls_dir))
+        answer = httpx.get(f"{url}/readyz", timeout=_SECONDS, trust_env=False, verify=trusting(config.gateway_tls_dir))
     except httpx.HTTPError as error:
         raise Unavailable(f"gateway does not answer at {url}: {type(error).__name__}.") from None
     if answer.status_code != httpx.codes.OK:
         raise Failure("gateway does not take calls.")
     click.echo("gateway takes calls.")
-
-
-def _trusting(folder: Path | None) -> ssl.SSLContext | bool:
-    """Return what accepts the very certificate in the folder, whatever address it is asked at and whoever signed it."""
-    if folder is None:
-        return True
-    from chassis.trust.certificate import CHAIN  # noqa: PLC0415  (a probe without TLS need not load a library for it)
-
-    try:
-        context = ssl.create_default_context(cafile=str(folder / CHAIN))
-    except (OSError, ssl.SSLError) as error:
-        raise Failure(f"{folder / CHAIN} holds no certificate: {error.strerror}.") from None
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context

@@ -69,7 +69,7 @@ class MailCalls:
 @asynccontextmanager
 async def mail_calls(config: CliConfig) -> AsyncIterator[MailCalls]:
     """Open a channel to notify_svc and close it again."""
-    async with dialled(config.notify_address, "NOTIFY_ADDR", _SERVICE, config.transport) as line:
+    async with dialled(config.notify_address, "NOTIFY_ADDR", _SERVICE, config) as line:
         yield MailCalls(line)
 
 

@@ -48,7 +48,7 @@ def call(body: Callable[[OrderCalls], Awaitable[T]], advice: Mapping[Reason, str
 
     async def work() -> T:
         config = CliConfig.from_env(environment())
-        async with order_calls(config.order_address, config.transport) as calls:
+        async with order_calls(config.order_address, config) as calls:
             return await body(calls)
 
     try:

@@ -92,5 +92,5 @@ def _call(rpc: str, request: Any) -> Json:  # noqa: ANN401  (the request of that
 @asynccontextmanager
 async def _line() -> AsyncIterator[Line]:
     config = CliConfig.from_env(environment())
-    async with dialled(config.tax_address, "TAX_ADDR", _SERVICE, config.transport) as line:
+    async with dialled(config.tax_address, "TAX_ADDR", _SERVICE, config) as line:
         yield line

@@ -116,7 +116,7 @@ def replay(delivery_id: str, key: str | None, output: str) -> None:
 def _call(body: Callable[[WebhookCalls], Awaitable[T]]) -> T:
     async def call() -> T:
         config = CliConfig.from_env(environment())
-        async with webhook_calls(config.order_address, config.transport) as calls:
+        async with webhook_calls(config.order_address, config) as calls:
             return await body(calls)
 
     try:

@@ -7,8 +7,8 @@ from typing import Any
 from ordermesh.webhook.v1 import webhook_pb2, webhook_service_pb2_grpc
 from ordermesh.webhook.v1 import webhook_service_pb2 as pb
 
-from chassis.trust.settings import TransportSettings
 from cli.calls_grpc import Json
+from cli.config import CliConfig
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from gateway.write_json import MessageWriters
 
@@ -101,8 +101,8 @@ class WebhookCalls:
 
 
 @asynccontextmanager
-async def webhook_calls(address: str, transport: TransportSettings | None = None) -> AsyncIterator[WebhookCalls]:
+async def webhook_calls(address: str, config: CliConfig | None = None) -> AsyncIterator[WebhookCalls]:
     """Open a channel to order_svc, which serves webhooks as well, and close it again."""
     service = pb.DESCRIPTOR.services_by_name["WebhookService"]
-    async with dialled(address, "ORDER_ADDR", service, transport) as line:
+    async with dialled(address, "ORDER_ADDR", service, config) as line:
         yield WebhookCalls(line)

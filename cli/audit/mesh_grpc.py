@@ -170,5 +170,5 @@ async def audited_mesh(config: CliConfig) -> AsyncIterator[AuditedMesh]:
         (config.notify_address, "NOTIFY_ADDR", notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"]),
     )
     async with AsyncExitStack() as stack:
-        lines = [await stack.enter_async_context(dialled(*place, config.transport)) for place in places]
+        lines = [await stack.enter_async_context(dialled(*place, config)) for place in places]
         yield AuditedMesh(*lines)

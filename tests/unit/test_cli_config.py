@@ -36,3 +36,24 @@ def test_every_complaint_is_told_at_once() -> None:
 
     assert "ORDER_ADDR" in str(caught.value)
     assert "SANDBOX_ADDR" in str(caught.value)
+
+
+def test_the_gateway_is_where_it_listens_unless_it_is_said_to_be_elsewhere() -> None:
+    here = CliConfig.from_env({"ORDERMESH_GATEWAY_ADDR": "0.0.0.0:80", "GATEWAY_TLS_DIR": "/tls"})
+    elsewhere = CliConfig.from_env({"ORDERMESH_GATEWAY_URL": "https://shop.example/", "GATEWAY_TLS_DIR": "/tls"})
+
+    assert (here.gateway_url, here.gateway_tls_dir) == ("https://127.0.0.1:80", Path("/tls"))
+    assert (elsewhere.gateway_url, elsewhere.gateway_tls_dir) == ("https://shop.example", None)
+
+
+def test_a_key_is_never_shown_nor_sent_where_others_listen() -> None:
+    key = "omk_abcdef_" + "A" * 43
+    assert key not in repr(CliConfig.from_env({"ORDERMESH_API_KEY": key}))
+    for values in (
+        {"ORDERMESH_API_KEY": key, "ORDERMESH_GATEWAY_URL": "http://shop.example"},
+        {"ORDERMESH_API_KEY": f"{key}\n"},
+        {"ORDERMESH_API_KEY": f"Bearer {key}"},
+    ):
+        with pytest.raises(ConfigError) as caught:
+            CliConfig.from_env(values)
+        assert key not in str(caught.value)
