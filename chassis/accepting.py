@@ -27,7 +27,10 @@ AT_ONCE = 16
 
 # The inside of grpc has no types.
 _INSIDE: Any = cygrpc
-_FUNCTIONS = ("_handle_rpc", "_schedule_rpc_coro", "_MethodResolver", "_RequestCallError")
+_NAMES = (
+    *("_MethodResolver", "_RequestCallError", "_handle_rpc", "_schedule_rpc_coro"),
+    *("_handle_exceptions", "_handle_cancellation_from_core"),
+)
 _ACCEPT = "_request_registered_call"
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -46,6 +49,11 @@ class Door(grpc.GenericRpcHandler, grpc.aio.ServerInterceptor):
         self._full = full
         self._handlers: dict[str, _Handler] = {}
         self._refusing: dict[str, _Handler] = {}
+
+    @property
+    def full(self) -> Callable[[], bool]:
+        """Return what says whether there is no room for one more."""
+        return self._full
 
     @property
     def paths(self) -> list[str]:
@@ -83,7 +91,7 @@ class Accepting:
 
     def start(self, at_once: int = AT_ONCE) -> bool:
         """Begin, and return whether this grpcio lets us."""
-        missing = [name for name in _FUNCTIONS if not hasattr(_INSIDE, name)]
+        missing = [name for name in _NAMES if not hasattr(_INSIDE, name)]
         if missing or not hasattr(self._core, _ACCEPT):
             _logger.warning("grpc.accepts_one_at_a_time", extra={"missing": [*missing, _ACCEPT]})
             return False
@@ -97,13 +105,27 @@ class Accepting:
         """Take one call after the other, and have each handled as grpc's own loop does."""
         accept, method, loop = getattr(self._core, _ACCEPT), path.encode(), asyncio.get_running_loop()
         handle, schedule, stopped = _INSIDE._handle_rpc, _INSIDE._schedule_rpc_coro, _INSIDE._RequestCallError  # noqa: SLF001  (see above)
+        full = self._door.full
         while True:
             try:
                 call = await accept(method)
             except stopped:
                 return
+            refused = full()
             handled = handle(path, resolver, (), call, loop, False)  # noqa: FBT003  (nobody but us counts what is in flight)
-            self._keep(schedule(handled, call, loop, path))
+            if refused:
+                await self._refuse(handled, call, path)
+            else:
+                self._keep(schedule(handled, call, loop, path))
+
+    async def _refuse(self, handled: object, call: object, path: str) -> None:
+        """Have a call refused in this very round of the loop; grpc would begin two rounds later, which may be long."""
+        loop = asyncio.get_running_loop()
+        # grpc's core wants to be asked whether the caller is still there; nothing is to be stopped when it is not.
+        nothing: asyncio.Future[None] = loop.create_future()
+        nothing.set_result(None)
+        self._keep(_INSIDE._handle_cancellation_from_core(nothing, call, loop))  # noqa: SLF001  (see above)
+        await _INSIDE._handle_exceptions(call, handled, loop, path)  # noqa: SLF001  (see above)
 
     def _keep(self, work: Any) -> None:  # noqa: ANN401  (see _INSIDE)
         task = asyncio.get_running_loop().create_task(work)

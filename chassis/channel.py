@@ -14,11 +14,13 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from chassis import deadline
+from chassis.errors import refusal_of
 from chassis.server import MAXIMUM_MESSAGE_BYTES, Option
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import AttributeValue, Span, Tracer
 from chassis.trust.transport import Connect, plaintext, through_sidecar
+from kernel.errors import Reason
 
 # What a single call may take at most, whatever the caller's own deadline allows.
 CALL_SECONDS = 10.0
@@ -182,7 +184,7 @@ class Channel:
                 code = error.code().name
                 span.set(conventions.ERROR_TYPE, code)
                 span.fail(code)
-                if overloaded is not None and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                if overloaded is not None and _has_too_much_to_do(error):
                     overloaded()
                 raise
             else:
@@ -236,3 +238,11 @@ class Channel:
     async def close(self) -> None:
         """Close the connection; calls in flight are cancelled."""
         await self._channel.close()
+
+
+def _has_too_much_to_do(error: grpc.aio.AioRpcError) -> bool:
+    """Say whether a service refused a call for that reason, and not because its caller has used up what is theirs."""
+    if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return False
+    refusal = refusal_of(error)
+    return refusal is not None and refusal.reason is Reason.OVERLOADED and not refusal.metadata

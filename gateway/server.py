@@ -184,6 +184,7 @@ class Gateway:
                 tracer=self._tracer,
                 metrics=self._metrics,
                 connect=self._transport.to(area),
+                overloaded=self.admission.push_back,
             )
         return self._channels[area]
 

@@ -138,10 +138,14 @@ async def scripted(
 
 
 @asynccontextmanager
-async def chassis_channel(target: str, connect: Connect = plaintext) -> AsyncIterator[tuple[Channel, RecordingSink]]:
+async def chassis_channel(
+    target: str, connect: Connect = plaintext, overloaded: Callable[[], object] | None = None
+) -> AsyncIterator[tuple[Channel, RecordingSink]]:
     """Open the channel that our services use, and return it with its spans."""
     tracer, spans = recording_tracer("client")
-    channel = Channel(target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect)
+    channel = Channel(
+        target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect, overloaded=overloaded
+    )
     try:
         yield channel, spans
     finally:

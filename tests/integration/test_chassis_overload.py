@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
@@ -111,6 +112,46 @@ async def test_who_calls_an_overloaded_service_hears_of_it_and_does_not_repeat_b
         calls = service.servicer.calls
 
     assert calls == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        pytest.param(Refusal(Reason.OVERLOADED, "Too much.", retry_after=1.0), 1, id="too much"),
+        pytest.param(Refusal(Reason.OVERLOADED, "Yours.", metadata={"callsPerSecond": "1"}), 0, id="a rate"),
+        pytest.param(Refusal(Reason.CUSTOMER_LIMIT_REACHED, "Later."), 0, id="a customer's limit"),
+    ],
+)
+async def test_who_calls_hears_of_too_much_work_and_not_of_limits_that_somebody_has_reached(
+    refusal: Refusal, told: int
+) -> None:
+    async def refuse() -> Found:
+        raise refusal
+
+    heard: list[None] = []
+    async with (
+        scripted(refuse) as service,
+        chassis_channel(service.address, overloaded=lambda: heard.append(None)) as (channel, _),
+    ):
+        await refused(channel)
+
+    assert len(heard) == told
+
+
+async def test_the_gateway_lets_in_less_when_a_service_refuses() -> None:
+    async with running_backend() as backend, gateway_before(backend.address, backend=backend) as world:
+        await world.gateway.readiness.until(ready=True)
+        backend.answers["GetOrder"] = Refusal(Reason.OVERLOADED, "Too much.", retry_after=1.0)
+        admission = world.gateway.admission
+        before = admission.limit
+        answer = await world.http.get("/api/v1/orders/x")
+        # Two rounds of a loop that has nothing to do, further apart than it thinks the limit over.
+        soon = asyncio.get_running_loop().time() + 60
+        for moment in (soon, soon + 0.2):
+            admission.observe(0.0, moment)
+
+    assert answer.status_code == 429
+    assert admission.limit < before
 
 
 async def test_over_rest_it_is_429_with_retry_after_and_readiness_is_still_told() -> None:

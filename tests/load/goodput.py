@@ -125,7 +125,7 @@ async def _measured(name: str, place: Place, idle: str, slices: int) -> dict[str
         await asyncio.sleep(_SETTLE_SECONDS)
         paid = _paid_per_second(over.offers[-1])
         sys.stderr.write(f"{name}: {there_was:.1f} orders/s at the peak, {paid:.1f} of {_TIMES * there_was:.1f}\n")
-    ratio = over.goodput / peak.goodput
+    ratio = over.goodput / peak.goodput if peak.goodput else 0.0
     return {
         "in_flight_at_peak": best,
         "steps_per_second": {str(number): round(step, 1) for number, step in steps.items()},

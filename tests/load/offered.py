@@ -175,7 +175,7 @@ class OverRest:
             return End.REFUSED, ""
         if status != 201:
             return End.WRONG, f"{status} {body[:200].decode(errors='replace')}"
-        return (End.PAID if b'"ORDER_STATE_PAID"' in body else End.UNDER_WAY), ""
+        return (End.PAID if b'"state":"PAID"' in body else End.UNDER_WAY), ""
 
     async def _post(self, key: str) -> tuple[int, str, bytes]:
         """Return the status of an answer, its headers in small letters, and its body."""
