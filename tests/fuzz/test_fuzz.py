@@ -4,6 +4,7 @@ A slice of the calls is made by tests/integration/test_hostile_mesh.py, on the m
 """
 
 import random
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +12,13 @@ from google.protobuf import message_factory
 from google.protobuf.message import DecodeError, Message
 
 from chassis.serving.validation import ValidationLayer
+from gateway import contract, routes
+from gateway.webhooks import WEBHOOKS
 from kernel.errors import Refusal
 from tests.fuzz.answers import stripe_seeds
 from tests.fuzz.cases import EVERY_KIND, Cases
 from tests.fuzz.raw import Found, defects, methods, report
+from tests.fuzz.rest_refused import REFUSED, configuration
 from tests.fuzz.targets import TARGETS, seeds
 
 
@@ -105,3 +109,12 @@ def test_what_is_wrong_is_told() -> None:
 
     assert "GetOrder random INTERNAL" in report(found)
     assert defects('{"event": "rpc.defect"}\n{"event": "fine"}') == ['{"event": "rpc.defect"}']
+
+
+def test_operations_that_may_refuse_what_fits_the_document_are_in_it_and_each_stands_once() -> None:
+    named = [operation for each in REFUSED for operation in each.operations]
+    served = {route.name for route in routes.routes(contract.load())} | {f"POST {hook.path}" for hook in WEBHOOKS}
+
+    assert len(named) == len(set(named))
+    assert set(named) <= served
+    assert set(tomllib.loads(configuration())) == {"checks", "operations"}
