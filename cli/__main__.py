@@ -20,6 +20,7 @@ _COMMANDS = {
     "certs": ("cli.certs:group", "Make and show the certificates by which the parts of the mesh know one another."),
     "health": ("cli.health:command", "Ask a service whether it takes calls."),
     "migrate": ("cli.migrate:command", "Bring the tables of services and gateway up to date."),
+    "backup": ("cli.backup:command", "Copy the services' SQLite files while the mesh runs."),
     "settings": ("cli.settings:command", "List every setting, its default and what it is."),
     "reference": ("cli.reference.command:command", "Write the pages of docs/ that are made from the code."),
     "completion": ("cli.completion:command", "Have a shell complete what is typed after `ordermesh`."),
