@@ -1,4 +1,4 @@
-"""`ordermesh backup`: whole copies of what is being written, who calls before who is called, and nothing overwritten."""
+"""`ordermesh backup`: whole copies of what is written, callers before who is called, and nothing overwritten."""
 
 import sqlite3
 from collections.abc import Iterator
