@@ -44,10 +44,7 @@ def page(report: Report) -> str:
         "slices, one after the other, so that whatever else the machine did falls on all of them alike: compare them "
         "with each other, not with another machine's.</p>\n"
         "<p>That no order and no money is lost meanwhile is shown by <code>make prove</code>, which writes "
-        "<code>docs/proof.md</code>.</p>\n"
-        + _table(report)
-        + "".join(plot(report) for plot in plots)
-        + "</html>\n"
+        "<code>docs/proof.md</code>.</p>\n" + _table(report) + "".join(plot(report) for plot in plots) + "</html>\n"
     )
 
 

@@ -22,7 +22,7 @@ field. Every port has reflection, so that `grpcurl` and `buf curl` know all of i
 
 _REPEATED = {
     descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS: "changes nothing; repeat it as you like",
-    descriptor_pb2.MethodOptions.IDEMPOTENT: "counts once for its `request_id`; repeat it with the same one",
+    descriptor_pb2.MethodOptions.IDEMPOTENT: "counts once; the same call again is answered and changes nothing more",
     descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN: "is never repeated by itself",
 }
 _SCALARS: dict[int, str] = {
@@ -62,9 +62,10 @@ def _facts(method: MethodDescriptor) -> Iterator[str]:
     if rule is not None:
         who = [f"scope `{rule.scope}`"] if rule.scope else []
         who += ["customers, for what is their own"] if rule.own else []
-        who += [f"of the mesh: {', '.join(sorted(rule.services))}"] if rule.services else []
+        who += [f"parts of the mesh: {', '.join(sorted(rule.services))}"] if rule.services else []
         yield f"For: {'; '.join(who)}"
-    yield "It " + _REPEATED[method.GetOptions().idempotency_level]
+    keyed = "request_id" in method.input_type.fields_by_name
+    yield f"It {_REPEATED[method.GetOptions().idempotency_level]}{', by its `request_id`' if keyed else ''}"
     if rest is not None and (kind := rest.WhichOneof("pattern")):
         yield f"REST: `{kind.upper()} {getattr(rest, kind)}`"
 
