@@ -26,8 +26,8 @@ from tests.fakes.postgres_server import PostgresServer
 pytestmark = pytest.mark.timeout(400)
 
 _SEED = 7
-_ROUNDS = 3
-_ROUNDS_AFTER_TAKING_OVER = 2
+_ROUNDS = 2
+_ROUNDS_AFTER_TAKING_OVER = 1
 
 
 @asynccontextmanager
