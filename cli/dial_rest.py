@@ -93,7 +93,7 @@ class RestChannel:
     def _route(self, path: str) -> Route:
         if path not in self._routes:
             name = path.rpartition("/")[2]
-            raise Refusal(Reason.NOT_IMPLEMENTED, f"The REST API has no {name}: it takes a certificate, and no key.")
+            raise Refusal(Reason.PERMISSION_DENIED, f"The REST API has no {name}: it takes a certificate, and no key.")
         return self._routes[path]
 
     def _request(self, route: Route, request: Message) -> dict[str, Any]:
