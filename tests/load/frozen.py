@@ -63,16 +63,22 @@ class Freeze:
     looks: list[Call]
 
     @property
+    def last_met(self) -> Call | None:
+        """Return the last question to end that had met the replica, or may have; None where none had."""
+        met = [look for look in self.looks if look.failure or look.seconds > _HELD_UP_SECONDS]
+        return max(met, key=lambda look: look.ended, default=None)
+
+    @property
     def ejected(self) -> float:
         """Return the seconds from the freeze until no question was left that had met the replica."""
-        met = [look.ended for look in self.looks if look.failure or look.seconds > _HELD_UP_SECONDS]
-        return max(met, default=self.began) - self.began
+        return 0.0 if self.last_met is None else self.last_met.ended - self.began
 
     def figures(self, calls: list[Call]) -> dict[str, object]:
         """Return what was seen of it, by those who looked and by clients."""
         during = [call for call in calls if call.ended > self.began and call.began < self.ended]
         return {
             "ejected_seconds": round(self.ejected, 2),
+            "last_met": f"{self.last_met}",
             "used_again_seconds": round(self.used_again, 2),
             "calls": len(during),
             "longest_answer_seconds": round(max(call.seconds for call in during), 2),
