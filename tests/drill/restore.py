@@ -15,8 +15,8 @@ from tests.fakes.mesh_process import MeshProcess, environment, ordermesh
 
 _ORDER = Path("examples/order.json").read_text()
 
-# Until mails have gone out, documents are recorded, and news of Stripe's has come. What changed a moment before an audit
-# is not judged; nothing but the drill changes anything here, so that a few seconds are enough.
+# Until mails have gone out, documents are recorded, and news of Stripe's has come. What changed a moment before an
+# audit is not judged; nothing but the drill changes anything here, so that a few seconds are enough.
 _SETTLE_SECONDS = 20.0
 _GRACE_SECONDS = "5"
 
