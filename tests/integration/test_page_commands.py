@@ -43,7 +43,10 @@ _POSTGRES = "needs a PostgreSQL server and its tools"
 
 # By page: how a command begins that is not run, and why. What begins like it is left out as well.
 NOT_RUN = {
-    "CONTRIBUTING.md": {"make ": _MAKE},
+    "CONTRIBUTING.md": {
+        "make ": _MAKE,
+        "python -m tests.drill.restore": "takes minutes, and starts meshes of its own",
+    },
     "docs/quick-start.md": {"make up": _SERVES},
     "docs/backup.md": {
         "pg_dump": _POSTGRES,
