@@ -70,6 +70,7 @@ NOT_RUN = {
     "docs/postgres.md": {
         "ordermesh retention": "needs PostgreSQL, or services at rest; tests/contract/test_retention.py tries it"
     },
+    "docs/security.md": {"read -rs ": "asks a person for a key"},
     "docs/webhooks.md": {
         "ordermesh webhook replay": "needs a delivery that was given up; tests/integration/test_cli_webhook.py has one"
     },
