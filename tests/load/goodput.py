@@ -1,6 +1,8 @@
 """Three times as many orders as there is room for: how many are paid for all the same, and how soon the others hear.
 
 The product has one processor and the client another, where there are two; the providers and PostgreSQL have both.
+Where others want the processors too, orders a second say what they left, and orders per second of processor time what
+the product made of it: what it gets done on a processor of its own.
 """
 
 import asyncio
@@ -15,8 +17,9 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2
 
+from bench.topology import cpu_seconds
 from tests.fakes.postgres_server import PostgresServer
-from tests.load.fleet import Fleet, ready, running_fleet
+from tests.load.fleet import REPLICATED, Fleet, ready, running_fleet
 from tests.load.offered import End, Offer, OverGrpc, OverRest, Place, closed, opened, percentile
 
 # What has to be shown.
@@ -45,16 +48,23 @@ class Slices:
 
     Attributes:
         offers: One each.
+        cpu_seconds: Of the services, until all of it was answered.
         idle_ms: How long a service that has nothing to do took to answer meanwhile.
     """
 
     offers: list[Offer] = field(default_factory=list)
+    cpu_seconds: float = 0.0
     idle_ms: list[float] = field(default_factory=list)
 
     @property
     def goodput(self) -> float:
         """Return how many orders a second were paid for once the mesh was full."""
         return sum(map(_paid_per_second, self.offers)) / len(self.offers)
+
+    @property
+    def paid_per_cpu_second(self) -> float:
+        """Return how many orders were paid for with a second of the services' processor time."""
+        return len(self.took(End.PAID)) / self.cpu_seconds
 
     def took(self, end: End) -> list[float]:
         """Return how long the orders took that ended so, in milliseconds."""
@@ -66,6 +76,7 @@ class Slices:
         return {
             "offered_per_second": round(len(calls) / sum(offer.seconds for offer in self.offers), 1),
             "goodput_per_second": round(self.goodput, 1),
+            "goodput_per_cpu_second": round(self.paid_per_cpu_second, 1),
             **{end.value: len(self.took(end)) for end in End},
             "paid_ms": _spread(self.took(End.PAID)),
             "refused_ms": _spread(self.took(End.REFUSED)),
@@ -94,9 +105,9 @@ async def goodput(folder: Path, server: PostgresServer, slices: int) -> dict[str
     """
     async with _apart(folder, server) as (fleet, idle):
         async with OverGrpc(fleet.addresses("order")[0]) as client:
-            over_grpc = await _measured("gRPC", client.place, idle, slices)
+            over_grpc = await _measured("gRPC", client.place, fleet, idle, slices)
         async with OverRest(fleet.addresses("gateway")[0]) as rest:
-            over_rest = await _measured("REST", rest.place, idle, slices)
+            over_rest = await _measured("REST", rest.place, fleet, idle, slices)
         defects = fleet.defects()
     return {
         "grpc": over_grpc,
@@ -106,34 +117,45 @@ async def goodput(folder: Path, server: PostgresServer, slices: int) -> dict[str
     }
 
 
-async def _measured(name: str, place: Place, idle: str, slices: int) -> dict[str, object]:
+async def _measured(name: str, place: Place, fleet: Fleet, idle: str, slices: int) -> dict[str, object]:
     await closed(place, f"{name}-warm", _IN_FLIGHT[0], _SLICE_SECONDS)
     steps, over = {number: Slices() for number in _IN_FLIGHT}, Slices()
     for turn in range(slices):
         # Of what there was just now: other work on the machine takes more at one time and less at another.
         there_was = 0.0
         for number, step in steps.items():
-            step.offers.append(await closed(place, f"{name}-{number}-{turn}", number, _SLICE_SECONDS))
+            async with _counted(fleet, step):
+                step.offers.append(await closed(place, f"{name}-{number}-{turn}", number, _SLICE_SECONDS))
             there_was = max(there_was, _paid_per_second(step.offers[-1]))
-            await asyncio.sleep(_SETTLE_SECONDS)
-        async with _looking_at(idle, over.idle_ms):
+        async with _counted(fleet, over), _looking_at(idle, over.idle_ms):
             over.offers.append(await opened(place, f"{name}-over-{turn}", _TIMES * there_was, _SLICE_SECONDS))
-        await asyncio.sleep(_SETTLE_SECONDS)
         paid = _paid_per_second(over.offers[-1])
         sys.stderr.write(f"{name}: {there_was:.1f} orders/s at the peak, {paid:.1f} of {_TIMES * there_was:.1f}\n")
     best = max(steps, key=lambda number: steps[number].goodput)
     peak = steps[best].goodput
-    ratio = over.goodput / peak if peak else 0.0
+    work = max(step.paid_per_cpu_second for step in steps.values())
+    ratio = over.paid_per_cpu_second / work if work else 0.0
     return {
         "in_flight_at_peak": best,
         "goodput_per_second_by_in_flight": {str(number): round(step.goodput, 1) for number, step in steps.items()},
         "peak": steps[best].as_json(),
         "three_times": over.as_json(),
-        "goodput_of_peak": round(ratio, 3),
+        "goodput_of_peak": round(over.goodput / peak, 3) if peak else 0.0,
+        "goodput_of_peak_by_cpu": round(ratio, 3),
         "holds": ratio >= _LEAST_OF_PEAK
         and bool(over.took(End.REFUSED))
         and percentile(over.took(End.REFUSED), 99) < _REFUSED_MS,
     }
+
+
+@asynccontextmanager
+async def _counted(fleet: Fleet, slices: Slices) -> AsyncIterator[None]:
+    """Add the processor time that the services use while the context is open, and until what is left over is done."""
+    services = [part for name in REPLICATED for part in fleet.replicas[name]]
+    before = sum(cpu_seconds(part.pid) for part in services)
+    yield
+    await asyncio.sleep(_SETTLE_SECONDS)
+    slices.cpu_seconds += sum(cpu_seconds(part.pid) for part in services) - before
 
 
 @asynccontextmanager
