@@ -31,7 +31,7 @@ _GROWTH = 1.02
 
 # Enough to keep the processor and the database busy at any speed of theirs, and for a burst that means nothing; also on
 # a machine that does something else as well, where every round is slow.
-_LEAST = 64
+LEAST = 64
 
 # When a refused call may be tried again; clients spread it themselves.
 RETRY_SECONDS = 1.0
@@ -47,12 +47,19 @@ class Admission:
         limits: At most so much.
         target_seconds: How long a round of the loop may take, at its shortest.
         tell: Told the limit whenever it changes.
+        least: So many are let in whatever happens, unless `limits` has less.
     """
 
     def __init__(
-        self, limits: Limits, target_seconds: float = INNER_SECONDS, tell: Callable[[float], object] | None = None
+        self,
+        limits: Limits,
+        target_seconds: float = INNER_SECONDS,
+        tell: Callable[[float], object] | None = None,
+        *,
+        least: int = LEAST,
     ) -> None:
         self._most = limits.in_flight
+        self._least = min(least, limits.in_flight)
         self._target_seconds = target_seconds
         self._tell = tell
         self._rates = Rates(limits.calls_per_second) if limits.calls_per_second else None
@@ -140,7 +147,7 @@ class Admission:
             return
         before = self._limit
         if self._shortest > self._target_seconds or self._pushed_back:
-            self._limit = max(min(_LEAST, self._most), min(self._limit, self._in_flight + 1) * _CUT)
+            self._limit = max(self._least, min(self._limit, self._in_flight + 1) * _CUT)
         else:
             self._limit = min(self._most, self._limit * _GROWTH + 1)
         if self._tell is not None and self._limit != before:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 
 import uvicorn
 
-from chassis.admission import OUTER_SECONDS, Admission
+from chassis.admission import LEAST, OUTER_SECONDS, Admission
 from chassis.channel import Channel
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
@@ -36,6 +36,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
+# What a service lets in whatever happens, and half as much again: webhooks come beside what clients have in flight.
+_LEAST = LEAST * 3 // 2
 
 
 class Gateway:
@@ -70,7 +72,7 @@ class Gateway:
         self._config = config
         self._tracer = tracer
         self._metrics = metrics
-        self.admission = Admission(config.limits, OUTER_SECONDS, metrics.admission_limit.set)
+        self.admission = Admission(config.limits, OUTER_SECONDS, metrics.admission_limit.set, least=_LEAST)
         self._clock = clock
         self._ids = ids
         self._contract = contract if contract is not None else contracts.load()

@@ -70,6 +70,17 @@ async def test_rounds_that_are_always_long_cut_what_is_in_flight_and_short_ones_
     assert door.limit == 100
 
 
+async def test_nothing_takes_away_the_least_that_is_let_in() -> None:
+    door = Admission(Limits(in_flight=100), OUTER_SECONDS, least=90)
+    for _ in range(100):
+        door.enter()
+    for tenth in range(10):
+        door.push_back()
+        observe(door, SLOW, intervals=1, after=tenth)
+
+    assert door.limit == 90
+
+
 async def test_one_short_round_in_an_interval_says_that_there_is_no_standing_queue() -> None:
     door = admission()
     for round_seconds, now in ((SLOW, 1.0), (SLOW, 1.03), (QUICK, 1.06), (SLOW, 1.11)):
