@@ -71,7 +71,9 @@ drill: $(VENV)/.dev ## Take each provider away in turn and see what a real Prome
 	@exec $(BIN)/python -m tests.drill
 
 docs: $(VENV)/.docs ## Write the documentation as a site to build/site; it is read without a server and without a network
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --strict --quiet --config-file handbook/mkdocs.yml
+	@mkdir -p build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --strict --config-file handbook/mkdocs.yml >build/docs.log 2>&1 \
+	  || { grep -v ^INFO build/docs.log; exit 1; } # with --quiet, --strict would not see warnings
 	@echo "build/site/index.html is its first page."
 
 check: lint types protos-check breaking test ## Everything that CI runs
