@@ -39,7 +39,7 @@ def secure() -> None:
 def tune() -> None:
     """Apply the settings, unless ORDERMESH_PROCESS_TUNING=off."""
     environment = os.environ  # noqa: TID251  (grpc reads its switches from here and nowhere else)
-    if environment.get("ORDERMESH_PROCESS_TUNING", "on") == "off" or "grpc" in sys.modules:
+    if _is_off() or "grpc" in sys.modules:
         return
     environment.setdefault("GRPC_EXPERIMENTS", _GRPC_EXPERIMENTS)
     environment.setdefault("GRPC_VERBOSITY", "NONE")
@@ -48,11 +48,18 @@ def tune() -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def _is_off() -> bool:
+    return os.environ.get("ORDERMESH_PROCESS_TUNING", "on") == "off"  # noqa: TID251  (before there is any config.py)
+
+
 def settle() -> None:
     """Have the garbage collector never look again at what is there now; to be called once the process has started.
 
-    Those are some 300,000 objects of modules, messages and tables, which stay until it ends.
+    Those are some 300,000 objects of modules, messages and tables, which stay until it ends. Nothing happens with
+    ORDERMESH_PROCESS_TUNING=off.
     """
+    if _is_off():
+        return
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)

@@ -16,6 +16,13 @@ print(gc.collect())
 """
 
 
+def test_nothing_is_told_where_tuning_is_off() -> None:
+    environment = {"ORDERMESH_PROCESS_TUNING": "off", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", _SETTLED], capture_output=True, text=True, check=True, env=environment)
+
+    assert done.stdout.split()[:3] == ["False", "False", "True"]
+
+
 def test_what_is_loaded_is_never_looked_at_again_and_cycles_are_still_found() -> None:
     done = subprocess.run([sys.executable, "-c", _SETTLED], capture_output=True, text=True, check=True)
 
