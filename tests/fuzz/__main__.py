@@ -71,6 +71,7 @@ def _rest(wanted: argparse.Namespace) -> int:
                 ran = asyncio.run(rest.fuzz(gateway, Path(folder), wanted.examples, seed, wanted.phases))
                 made, passed = made + ran.cases, ran.passed
                 sys.stdout.write(f"{ran.said}\n{rest.table(ran.answers)}\n")
+                sys.stdout.flush()
                 if not passed or not ran.cases or made >= wanted.least:
                     break
         wrong = [*memory.grown(), *_defects(mesh)]
