@@ -73,13 +73,15 @@ class Binder:
         if incoming.if_match and self._changes:
             violations.extend(self._merge_if_match(members, incoming.if_match))
         if incoming.last_event_ids and self._takes_last_event_id:
-            violations.extend(_merge_last_event_id(members, incoming.last_event_ids))
+            violations.extend(_wrong_last_event_id(incoming.last_event_ids))
         try:
             message = self._readers.read(self._input, members)
         except Wrong as wrong:
             violations.extend(wrong.violations)
         if violations:
             raise refusal(violations)
+        if incoming.last_event_ids and self._takes_last_event_id:
+            _go_on_after(message, last_version(incoming.last_event_ids))
         return message
 
     def _body(self, text: bytes) -> dict[str, Any]:
@@ -121,15 +123,21 @@ class Binder:
         return _put(members, ETAG, tag, f"the {IF_MATCH} header") if tag else []
 
 
-def _merge_last_event_id(members: dict[str, Any], values: Sequence[str]) -> list[FieldViolation]:
+def _wrong_last_event_id(values: Sequence[str]) -> list[FieldViolation]:
     try:
-        version = last_version(values)
+        last_version(values)
     except ValueError as error:
         return [FieldViolation(f".{LAST_EVENT_ID}", str(error))]
-    if version is not None:
-        # What the query says is older: browsers reconnect to the URL that they began with.
-        members[AFTER_VERSION] = version
     return []
+
+
+def _go_on_after(message: Message, version: int | None) -> None:
+    """Have the stream begin after an event: what the query says is older, as browsers reconnect to their first URL.
+
+    A version below zero stays, for the service to refuse it.
+    """
+    if version is not None and getattr(message, AFTER_VERSION) >= 0:
+        setattr(message, AFTER_VERSION, version)
 
 
 def _merge_key(members: dict[str, Any], keys: Sequence[str]) -> list[FieldViolation]:

@@ -263,6 +263,9 @@ def test_the_last_event_goes_before_the_query_where_browsers_keep_the_url() -> N
     assert bind("Follow", f"{path}?after_version=3", last_event_ids=["7"])["after_version"] == "7"
     assert bind("Follow", f"{path}?after_version=3", last_event_ids=[""])["after_version"] == "3"
     assert bind("Follow", path, last_event_ids=["0"]).get("after_version") is None
+    assert bind("Follow", f"{path}?after_version=-1", last_event_ids=["7"])["after_version"] == "-1", "is refused later"
+    with pytest.raises(Refusal, match="after_version"):
+        bind("Follow", f"{path}?after_version=24465146387941727284494336", last_event_ids=["7"])
     assert bind("List", "/v1/things", last_event_ids=["7"]) == {}
 
 
