@@ -47,10 +47,10 @@ def page(browser: httpx.Client, path: str) -> str:
     return unescape(answer.text)
 
 
-def until_shown(browser: httpx.Client, path: str, text: str) -> str:
+def until_shown(browser: httpx.Client, path: str, pattern: str) -> str:
     end = time.monotonic() + PATIENCE_SECONDS
-    while text not in (shown := page(browser, path)):
-        assert time.monotonic() < end, f"{path} never showed {text}"
+    while not re.search(pattern, shown := page(browser, path)):
+        assert time.monotonic() < end, f"{path} never showed {pattern}"
         time.sleep(0.1)
     return shown
 
@@ -88,12 +88,12 @@ def test_the_page_tells_money_story_work_mails_and_where_the_time_went(browser: 
 def test_the_board_counts_orders_and_tells_how_everybody_is_doing(browser: httpx.Client) -> None:
     placed(browser, "counted")
 
-    shown = until_shown(browser, "/console", "send confirmation")
+    until_shown(browser, "/console", "send confirmation")
+    # The count is read for everybody who looks on together, and so may be some seconds old.
+    shown = until_shown(browser, "/console", r'<b>[1-9]\d*</b> <a href="/console/orders\?state=PAID">')
 
     for text in ("orders per second", "stripe", "avatax", "sendgrid", "order tasks", "95 of 100 within"):
         assert text in shown
-    (paid,) = re.findall(r'<b>(\d+)</b> <a href="/console/orders\?state=PAID">', shown)
-    assert int(paid) >= 1
     assert "left alone" not in shown
 
 

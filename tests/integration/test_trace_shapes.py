@@ -269,6 +269,7 @@ async def test_an_order_whose_customer_confirms_the_payment(orders: Orders) -> N
 
 
 async def test_an_order_that_is_paid_back(orders: Orders) -> None:
+    # SendGrid may tell of both of its mails in one batch, which then belongs to the first.
     await assert_shape(
         orders,
         "refunded",
@@ -307,9 +308,7 @@ async def test_an_order_that_is_paid_back(orders: Orders) -> None:
                         notify server NotifyService/SendNotification
                           linked notify consumer send mail
                             notify client POST send_mail
-                          linked gateway server POST /webhooks/sendgrid
-                            gateway client NotifyService/IngestSendgridEvents
-                              notify server NotifyService/IngestSendgridEvents
+                          ? linked gateway server POST /webhooks/sendgrid
               ? linked order producer webhook order.paid
         """,
     )
