@@ -1,7 +1,5 @@
 """The filters and pages of lists of orders, from their messages. Total functions; every refusal names its field."""
 
-import base64
-import uuid
 from datetime import datetime
 
 from ordermesh.order.v1 import order_pb2, order_service_pb2
@@ -11,10 +9,7 @@ from kernel.errors import Refusal
 from order_svc.app.ports import OrderFilter
 from order_svc.domain.order import Order
 from order_svc.enum_wire import STATES_BY_NUMBER
-
-# How many orders a page holds when the caller does not say, and at most.
-_USUAL_PAGE = 50
-_LARGEST_PAGE = 200
+from order_svc.page_wire import place_from_token, token_of_place
 
 
 def filter_from_wire(request: order_service_pb2.ListOrdersRequest) -> OrderFilter:
@@ -37,32 +32,18 @@ def filter_from_wire(request: order_service_pb2.ListOrdersRequest) -> OrderFilte
     )
 
 
-def page_size_from_wire(page_size: int) -> int:
-    """Return how many orders a page holds; a larger wish is cut, not refused."""
-    return min(page_size or _USUAL_PAGE, _LARGEST_PAGE)
-
-
 def page_token_from_wire(request: order_service_pb2.ListOrdersRequest) -> str:
     """Return the order id that the page begins below; empty for the first page.
 
     Raises:
         Refusal: The token is not one of ours, or belongs to other filters.
     """
-    if not request.page_token:
-        return ""
-    try:
-        filters, after = base64.urlsafe_b64decode(request.page_token).decode("ascii").rsplit("|", 1)
-        uuid.UUID(after)
-    except ValueError:
-        raise Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given") from None
-    if filters != _filters(request):
-        raise Refusal.of_field("page_token", "belongs to a list with other filters; begin at the first page")
-    return after
+    return place_from_token(request.page_token, _filters(request))
 
 
 def page_token_to_wire(request: order_service_pb2.ListOrdersRequest, last: Order) -> str:
     """Return the token of the page that follows `last`."""
-    return base64.urlsafe_b64encode(f"{_filters(request)}|{last.order_id}".encode("ascii", "replace")).decode()
+    return token_of_place(_filters(request), last.order_id)
 
 
 def _moment(request: order_service_pb2.ListOrdersRequest, field: str) -> datetime | None:

@@ -10,7 +10,7 @@ from ordermesh.order.v1 import order_service_pb2 as pb
 from chassis import caller, deadline
 from chassis.wire import fingerprint, money_to_wire
 from kernel.request import Request
-from order_svc import list_wire, overview_wire, own_wire, request_wire, wire
+from order_svc import list_wire, overview_wire, own_wire, page_wire, request_wire, wire
 from order_svc.app.cases import Cases
 from order_svc.domain.order import Order
 
@@ -66,7 +66,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
         request = own_wire.list_of(caller.current(), request)
-        size = list_wire.page_size_from_wire(request.page_size)
+        size = page_wire.page_size_from_wire(request.page_size)
         # One more than asked for tells whether there is a next page.
         found = await self._cases.read.page(
             list_wire.filter_from_wire(request), list_wire.page_token_from_wire(request), size + 1

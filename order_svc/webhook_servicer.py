@@ -9,6 +9,7 @@ from ordermesh.webhook.v1 import webhook_service_pb2_grpc
 from chassis import caller
 from chassis.wire import fingerprint
 from kernel.request import Request
+from order_svc import page_wire
 from order_svc import webhook_wire as wire
 from order_svc.app.webhook_endpoints import KeepEndpoints
 from order_svc.app.webhook_log import ReadDeliveryLog
@@ -71,7 +72,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     async def ListWebhookDeliveries(
         self, request: pb.ListWebhookDeliveriesRequest, context: Context
     ) -> pb.ListWebhookDeliveriesResponse:
-        size = wire.page_size_from_wire(request.page_size)
+        size = page_wire.page_size_from_wire(request.page_size)
         # One more than asked for tells whether there is a next page.
         found = await self._log.page(wire.filter_from_wire(request), wire.page_token_from_wire(request), size + 1)
         token = wire.page_token_to_wire(request, found[size - 1]) if len(found) > size else ""

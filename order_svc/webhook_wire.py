@@ -1,13 +1,9 @@
 """The webhook service's messages ⇄ its domain. Total functions; every refusal names its field."""
 
-import base64
-import uuid
-
 from ordermesh.webhook.v1 import webhook_pb2
 from ordermesh.webhook.v1 import webhook_service_pb2 as pb
 
 from chassis.wire import time_to_wire
-from kernel.errors import Refusal
 from order_svc.app.webhook_ports import DeliveryFilter
 from order_svc.domain.webhook_delivery import Delivery, DeliveryState
 from order_svc.domain.webhook_endpoint import (
@@ -18,6 +14,7 @@ from order_svc.domain.webhook_endpoint import (
     checked_url,
 )
 from order_svc.domain.webhook_reach import Reach
+from order_svc.page_wire import place_from_token, token_of_place
 
 _STATES = {
     DeliveryState.PENDING: webhook_pb2.WEBHOOK_DELIVERY_STATE_PENDING,
@@ -25,10 +22,6 @@ _STATES = {
     DeliveryState.FAILED: webhook_pb2.WEBHOOK_DELIVERY_STATE_FAILED,
 }
 _STATES_BY_NUMBER = {number: state for state, number in _STATES.items()}
-
-# How many deliveries a page holds when the caller does not say, and at most.
-_USUAL_PAGE = 50
-_LARGEST_PAGE = 200
 
 
 def endpoint_to_wire(endpoint: Endpoint, secret: SigningSecret | None = None) -> webhook_pb2.WebhookEndpoint:
@@ -85,32 +78,18 @@ def filter_from_wire(request: pb.ListWebhookDeliveriesRequest) -> DeliveryFilter
     return DeliveryFilter(request.endpoint_id, request.order_id, _STATES_BY_NUMBER.get(request.state))
 
 
-def page_size_from_wire(page_size: int) -> int:
-    """Return how many deliveries a page holds; a larger wish is cut, not refused."""
-    return min(page_size or _USUAL_PAGE, _LARGEST_PAGE)
-
-
 def page_token_from_wire(request: pb.ListWebhookDeliveriesRequest) -> str:
     """Return the delivery id that the page begins below; empty for the first page.
 
     Raises:
         Refusal: The token is not one of ours, or belongs to other filters.
     """
-    if not request.page_token:
-        return ""
-    try:
-        filters, after = base64.urlsafe_b64decode(request.page_token).decode("ascii").rsplit("|", 1)
-        uuid.UUID(after)
-    except ValueError:
-        raise Refusal.of_field("page_token", "is not a token of ours; pass next_page_token as it was given") from None
-    if filters != _filters(request):
-        raise Refusal.of_field("page_token", "belongs to a list with other filters; begin at the first page")
-    return after
+    return place_from_token(request.page_token, _filters(request))
 
 
 def page_token_to_wire(request: pb.ListWebhookDeliveriesRequest, last: Delivery) -> str:
     """Return the token of the page that follows `last`."""
-    return base64.urlsafe_b64encode(f"{_filters(request)}|{last.delivery_id}".encode("ascii")).decode()
+    return token_of_place(_filters(request), last.delivery_id)
 
 
 def _filters(request: pb.ListWebhookDeliveriesRequest) -> str:

@@ -14,7 +14,7 @@ from ordermesh.type.v1 import address_pb2, customer_pb2, money_pb2
 
 from chassis.wire import time_to_wire
 from kernel.errors import Reason, Refusal
-from order_svc import list_wire, request_wire, wire
+from order_svc import list_wire, page_wire, request_wire, wire
 from order_svc.app.ports import OrderFilter, Story
 from order_svc.domain.order import Stage, State
 from order_svc.domain.payment import PaymentState
@@ -138,7 +138,7 @@ def test_filters_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize(("wish", "size"), [(0, 50), (1, 1), (200, 200), (201, 200), (2**31 - 1, 200)])
 def test_a_page_is_as_large_as_wished_within_reason(wish: int, size: int) -> None:
-    assert list_wire.page_size_from_wire(wish) == size
+    assert page_wire.page_size_from_wire(wish) == size
 
 
 def test_a_page_token_leads_to_the_next_page_of_the_same_list() -> None:
