@@ -5,6 +5,7 @@ on all of them alike. Ratios are the result; absolute figures are the machine's.
 """
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,9 @@ from bench.page import page
 from bench.report import Figures, Report, Slice, Store
 from bench.topology import Variant
 from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_secured, start_stock
+
+# Where `make prove` writes its page.
+_PROOF = Path("docs/proof.md")
 
 _SETTLE_SECONDS = 20.0
 
@@ -140,7 +144,7 @@ def main(
     result.show(console)
     result.write(report)
     drawn = report.with_suffix(".html")
-    drawn.write_text(page(result))
+    drawn.write_text(page(result, os.path.relpath(_PROOF, drawn.parent)))
     console.print(f"written to {report}, and drawn in {drawn}")
 
 

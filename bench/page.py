@@ -32,8 +32,13 @@ th:first-child { text-align: left }
 )
 
 
-def page(report: Report) -> str:
-    """Return the page."""
+def page(report: Report, proof: str) -> str:
+    """Return the page.
+
+    Args:
+        report: What was measured.
+        proof: Where `make prove` writes its page, as seen from this one.
+    """
     plots = (_throughput, _latencies, _cpu, _ratios, _batches)
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -43,8 +48,11 @@ def page(report: Report) -> str:
         f"<p>{report.in_flight} orders in flight, each part a process of its own. The variants are loaded in short "
         "slices, one after the other, so that whatever else the machine did falls on all of them alike: compare them "
         "with each other, not with another machine's.</p>\n"
-        "<p>That no order and no money is lost meanwhile is shown by <code>make prove</code>, which writes "
-        "<code>docs/proof.md</code>.</p>\n" + _table(report) + "".join(plot(report) for plot in plots) + "</html>\n"
+        "<p>That no order and no money is lost meanwhile is shown by <code>make prove</code>: "
+        f'<a href="{escape(proof)}">its last page</a>.</p>\n'
+        + _table(report)
+        + "".join(plot(report) for plot in plots)
+        + "</html>\n"
     )
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from kernel.clock import SystemClock
 from kernel.outcome import Done
 from order_svc.adapters.notify_grpc import GrpcMails
 from order_svc.app.ports import MailNews, Mails
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.task import Task, TaskKind
 from tests.fakes.notify_over_grpc import Service, is_sent, notify_service
-from tests.fakes.notify_signing import SendgridKey, batch, raw_event
+from tests.fakes.notify_signing import SendgridKey, raw_event
 from tests.fakes.order_ports import FakeMails
 from tests.fakes.order_samples import ORDER_ID, a_payment, an_order, euros
 from tests.fakes.sandbox_world import sandbox_world
@@ -59,9 +58,7 @@ def _at_fake() -> Office:
 def _at_service(service: Service, key: SendgridKey) -> Office:
     async def bounce(notification_id: str) -> None:
         await service.until(notification_id, is_sent)
-        payload = batch(raw_event("bounce", notification_id, status="5.1.1"))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
+        await service.told(key, raw_event("bounce", notification_id, status="5.1.1"))
 
     return Office(GrpcMails(service.stub), bounce)
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 
+from kernel.clock import SystemClock
 from notify_svc.__main__ import running
 from notify_svc.config import NotifyConfig
+from tests.fakes.notify_signing import SendgridKey, batch
 from tests.fakes.sandbox_world import World
 from tests.fakes.service_over_grpc import called
 
@@ -64,6 +66,11 @@ class Service:
         )
         answer: notify_service_pb2.IngestSendgridEventsResponse = await self.stub.IngestSendgridEvents(request)
         return answer
+
+    async def told(self, key: SendgridKey, *events: dict[str, object]) -> None:
+        """Take in a batch of events that SendGrid signs with its key."""
+        payload, now = batch(*events), str(int(SystemClock().now().timestamp()))
+        await self.ingest(payload, key.sign(now, payload), now)
 
     async def news(self) -> notify_service_pb2.ListNotificationNewsResponse:
         answer: notify_service_pb2.ListNotificationNewsResponse = await self.stub.ListNotificationNews(

@@ -36,9 +36,7 @@ async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path:
     async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
         accepted = await service.send(send_message("key-1"))
         await service.until(accepted.notification_id, is_sent)
-        payload = batch(raw_event("bounce", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
+        await service.told(key, raw_event("bounce", accepted.notification_id))
 
         (told,) = (await service.news()).notifications
         assert (told.notification_id, told.state) == (accepted.notification_id, BOUNCED)
@@ -57,9 +55,7 @@ async def test_a_mail_is_shown_with_what_the_provider_told_of_it_and_sent_again(
     async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
         accepted = await service.send(send_message("key-1"))
         await service.until(accepted.notification_id, is_sent)
-        payload = batch(raw_event("bounce", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
+        await service.told(key, raw_event("bounce", accepted.notification_id))
         shown = await service.stub.GetNotificationMail(
             notify_service_pb2.GetNotificationMailRequest(notification_id=accepted.notification_id)
         )
@@ -85,9 +81,7 @@ async def test_an_event_about_a_mail_whose_answer_was_lost_settles_it(world: Wor
     async with notify_service(world, tmp_path, SENDGRID_WEBHOOK_PUBLIC_KEY=key.public) as service:
         accepted = await service.send(send_message("key-1"))
         lost = await service.until(accepted.notification_id, has_failed)
-        payload = batch(raw_event("open", accepted.notification_id))
-        now = str(int(SystemClock().now().timestamp()))
-        await service.ingest(payload, key.sign(now, payload), now)
+        await service.told(key, raw_event("open", accepted.notification_id))
         settled = await service.get(accepted.notification_id)
 
     assert (lost.state, lost.HasField("next_attempt_time")) == (ACCEPTED, True)

@@ -269,7 +269,7 @@ async def test_an_order_whose_customer_confirms_the_payment(orders: Orders) -> N
 
 
 async def test_an_order_that_is_paid_back(orders: Orders) -> None:
-    # SendGrid may tell of both of its mails in one batch, which then belongs to the first.
+    # SendGrid may tell of both of its mails in one batch, which is drawn under one of them.
     await assert_shape(
         orders,
         "refunded",

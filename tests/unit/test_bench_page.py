@@ -33,7 +33,7 @@ def drawn(page: str) -> list[ET.Element]:
 
 
 def test_it_has_a_plot_of_each_thing_and_every_figure_as_text(report: Report) -> None:
-    written = page(report)
+    written = page(report, "../docs/proof.md")
 
     titles = [plot.get("aria-label") for plot in drawn(written)]
     assert [title.partition(",")[0] for title in titles if title] == [
@@ -43,6 +43,7 @@ def test_it_has_a_plot_of_each_thing_and_every_figure_as_text(report: Report) ->
         "CPU of an order to the floor's",
         "Group commit: changes that share a transaction of the product",
     ]
+    assert '<a href="../docs/proof.md">' in written
     row = '<th scope="row">product</th><td>100</td><td>50</td><td>12.00</td><td>50.5</td><td>100.0</td><td>2.00</td>'
     assert row in written
     assert report.as_json()["ratio_cpu"] == 2.0
@@ -50,7 +51,7 @@ def test_it_has_a_plot_of_each_thing_and_every_figure_as_text(report: Report) ->
 
 
 def test_it_fetches_nothing_and_runs_nothing(report: Report) -> None:
-    written = page(report)
+    written = page(report, "../docs/proof.md")
 
     assert not re.findall(r"https?:|//[a-z]|<script|<link|src=|@import|url\(", written)
 

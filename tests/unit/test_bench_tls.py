@@ -73,5 +73,5 @@ def test_the_report_says_what_tls_costs_where_it_was_measured() -> None:
     assert written.keys() - without.keys() == {"secured", "ratio_tls"}
     assert "product with mutual TLS / product" in printed(WITH_TLS)
     assert "TLS" not in printed(PLAIN)
-    assert '<th scope="row">secured</th>' in page(WITH_TLS)
-    assert "secured" not in page(PLAIN)
+    assert '<th scope="row">secured</th>' in page(WITH_TLS, "")
+    assert "secured" not in page(PLAIN, "")

@@ -72,6 +72,17 @@ def test_a_trace_hangs_where_any_of_its_spans_links_to() -> None:
     ]
 
 
+def test_what_goes_on_with_two_spans_at_once_is_shown_once_under_the_one_that_it_names_first() -> None:
+    """As a batch of events about two mails of one order."""
+    spans = [
+        stored_span("one", "first", start=0, end=1),
+        stored_span("two", "second", start=2, end=3),
+        stored_span("both", "batch", links=(("two", "second"), ("one", "first")), start=5, end=6),
+    ]
+
+    assert shape(rows(spans)) == [(0, "first", False), (0, "second", False), (1, "batch", True)]
+
+
 def test_traces_that_link_to_each_other_are_all_shown_once() -> None:
     spans = [
         stored_span("a", "a1", links=(("b", "b1"),), start=0),
