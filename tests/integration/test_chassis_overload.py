@@ -1,7 +1,6 @@
 """A service that has too much to do says so at once, in every language that callers speak, and stays healthy."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import grpc
@@ -46,9 +45,7 @@ async def test_what_is_too_much_is_refused_at_once_with_a_time_to_wait_and_the_r
     async with scripted(held.get, admission=few()) as service, service.channel() as channel:
         calls = [stub(channel).GetOrder(GET) for _ in range(MOST)]
         await held.full.wait()
-        began = time.monotonic()
-        error = await refused(channel)
-        took = time.monotonic() - began
+        error = await refused(channel)  # while all the others are held
         held.let_go.set()
         answers = await asyncio.gather(*calls)
         again = await stub(channel).GetOrder(GET)
@@ -62,8 +59,6 @@ async def test_what_is_too_much_is_refused_at_once_with_a_time_to_wait_and_the_r
     assert any(detail.Unpack(retry) for detail in status.details)
     assert retry.retry_delay.ToMilliseconds() == 1_000
     assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
-    # A refusal costs some milliseconds; the bound leaves room for a machine that is busy otherwise.
-    assert took < 1.0
     assert [*answers, again] == [FOUND] * (MOST + 1)
 
 
