@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 # PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
@@ -71,9 +71,8 @@ class PostgresServer:
         """Initialise the server's files and wait until it answers."""
         initdb = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync"]
         self._run(*initdb, "--locale=C", "--encoding=UTF8")
-        settings = {**self._settings, "unix_socket_directories": str(self.socket_directory)}
+        self._set({**self._settings, "unix_socket_directories": str(self.socket_directory)})
         server = [str(self._binaries / "postgres"), "-D", str(self._data)]
-        server += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_INPUT_CLOSES, str(self._directory), *server],
@@ -132,11 +131,22 @@ class PostgresServer:
         held.unlink()
         self._wait_until(lambda: self._ready() not in {"", killed})
 
+    def restart(self, **settings: str) -> None:
+        """Start the server again with other settings, when nobody is connected to it."""
+        self._set(settings)
+        self._sql("CHECKPOINT")  # so that it need not recover anything
+        self.outage(0.0)
+
     def stop(self) -> None:
         """Stop the server and remove its files."""
         if self._process is not None:
             self._process.communicate()  # closes its input
         shutil.rmtree(self._directory, ignore_errors=True)  # the shell has removed what it could
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        """Write settings to the server's file, where the last word counts."""
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def _wait_until(self, started: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60

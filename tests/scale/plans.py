@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import make_url
 
-from tests.scale.fill import BIG
+from tests.scale.copies import BIG
 
 # What costs more reads more than some hundreds of rows here and there: PostgreSQL's unit is one page in order.
 MOST_COST = 10_000.0
