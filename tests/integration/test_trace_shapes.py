@@ -23,6 +23,9 @@ from tests.fakes.trace_shape import Shape, drawn, shape_in, shape_of, without_wh
 from tests.fakes.webhook_sink import webhook_sink
 from tests.fakes.whole_mesh import EXAMPLE, PATIENCE_SECONDS, until
 
+# order_svc/domain/saga.py: what is asked and answered later is one more span or two.
+_FIRST_POLL_SECONDS = 1.0
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -72,15 +75,25 @@ async def _all_ways(mesh: MeshInside) -> dict[str, str]:
     await _fault(mesh, "sendgrid", {"mode": "error", "status": 503, "operation": "mail.send", "times": 1})
     ids["mail"] = (await _placed(mesh, "mail"))["order_id"]
     await _until_over(mesh, "sendgrid")
-    secured = await _placed(mesh, "secured", payment_method="pm_card_authenticationRequired")
-    intent = secured["payment"]["provider_payment_id"]
-    await mesh.sandbox.post(f"/stripe/_sandbox/payment_intents/{intent}/authenticate", json={"outcome": "succeed"})
-    ids |= {"success": (await _placed(mesh, "success"))["order_id"], "secured": secured["order_id"]}
+    ids |= {"secured": await _confirmed(mesh), "success": (await _placed(mesh, "success"))["order_id"]}
     declined = await _placed(mesh, "declined", payment_method="pm_card_chargeDeclinedInsufficientFunds")
     ids["declined"] = declined["metadata"]["orderId"]
     ids["refunded"] = (await _placed(mesh, "refunded"))["order_id"]
     await _done(mesh, f"/orders/{ids['refunded']}:refund", "refund", {"reason": "c4n4ryPLAIN"})
     return ids
+
+
+async def _confirmed(mesh: MeshInside) -> str:
+    """Place an order whose customer confirms the payment before the order first asks after it by itself."""
+    for attempt in range(10):
+        began = time.monotonic()
+        order = await _placed(mesh, f"secured-{attempt}", payment_method="pm_card_authenticationRequired")
+        intent = order["payment"]["provider_payment_id"]
+        await mesh.sandbox.post(f"/stripe/_sandbox/payment_intents/{intent}/authenticate", json={"outcome": "succeed"})
+        if time.monotonic() - began < _FIRST_POLL_SECONDS:
+            break
+    order_id: str = order["order_id"]
+    return order_id
 
 
 async def _placed(mesh: MeshInside, key: str, **changes: object) -> dict[str, Any]:
@@ -221,6 +234,7 @@ async def test_an_order_whose_card_is_declined(orders: Orders) -> None:
 
 
 async def test_an_order_whose_customer_confirms_the_payment(orders: Orders) -> None:
+    # The order asks after the payment by itself as well, and may find it made before payment_svc tells.
     await assert_shape(
         orders,
         "secured",
@@ -243,7 +257,7 @@ async def test_an_order_whose_customer_confirms_the_payment(orders: Orders) -> N
                           linked payment consumer apply_event
                             ? payment client GET retrieve_payment_intent
                     ? linked payment consumer resume_payment
-              linked order internal hear news
+              ? linked order internal hear news
               linked order internal resume order
                 order internal saga read_payment
                   order client PaymentService/ConfirmPayment
