@@ -20,10 +20,6 @@ _GRPC_EXPERIMENTS = (
 )
 
 
-# Looked at so seldom, what an order leaves behind is gone before anybody looks; 700, Python's own number, is less than
-# one order in flight. With `settle` 0.93 and 1.00 of the CPU in two runs.
-_YOUNG_OBJECTS = 10_000
-
 # TLS 1.3 alone: grpcio has no setting for it, but for this list of the ciphers of older TLS. The one on it needs a key
 # that both ends know beforehand, which ours never have, so that nothing older than 1.3 can be negotiated; 1.3 has
 # ciphers of its own (docs/adr/0016-identity-between-services.md).
@@ -57,12 +53,15 @@ def settle() -> None:
 
     Those are some 300,000 objects of modules, messages and tables, which stay until it ends. Nothing happens with
     ORDERMESH_PROCESS_TUNING=off.
+
+    What comes later is collected as often as Python does by itself: with a threshold of 10,000 instead of its 700,
+    refused messages of megabytes lay about in reference cycles, and a hundred thousand hostile calls took order_svc
+    to 624 MiB.
     """
     if _is_off():
         return
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 def run(main: Coroutine[object, object, T]) -> T:
