@@ -68,7 +68,7 @@ class Webhooks:
 
     async def prepare(self) -> None:
         """Learn whether anybody listens, before the first order is taken."""
-        self._audience.listens = (await self._deliveries.pending()).listens
+        await self._sender.look()
 
     async def take_over(self) -> None:
         """Take up at once what an earlier life of this replica left behind."""

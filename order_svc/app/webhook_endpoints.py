@@ -85,7 +85,7 @@ class KeepEndpoints:
                     )
             except (KeyTaken, InDoubt):
                 continue  # Looking for the key tells.
-            self._audience.listens = True
+            self._audience.join()
             return WithSecret(new, secret)
         raise busy()
 

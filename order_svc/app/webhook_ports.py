@@ -14,14 +14,35 @@ from order_svc.domain.webhook_endpoint import Endpoint
 
 
 class Audience:
-    """Whether anybody listens, as far as this process knows. While nobody does, an order costs nothing more.
-
-    Attributes:
-        listens: There is at least one endpoint.
-    """
+    """Whether anybody listens, as far as this process knows. While nobody does, an order costs nothing more."""
 
     def __init__(self) -> None:
-        self.listens = False
+        self._listens = False
+        self._joined = 0
+
+    @property
+    def listens(self) -> bool:
+        """Return whether there is at least one endpoint."""
+        return self._listens
+
+    @property
+    def joined(self) -> int:
+        """Return how many endpoints this process has made: read it before the database is asked."""
+        return self._joined
+
+    def join(self) -> None:
+        """Hear that an endpoint was made here."""
+        self._joined += 1
+        self._listens = True
+
+    def found(self, *, listens: bool, joined: int) -> None:
+        """Hear what the database says.
+
+        Args:
+            listens: It has at least one endpoint.
+            joined: What `joined` was when it was asked: one that was made meanwhile may not be in its answer.
+        """
+        self._listens = listens or self._joined > joined
 
 
 class HookCommand(StrEnum):

@@ -14,7 +14,7 @@ from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done
 from order_svc.app.ports import InDoubt
-from order_svc.app.webhook_ports import Audience, HookQueue, HookTelling, Parcel, Poster
+from order_svc.app.webhook_ports import Audience, HookQueue, HookTelling, Parcel, Pending, Poster
 from order_svc.app.work import Work
 from order_svc.domain.webhook_delivery import after_attempt
 
@@ -90,10 +90,16 @@ class Sender:
             if not more:
                 await self._bell.wait(_INTERVAL_SECONDS)
 
+    async def look(self) -> Pending:
+        """Return what there is to do, and learn whether anybody listens."""
+        joined = self._audience.joined
+        pending = await self._queue.pending()
+        self._audience.found(listens=pending.listens, joined=joined)
+        return pending
+
     async def turn(self) -> bool:
         """Do what there is room for, and say whether there may be more to do at once."""
-        pending = await self._queue.pending()
-        self._audience.listens = pending.listens
+        pending = await self.look()
         shared = await self._queue.share_out(_BATCH) if pending.messages else 0
         if pending.deliveries or shared:
             for parcel in await self._queue.claim(AT_ONCE, dict(self._busy), _LEASE_SECONDS):

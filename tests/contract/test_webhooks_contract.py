@@ -426,7 +426,7 @@ async def _told(opened: Store) -> list[str]:
 
 async def test_a_move_and_what_is_told_of_it_are_one_commit(opened: Store) -> None:
     audience = Audience()
-    audience.listens = True
+    audience.join()
     orders = OrdersStore(opened, CLOCK, "here", "1", Announcer(audience))
     order = await store(orders, fresh(Stage.CHARGING))
     won = replace(moved(order, Stage.SETTLED, state=State.PAID), kind="payment.charged")
@@ -452,7 +452,7 @@ async def test_a_task_that_is_refused_is_told(opened: Store) -> None:
     audience = Audience()
     orders = OrdersStore(opened, CLOCK, "here", "1", Announcer(audience))
     order = await pay(orders)
-    audience.listens = True
+    audience.join()
 
     await orders.refuse_task(Task(order.order_id, TaskKind.COMMIT_TAX, version=2), an_event(order, "tax.refused"))
 

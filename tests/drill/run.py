@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import yaml
 
-from tests.fakes.http_peer import unused_port
 from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.unused_ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus"

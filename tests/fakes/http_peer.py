@@ -130,11 +130,3 @@ def saying(status: int, body: bytes = b"", *headers: str) -> HttpPeer:
             await conversation.say(whole)
 
     return HttpPeer(script)
-
-
-def unused_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,11 +1,12 @@
 """The mesh, or one part of it, as a real process on ports of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.fakes.unused_ports import unused_addresses
 
 _ADDRESSES = ("SANDBOX_ADDR", "TAX_ADDR", "PAYMENT_ADDR", "NOTIFY_ADDR", "ORDER_ADDR", "ORDERMESH_GATEWAY_ADDR")
 _STOP_SECONDS = 60
@@ -13,13 +14,9 @@ _STOP_SECONDS = 60
 
 def environment(data_dir: Path) -> dict[str, str]:
     """Return an environment in which every part has a free port of its own."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in _ADDRESSES]
-    addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
-    for probe in probes:
-        probe.close()
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("ORDERMESH_")},  # noqa: TID251  (handed on)
-        **dict(zip(_ADDRESSES, addresses, strict=True)),
+        **dict(zip(_ADDRESSES, unused_addresses(len(_ADDRESSES)), strict=True)),
         "ORDERMESH_DATA_DIR": str(data_dir),
         # Most tests order the same: what AvaTax does in one of them must not be hidden by what it said in another.
         "TAX_QUOTE_CACHE_SECONDS": "0",

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chassis.http import HttpClient, HttpTransport, Lost, NotSent, create_client
 from chassis.http.client import _tls_context
 from chassis.telemetry.metrics import Metrics
-from tests.fakes.http_peer import ANSWER, Conversation, HttpPeer, unused_port, well_behaved
+from tests.fakes.http_peer import ANSWER, Conversation, HttpPeer, well_behaved
 from tests.fakes.telemetry_sink import recording_tracer
+from tests.fakes.unused_ports import unused_port
 
 HEADERS = {"Authorization": "Bearer sk_test_1", "Idempotency-Key": "k1"}
 

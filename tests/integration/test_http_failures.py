@@ -8,8 +8,9 @@ import pytest
 
 from chassis.http import HttpError, HttpTransport, Lost, NotSent, TooLarge
 from chassis.telemetry.metrics import Metrics
-from tests.fakes.http_peer import ANSWER, Conversation, HttpPeer, Script, unused_port, well_behaved
+from tests.fakes.http_peer import ANSWER, Conversation, HttpPeer, Script, well_behaved
 from tests.fakes.telemetry_sink import recording_tracer
+from tests.fakes.unused_ports import unused_port
 
 SECONDS = 0.3
 

@@ -7,8 +7,9 @@ import pytest
 from chassis.http import HttpTransport, NotSent
 from chassis.http.reach import Resolve, resolve, within
 from chassis.telemetry.metrics import Metrics
-from tests.fakes.http_peer import HttpPeer, unused_port, well_behaved
+from tests.fakes.http_peer import HttpPeer, well_behaved
 from tests.fakes.telemetry_sink import recording_tracer
+from tests.fakes.unused_ports import unused_port
 
 LOOPBACK, METADATA = "127.0.0.1", "169.254.169.254"
 

@@ -7,8 +7,9 @@ import pytest
 from chassis.http import HttpTransport, Lost, NotSent, TooLarge, create_client
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span
-from tests.fakes.http_peer import Conversation, HttpPeer, Script, unused_port
+from tests.fakes.http_peer import Conversation, HttpPeer, Script
 from tests.fakes.telemetry_sink import RecordingSink, recording_tracer
+from tests.fakes.unused_ports import unused_port
 
 SECRET_PATH = "/v1/customers?email=bob%40example.com"
 

@@ -10,9 +10,10 @@ import pytest
 
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.domain.feed import FeedPlace, ListedMail
-from tests.fakes.http_peer import Conversation, HttpPeer, saying, unused_port
+from tests.fakes.http_peer import Conversation, HttpPeer, saying
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_world import API_KEY, feed_at
+from tests.fakes.unused_ports import unused_port
 
 MOST = 1000
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

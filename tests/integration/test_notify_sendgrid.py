@@ -12,11 +12,12 @@ from notify_svc.app.ports import Postponed, Refused
 from notify_svc.domain.notification import Kind
 from notify_svc.domain.sample import sample, samples
 from sandbox.schema import SchemaBook
-from tests.fakes.http_peer import HttpPeer, saying, silent, unused_port
+from tests.fakes.http_peer import HttpPeer, saying, silent
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_samples import EMAIL, NOW, notification
 from tests.fakes.notify_world import API_KEY, sendgrid_at
 from tests.fakes.sandbox_world import sandbox_world
+from tests.fakes.unused_ports import unused_port
 
 TEMPLATE, GERMAN = "d-" + "0" * 32, "d-" + "1" * 32
 

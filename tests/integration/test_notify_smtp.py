@@ -8,11 +8,11 @@ import pytest
 from kernel.outcome import Done, NotDone, Unknown
 from notify_svc.adapters.smtp import NoFeed
 from notify_svc.app.ports import FeedDenied, Postponed, Refused
-from tests.fakes.http_peer import unused_port
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.notify_samples import EMAIL, notification
 from tests.fakes.notify_world import smtp_at
 from tests.fakes.smtp_server import HANG_UP, PASSWORD, SILENCE, USERNAME, certificate, smtp_peer
+from tests.fakes.unused_ports import unused_port
 
 
 async def test_a_mail_has_both_parts_and_headers_by_which_its_copies_are_known() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from sandbox.config import SandboxConfig
 from sandbox.server import Sandbox
-from tests.fakes.http_peer import unused_port
 from tests.fakes.sandbox_world import AVATAX_AUTH, SENDGRID_KEY, STRIPE_KEY, document, mail, sandbox_world
+from tests.fakes.unused_ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.fakes.http_peer import HttpPeer, unused_port
+from tests.fakes.http_peer import HttpPeer
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import World, mail, sandbox_world
+from tests.fakes.unused_ports import unused_port
 from tests.fakes.webhook_sink import Delivery, WebhookSink, webhook_sink
 
 

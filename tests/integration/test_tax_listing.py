@@ -9,10 +9,11 @@ import pytest
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from tax_svc.app.ports import ListDenied
-from tests.fakes.http_peer import saying, unused_port
+from tests.fakes.http_peer import saying
 from tests.fakes.sandbox_world import document, sandbox_world
 from tests.fakes.tax_samples import basis
 from tests.fakes.tax_world import avatax_at
+from tests.fakes.unused_ports import unused_port
 
 DOCUMENT = {
     "code": "order-1",

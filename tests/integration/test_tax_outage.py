@@ -11,11 +11,12 @@ import pytest
 from chassis import deadline
 from kernel.outcome import Done, NotDone, Unknown
 from tax_svc.app.ports import SaleRejected
-from tests.fakes.http_peer import Conversation, HttpPeer, saying, silent, unused_port
+from tests.fakes.http_peer import Conversation, HttpPeer, saying, silent
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.sandbox_world import sandbox_world
 from tests.fakes.tax_samples import basis, order_id
 from tests.fakes.tax_world import LICENSE_KEY, avatax_at
+from tests.fakes.unused_ports import unused_port
 
 
 @contextmanager

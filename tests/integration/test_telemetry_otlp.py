@@ -15,9 +15,9 @@ from chassis.telemetry.otlp import OtlpExport
 from chassis.telemetry.setup import SPANS_FILE, start_telemetry
 from chassis.telemetry.spans import SpanContext
 from chassis.telemetry.store import SpanStore
-from tests.fakes.http_peer import unused_port
 from tests.fakes.otlp_collector import OtlpCollector, attributes
 from tests.fakes.telemetry_sink import recording_tracer
+from tests.fakes.unused_ports import unused_port
 
 
 def test_a_span_arrives_with_all_it_says(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ import httpx
 from order_svc.__main__ import MIGRATIONS
 from order_svc.domain.order import Stage, State
 from order_svc.domain.webhook import EVENT_TYPES, messages_of
-from tests.fakes.http_peer import unused_port
 from tests.fakes.mesh_process import environment
 from tests.fakes.migrated import MakeDatabase
 from tests.fakes.order_samples import an_event, an_order
 from tests.fakes.order_service import a_shop
+from tests.fakes.unused_ports import unused_port
 from tests.fakes.webhook_shop import DELIVERED, PATIENCE_SECONDS, a_hook_shop
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()

@@ -1,11 +1,9 @@
 """The mesh with several replicas of each service, on one PostgreSQL, without anything between them that fails."""
 
 import asyncio
-import random
 import re
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,6 +12,7 @@ from tests.failure.mesh import Mesh
 from tests.failure.process import Part
 from tests.fakes.mesh_process import environment
 from tests.fakes.postgres_server import PostgresServer
+from tests.fakes.unused_ports import unused_addresses
 
 # In the order in which they start.
 REPLICATED = ("tax", "payment", "notify", "order", "gateway")
@@ -27,9 +26,6 @@ _ADDRESS = {
 }
 
 _ANSWERED = re.compile(r"^rpc_server_call_duration_seconds_count(?:{.*})? (\S+)", re.MULTILINE)
-
-# Below what Linux, macOS and the registry of ports call ephemeral.
-_PORTS = range(15_000, 30_000)
 
 METRICS = "ORDERMESH_METRICS_ADDR"
 
@@ -84,19 +80,6 @@ class Fleet:
         await asyncio.gather(*(part.kill() for part in self.parts))
 
 
-def _free_addresses(count: int) -> list[str]:
-    """Return addresses that stay free while a process is restarted: systems give none of these ports to connections."""
-    ports = random.sample(_PORTS, len(_PORTS))
-    probes: list[socket.socket] = []
-    while len(probes) < count:
-        with suppress(OSError):
-            probes.append(socket.create_server(("127.0.0.1", ports.pop())))
-    addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
-    for probe in probes:
-        probe.close()
-    return addresses
-
-
 @asynccontextmanager
 async def running_fleet(
     folder: Path,
@@ -120,7 +103,7 @@ async def running_fleet(
         **(settings or {}),
     }
     numbers = {name: (counts or {}).get(name, 2) for name in _ADDRESS}
-    free = iter(_free_addresses(2 * sum(numbers.values())))
+    free = iter(unused_addresses(2 * sum(numbers.values())))
     own = {name: [next(free) for _ in range(number)] for name, number in numbers.items()}
     called = {_ADDRESS[name]: _target(addresses) for name, addresses in own.items()}
     replicas = {

@@ -78,7 +78,7 @@ async def shelf(url: str, name: str = "replica") -> AsyncIterator[Shelf]:
             stores.append(store)
         of_order, of_payment, of_tax, of_notify = stores
         audience = Audience()
-        audience.listens = True
+        audience.join()
         yield Shelf(
             store=of_order,
             orders=OrdersStore(of_order, CLOCK, name, IDS.new(), Announcer(audience)),

@@ -200,18 +200,17 @@ async def start_order(process: Process, around: Surroundings) -> None:
     )
     process.servicer = OrderServicer(asked, patience_seconds=_PATIENCE_SECONDS)
     hooks = DeliveriesStore(store, clock, ids, replica, life)
+    posting = WorkerClock(world, process, Agenda(shelf(ORDER_TABLES), HOOKS_DUE))
+    poster = ListenerLine(Line(world, process, "listener"), around.listener)
+    sender = Sender(hooks, poster, audience, work, Bell(posting), posting, world.luck.random, _HookTelling())
     if world.listens:
-        audience.listens = (await hooks.pending()).listens
+        await sender.look()
         await hooks.release_own()
     await orders.release_own()
     work.start(sweeper.run(), "sweeper")
     work.start(news.run(), "news watcher")
     work.start(mail_news.run(), "mail news watcher")
     if world.listens:
-        posting = WorkerClock(world, process, Agenda(shelf(ORDER_TABLES), HOOKS_DUE))
-        poster = ListenerLine(Line(world, process, "listener"), around.listener)
-        hook_bell, told = Bell(posting), _HookTelling()
-        sender = Sender(hooks, poster, audience, work, hook_bell, posting, world.luck.random, told)
         work.start(sender.run(), "webhook sender")
 
 

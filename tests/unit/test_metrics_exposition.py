@@ -1,6 +1,5 @@
 """What Prometheus reads is what was recorded, under the names that it gives to what comes by OTLP."""
 
-import socket
 from urllib.request import urlopen
 
 import pytest
@@ -8,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.telemetry import exposition
 from chassis.telemetry.metrics import Counter, Gauge, Histogram, Metrics
+from tests.fakes.unused_ports import unused_port
 
 LOOPBACK = "127.0.0.1"
 
@@ -72,9 +72,7 @@ def test_every_name_is_one_that_prometheus_takes(kind: type[Counter | Gauge | Hi
 def test_they_are_served_on_an_address_of_their_own_until_that_is_ended() -> None:
     metrics = Metrics("order")
     metrics.orders.add("PAID")
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
 
     end = exposition.listen(f"{LOOPBACK}:{port}", lambda: [metrics])
     try:

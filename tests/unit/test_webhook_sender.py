@@ -97,6 +97,36 @@ async def test_it_knows_whether_anybody_listens(world: World) -> None:
     assert not world.audience.listens
 
 
+class Slow(FakeWebhooks):
+    """A database whose answer takes its time."""
+
+    def __init__(self, database: HookDatabase, clock: ManualClock) -> None:
+        super().__init__(database, clock, Uuid7Ids(clock))
+        self.read, self.answered = asyncio.Event(), asyncio.Event()
+
+    async def pending(self) -> Pending:
+        pending = await super().pending()
+        self.read.set()
+        await self.answered.wait()
+        return pending
+
+
+async def test_an_endpoint_that_is_made_while_it_looks_is_not_forgotten(world: World) -> None:
+    store = Slow(world.database, world.clock)
+    sender = Sender(
+        store, world.poster, world.audience, world.work, world.bell, world.clock, lambda: 0.0, world.telling
+    )
+    keep = KeepEndpoints(store, world.audience, world.clock, Uuid7Ids(world.clock), bytes, world.bell.ring)
+
+    looking = asyncio.create_task(sender.look())
+    await store.read.wait()
+    await keep.create("https://shop.example/hook", (), "", a_request("first"))
+    store.answered.set()
+
+    assert not (await looking).listens
+    assert world.audience.listens
+
+
 async def test_what_fails_is_tried_again_until_it_is_taken(world: World) -> None:
     endpoint = await world.endpoint()
     world.poster.answers[endpoint.endpoint_id].extend([Unknown("timeout"), Done(Answer(500))])
