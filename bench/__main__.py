@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ordermesh.order.v1 import order_pb2
 from rich.console import Console
-from rich.progress import Progress
 
 from bench.load import place_orders
 from bench.page import page
 from bench.report import Figures, Report, Slice, Store
 from bench.topology import Variant
 from bench.variants import start_floor, start_mesh, start_product, start_sandbox, start_secured, start_stock
+from cli.progress import progress
 
 # Where `make prove` writes its page.
 _PROOF = Path("docs/proof.md")
@@ -31,9 +31,7 @@ _LOOK_SECONDS = 0.4
 _IDLE_CPU_SECONDS = 0.012
 
 
-async def measure(
-    rounds: int, slice_orders: int, in_flight: int, folder: Path, console: Console, *, tls: bool
-) -> Report:
+async def measure(rounds: int, slice_orders: int, in_flight: int, folder: Path, *, tls: bool) -> Report:
     """Run the whole comparison.
 
     Args:
@@ -41,7 +39,6 @@ async def measure(
         slice_orders: Orders per slice.
         in_flight: Orders at once.
         folder: For databases and logs.
-        console: Shows progress.
         tls: Whether the product is measured with TLS as well.
     """
     sandbox, sandbox_address = start_sandbox(folder / "sandbox")
@@ -56,15 +53,15 @@ async def measure(
     figures = {variant.name: Figures() for variant in variants}
     began = time.monotonic()
     try:
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("measuring", total=(rounds + 1) * len(variants))
+        with progress() as told:
             for number in range(rounds + 1):
-                for variant in variants:
+                for place, variant in enumerate(variants):
+                    done = number * len(variants) + place
+                    told(f"measuring {variant.name}", done, (rounds + 1) * len(variants))
                     since = time.monotonic() - began
                     slice_ = await _slice(variant, f"{variant.name}-{number}", slice_orders, in_flight, since)
                     if number:
                         _add(figures[variant.name], slice_)
-                    progress.advance(task)
     finally:
         for variant in variants:
             variant.stop()
@@ -140,7 +137,7 @@ def main(
     """Measure, print, write."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="ordermesh-bench-") as folder:
-        result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), console, tls=tls))
+        result = asyncio.run(measure(rounds, slice_orders, in_flight, Path(folder), tls=tls))
     result.show(console)
     result.write(report)
     drawn = report.with_suffix(".html")

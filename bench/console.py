@@ -16,13 +16,13 @@ from pathlib import Path
 
 from ordermesh.order.v1 import order_pb2, order_service_pb2_grpc
 from rich.console import Console
-from rich.progress import Progress
 
 from bench.load import place_orders, request
 from bench.onlooker import Onlooker
 from bench.topology import Variant
 from bench.variants import start_sandbox, start_watched
 from chassis.trust.transport import plaintext
+from cli.progress import progress
 
 _MILLI = 1000.0
 
@@ -61,7 +61,7 @@ async def measure(pairs: int, slice_orders: int, in_flight: int, folder: Path, c
         slice_orders: Orders per slice.
         in_flight: Orders at once.
         folder: For databases and logs.
-        console: Shows progress and result.
+        console: Shows the result.
     """
     sandbox, sandbox_address = start_sandbox(folder / "sandbox")
     sandbox.wait_until_listening()
@@ -70,12 +70,15 @@ async def measure(pairs: int, slice_orders: int, in_flight: int, folder: Path, c
         waiting = await _waiting_order(variant)
         onlooker = Onlooker(gateway, metrics, f"/console/orders/{waiting}")
         await _slice(variant, "warm", slice_orders, in_flight)
-        with Progress(console=console, transient=True) as progress:
-            numbers = progress.track(range(pairs), description="measuring")
-            done = [await _pair(variant, onlooker, number, slice_orders, in_flight) for number in numbers]
-        idle = await _by_itself(variant)
-        async with _looking(onlooker):
-            watched = await _by_itself(variant)
+        done = []
+        with progress() as told:
+            for number in range(pairs):
+                told("measuring", number, pairs)
+                done.append(await _pair(variant, onlooker, number, slice_orders, in_flight))
+            told("measuring what it does without orders")
+            idle = await _by_itself(variant)
+            async with _looking(onlooker):
+                watched = await _by_itself(variant)
     finally:
         variant.stop()
         sandbox.stop()

@@ -1,6 +1,6 @@
 """OrderService as the command calls it: in and out go the documents of the REST API, errors come as refusals."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -66,11 +66,15 @@ class OrderCalls:
             answer = await self._stub.GetOrder(pb.GetOrderRequest(order_id=order_id), timeout=CALL_SECONDS)
         return self._document(answer.order)
 
-    async def find(self, filters: Mapping[str, Any], limit: int) -> list[Json]:
-        """Return at most `limit` orders, newest first, by the members of ListOrdersRequest that are given."""
+    async def find(self, filters: Mapping[str, Any], limit: int, told: Callable[[int], None]) -> list[Json]:
+        """Return at most `limit` orders, newest first, by the members of ListOrdersRequest that are given.
+
+        Tells how many there are so far.
+        """
         found: list[Json] = []
         token = ""
         while len(found) < limit:
+            told(len(found))
             size = min(limit - len(found), _LARGEST_PAGE)
             request = _read(pb.ListOrdersRequest.DESCRIPTOR, {**filters, "page_size": size, "page_token": token})
             with self._refusals():

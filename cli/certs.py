@@ -1,5 +1,6 @@
 """`ordermesh certs`: certificates for a mesh on one's own machine, and a look at those that there are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -7,12 +8,13 @@ from rich.table import Table
 
 from chassis.access.settings import OPERATOR
 from chassis.trust.authority import Authority
-from chassis.trust.certificate import BadCertificate, Certificate, read
+from chassis.trust.certificate import BadCertificate, read
 from chassis.trust.files import EXPIRES_SOON
 from chassis.trust.settings import TransportSettings
 from cli.config import CliConfig, environment
-from cli.console import console
 from cli.failures import Failure
+from cli.output import output_option, show
+from cli.value_view import Json
 from kernel.clock import SystemClock
 
 _SERVICES = ("order", "tax", "payment", "notify", "gateway", OPERATOR)
@@ -26,7 +28,8 @@ def group() -> None:
 @group.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".ordermesh/tls")
 @click.option("--service", "services", multiple=True, help="For whom; every part of the mesh unless given. Repeatable.")
-def dev(directory: Path, services: tuple[str, ...]) -> None:
+@output_option
+def dev(directory: Path, services: tuple[str, ...], output: str) -> None:
     """Make a certificate authority for this machine and a certificate for each part of the mesh.
 
     Run again, it renews the certificates under the same authority; processes take them up by themselves. Its key lies
@@ -44,19 +47,23 @@ def dev(directory: Path, services: tuple[str, ...]) -> None:
             authority.issue_for(service, settings.trust_domain, now).write(directory / service)
     except (OSError, ValueError, TypeError) as error:
         raise Failure(f"The certificates cannot be made in {directory}: {error}") from None
-    _show(directory.absolute(), settings.trust_domain)
-    click.echo(f"\nexport ORDERMESH_TLS_DIR={directory.absolute()}")
+    show(_certificates(directory.absolute(), settings.trust_domain), output, _table)
+    if output != "json":
+        click.echo(f"\nexport ORDERMESH_TLS_DIR={directory.absolute()}")
 
 
-@group.command()
+@group.command("show")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
-def show(directory: Path | None) -> None:
+@output_option
+def show_all(directory: Path | None, output: str) -> None:
     """List the certificates of a directory, ORDERMESH_TLS_DIR unless given; exit code 1 when one is no good."""
     settings = _settings()
     place = directory or settings.tls_dir
     if place is None:
         raise click.UsageError("Name a directory, or set ORDERMESH_TLS_DIR.")
-    if not _show(place.absolute(), settings.trust_domain):
+    certificates = _certificates(place.absolute(), settings.trust_domain)
+    show(certificates, output, _table)
+    if any(each["problem"] for each in certificates):
         raise Failure("Not all of them can be used.")
 
 
@@ -64,23 +71,41 @@ def _settings() -> TransportSettings:
     return CliConfig.from_env(environment()).transport
 
 
-def _show(directory: Path, trust_domain: str) -> bool:
-    """Print the certificates and return whether all of them can be used."""
-    now = SystemClock().now()
-    table = Table("service", "SPIFFE id", "DNS names", "expires", "", box=None)
-    good = True
+def _certificates(directory: Path, trust_domain: str) -> list[Json]:
+    """Return what is known of each certificate; what is no good has a problem in place of the rest.
+
+    Raises:
+        Failure: There are none.
+    """
     folders = sorted(each for each in directory.glob("*") if each.is_dir() and each.name not in {"ca", "..data"})
     if not folders:
         raise Failure(f"There are no certificates in {directory}; `ordermesh certs dev` makes some.")
-    for folder in folders:
-        try:
-            certificate: Certificate = read(folder, trust_domain, now)
-        except BadCertificate as error:
-            good = False
-            table.add_row(folder.name, "", "", "", str(error).replace(f"{directory}/", ""))
+    return [_certificate(folder, trust_domain) for folder in folders]
+
+
+def _certificate(folder: Path, trust_domain: str) -> Json:
+    now = SystemClock().now()
+    try:
+        certificate = read(folder, trust_domain, now)
+    except BadCertificate as error:
+        return {"service": folder.name, "problem": str(error).replace(f"{folder.parent}/", "")}
+    return {
+        "service": folder.name,
+        "problem": "",
+        "spiffe_id": certificate.spiffe_id,
+        "dns_names": list(certificate.dns_names),
+        "expires": certificate.expires,
+        "expires_soon": certificate.expires - now <= EXPIRES_SOON,
+    }
+
+
+def _table(certificates: Sequence[Json]) -> Table:
+    table = Table("service", "SPIFFE id", "DNS names", "expires", "", box=None)
+    for each in certificates:
+        if each["problem"]:
+            table.add_row(each["service"], "", "", "", each["problem"])
             continue
-        soon = "soon: renew it" if certificate.expires - now <= EXPIRES_SOON else ""
-        names = " ".join(certificate.dns_names)
-        table.add_row(folder.name, certificate.spiffe_id, names, f"{certificate.expires:%Y-%m-%d %H:%M} UTC", soon)
-    console().print(table)
-    return good
+        soon = "soon: renew it" if each["expires_soon"] else ""
+        names, expires = " ".join(each["dns_names"]), f"{each['expires']:%Y-%m-%d %H:%M} UTC"
+        table.add_row(each["service"], each["spiffe_id"], names, expires, soon)
+    return table

@@ -44,13 +44,13 @@ class Database:
         except ArgumentError:
             return "a URL that cannot be read"
 
-    def migrate(self) -> bool:
-        """Bring the tables up to date; return False when they were.
+    def migrate(self, told: migrations.Told = migrations.untold) -> bool:
+        """Bring the tables up to date; return False when they were. Tells how far it is.
 
         Raises:
             MISTAKES: As they say.
         """
         if migrations.is_current(self.url, self.scripts):
             return False
-        migrations.run(self.url, self.scripts)
+        migrations.run(self.url, self.scripts, told=told)
         return True

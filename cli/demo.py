@@ -12,6 +12,7 @@ from cli.demo_mesh import DemoMesh
 from cli.demo_scenes import SCENES, Told
 from cli.failures import Failure
 from cli.order_view import state
+from cli.progress import progress
 from cli.trace import draw, stored
 from cli.value_view import money
 from kernel.money import Money
@@ -29,8 +30,7 @@ def command() -> None:
     out = console()
     try:
         mesh.check()
-        with out.status("placing orders"):
-            told = [scene(mesh) for scene in SCENES]
+        told = _told(mesh)
         out.print(_table(told))
         story = mesh.story(told[0].order["order_id"])
     finally:
@@ -42,6 +42,15 @@ def command() -> None:
         out.print(failure.message, style="dim")
     else:
         draw(story, spans, with_attributes=False)
+
+
+def _told(mesh: DemoMesh) -> list[Told]:
+    done: list[Told] = []
+    with progress() as shown:
+        for scene in SCENES:
+            shown("placing orders", len(done), len(SCENES))
+            done.append(scene(mesh))
+    return done
 
 
 def _table(told: Sequence[Told]) -> Table:

@@ -18,6 +18,7 @@ from cli.config import environment
 from cli.console import console
 from cli.database import Database
 from cli.failures import Failure
+from cli.output import output_option, print_json
 from gateway import contract
 from gateway.access.api_keys import MOST_OF_ONE_NAME, NAME, ApiKey, new_key
 from gateway.access.key_table import KeyTable, TooManyKeys
@@ -40,7 +41,8 @@ def group() -> None:
 @click.option("--scope", "scopes", multiple=True, help="What the key may do; may be given several times.")
 @click.option("--all-scopes", is_flag=True, help="Everything that any scope allows.")
 @click.option("--expires", default="", help="How long the key is good for: 90d, 12h. Left out it does not end.")
-def create(name: str, scopes: tuple[str, ...], *, all_scopes: bool, expires: str) -> None:
+@output_option
+def create(name: str, scopes: tuple[str, ...], output: str, *, all_scopes: bool, expires: str) -> None:
     """Make a key and show it, once. A name may have two at a time: the new one, and the one that it takes over from."""
     if not NAME.fullmatch(name):
         raise click.BadParameter("is not up to 63 small letters, digits and dashes", param_hint="NAME")
@@ -61,18 +63,26 @@ def create(name: str, scopes: tuple[str, ...], *, all_scopes: bool, expires: str
         raise Failure(
             f"{name} has {MOST_OF_ONE_NAME} active keys; revoke one first: see `ordermesh keys list`."
         ) from None
-    click.echo(shown)
+    if output == "json":
+        print_json({"key": shown, **_document(key, now)})
+    else:
+        click.echo(shown)
     click.echo(f"This is the only time that the key of {name} is shown. It counts within a second.", err=True)
 
 
 @group.command("list")
-def listing() -> None:
+@output_option
+def listing(output: str) -> None:
     """List the keys, without their secrets."""
     now = SystemClock().now()
+    keys = _run(_table(prepare=False).every())
+    if output == "json":
+        print_json([_document(key, now) for key in keys])
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("ID", "NAME", "STATE", "SCOPES", "MADE", "EXPIRES", "LAST USED"):
         table.add_column(column)
-    for key in _run(_table(prepare=False).every()):
+    for key in keys:
         words = (key.created_at, key.expires_at, key.last_used_at)
         table.add_row(key.key_id, key.name, _state(key, now), " ".join(sorted(key.scopes)), *map(_day, words))
     console().print(table)
@@ -80,30 +90,45 @@ def listing() -> None:
 
 @group.command()
 @click.argument("which")
-def revoke(which: str) -> None:
+@output_option
+def revoke(which: str, output: str) -> None:
     """End the key of an id, or every key of a name. Gateways refuse it within ten seconds."""
     ended = _run(_table(prepare=True).revoke(which, SystemClock().now()))
     if not ended:
         raise Failure(f"There is no active key called {which}; ordermesh keys list shows them.")
-    click.echo(f"revoked {', '.join(ended)}")
+    if output == "json":
+        print_json({"revoked": list(ended)})
+    else:
+        click.echo(f"revoked {', '.join(ended)}")
 
 
 @group.command()
-def signing() -> None:
+@output_option
+def signing(output: str) -> None:
     """Make a new key for the gateway to tell services with who calls; those before it stay trusted."""
     settings = _config().auth
     public = settings.caller_key.with_name(PUBLIC_KEYS.rpartition("/")[2])
     make_signing_key(settings.caller_key, public)
+    if output == "json":
+        print_json({"GATEWAY_CALLER_KEY": str(settings.caller_key), "ORDERMESH_CALLER_KEYS": str(public)})
+        return
     click.echo(f"private, for the gateway (GATEWAY_CALLER_KEY):       {settings.caller_key}")
     click.echo(f"public, for every service (ORDERMESH_CALLER_KEYS):   {public}")
 
 
 @group.command()
 @click.option("--markdown", is_flag=True, help="With every method, as docs/access.md.")
-def scopes(*, markdown: bool) -> None:
+@output_option
+def scopes(output: str, *, markdown: bool) -> None:
     """List the scopes that there are."""
     known = contract.load()
-    click.echo(access_page.page(known) if markdown else "\n".join(sorted(scopes_of(known.services))), nl=not markdown)
+    there_are = sorted(scopes_of(known.services))
+    if markdown:
+        click.echo(access_page.page(known), nl=False)
+    elif output == "json":
+        print_json(there_are)
+    else:
+        click.echo("\n".join(there_are))
 
 
 def _config() -> GatewayConfig:
@@ -137,6 +162,19 @@ def _until(expires: str, now: datetime) -> datetime | None:
     if found is None:
         raise click.BadParameter(f"{expires!r} is not like 90d or 12h", param_hint="--expires")
     return now + int(found[1]) * _UNITS[found[2]]
+
+
+def _document(key: ApiKey, now: datetime) -> dict[str, object]:
+    """Return what is known of a key, which its secret is not."""
+    return {
+        "key_id": key.key_id,
+        "name": key.name,
+        "state": _state(key, now),
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+    }
 
 
 def _state(key: ApiKey, now: datetime) -> str:

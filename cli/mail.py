@@ -8,8 +8,9 @@ from ordermesh.notify.v1 import notification_pb2
 from cli import mail_view
 from cli.failures import Failure
 from cli.mail_calls_grpc import call
-from cli.order_call import key_option, new_key, output_option
-from cli.order_call import show as show_document
+from cli.order_call import key_option, new_key
+from cli.output import output_option
+from cli.output import show as show_document
 
 _PREFIX = "NOTIFICATION_KIND_"
 _KINDS = [

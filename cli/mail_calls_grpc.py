@@ -10,6 +10,7 @@ from ordermesh.notify.v1 import notify_service_pb2_grpc
 from cli.config import CliConfig, environment
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from cli.failures import of_refusal
+from cli.progress import progress
 from gateway.write_json import MessageWriters
 from kernel.errors import Refusal
 
@@ -74,7 +75,7 @@ async def mail_calls(config: CliConfig) -> AsyncIterator[MailCalls]:
 
 
 def call(body: Callable[[MailCalls], Coroutine[Any, Any, T]]) -> T:
-    """Return what a call to the notification service answers.
+    """Return what a call to the notification service answers; shows on a terminal that it waits.
 
     Raises:
         Failure: It was refused, or nobody answers.
@@ -85,6 +86,8 @@ def call(body: Callable[[MailCalls], Coroutine[Any, Any, T]]) -> T:
             return await body(calls)
 
     try:
-        return run(work())
+        with progress() as told:
+            told("asking the notification service")
+            return run(work())
     except Refusal as refusal:
         raise of_refusal(refusal) from None

@@ -11,6 +11,8 @@ from chassis.config import ConfigError
 from chassis.service import until_stopped
 from chassis.telemetry.setup import Telemetry
 from cli.part import Part
+from cli.progress import Told as Shown
+from cli.progress import silent
 
 if TYPE_CHECKING:
     from cli.database import Database
@@ -77,7 +79,9 @@ def _calls(part: Part, sandbox: Part) -> bool:
     return part.provider_url.startswith(f"http://{sandbox.address}/")
 
 
-async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready, told: Told | None = None) -> None:
+async def run(
+    parts: Sequence[Part], telemetry: Telemetry, ready: Ready, told: Told | None = None, *, shown: Shown = silent
+) -> None:
     """Start the parts in order, tell that they are ready, wait for SIGTERM or SIGINT, stop them in reverse order.
 
     Args:
@@ -85,17 +89,25 @@ async def run(parts: Sequence[Part], telemetry: Telemetry, ready: Ready, told: T
         telemetry: What they record with.
         ready: Told where they listen.
         told: Waits for whatever else tells them to stop.
+        shown: Told which of them starts.
 
     Raises:
         CannotStart: One of them could not; those before it have stopped again.
     """
     bound: dict[str, str] = {}
-    started = [_started(part, telemetry.for_service(part.name), bound) for part in parts]
+
+    def starting(part: Part) -> None:
+        shown(f"starting {part.name}", len(bound), len(parts))
+
+    started = [_started(part, telemetry.for_service(part.name), bound, starting) for part in parts]
     await until_stopped(*started, _announced(ready, bound), told=told)
 
 
 @asynccontextmanager
-async def _started(part: Part, telemetry: Telemetry, bound: dict[str, str]) -> AsyncIterator[str]:
+async def _started(
+    part: Part, telemetry: Telemetry, bound: dict[str, str], starting: Callable[[Part], None]
+) -> AsyncIterator[str]:
+    starting(part)
     async with AsyncExitStack() as stack:
         try:
             bound[part.name] = await stack.enter_async_context(part.run(telemetry))

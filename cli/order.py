@@ -7,8 +7,9 @@ import click
 from cli import order_commands, order_reading, order_view
 from cli.calls_grpc import Json
 from cli.failures import of_refusal
-from cli.order_call import call, new_key, output_option, show
+from cli.order_call import call, new_key
 from cli.order_reading import explain, explained
+from cli.output import output_option, show
 from gateway.json_text import parse_object
 from kernel.errors import Refusal
 

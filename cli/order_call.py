@@ -1,29 +1,20 @@
-"""What the commands on orders have in common: a call, a key, and an answer for a person or a program."""
+"""What the commands on orders have in common: a call, and a key."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-import orjson
 
 from cli.calls_grpc import Json, OrderCalls, order_calls, run
 from cli.config import CliConfig, environment
-from cli.console import console
 from cli.failures import Unavailable, of_refusal
+from cli.progress import progress
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.ids import Uuid7Ids
 
 T = TypeVar("T")
 
-output_option = click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="For people, or for programs: the documents of the REST API.",
-)
 key_option = click.option(
     "--key",
     help="The idempotency key: the same key does it once. Made when left out, and told when it is needed again.",
@@ -36,7 +27,22 @@ def new_key() -> str:
 
 
 def call(body: Callable[[OrderCalls], Awaitable[T]], advice: Mapping[Reason, str] | None = None) -> T:
-    """Return what a call to the order service answers.
+    """Return what a call to the order service answers; shows on a terminal that it waits.
+
+    Args:
+        body: Calls.
+        advice: What to do next after a refusal, where this command knows better than the reason alone.
+
+    Raises:
+        Failure: It was refused, or nobody answers.
+    """
+    with progress() as told:
+        told("asking the order service")
+        return call_silently(body, advice)
+
+
+def call_silently(body: Callable[[OrderCalls], Awaitable[T]], advice: Mapping[Reason, str] | None = None) -> T:
+    """Return what a call to the order service answers, where the caller shows how far it is.
 
     Args:
         body: Calls.
@@ -81,11 +87,3 @@ def command(rpc: str, members: Json, key: str | None, advice: Mapping[Reason, st
     except KeyboardInterrupt:
         click.echo(f"\nIt may go on. The same command with `--key {used}` does it once.", err=True)
         raise
-
-
-def show(document: Any, output: str, view: Callable[[Any], Any]) -> None:  # noqa: ANN401  (any JSON value)
-    """Print an answer."""
-    if output == "json":
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    else:
-        console().print(view(document))

@@ -8,8 +8,9 @@ import click
 
 from cli import order_view
 from cli.calls_grpc import Json
-from cli.order_call import call, command, key_option, output_option, show
+from cli.order_call import call, command, key_option
 from cli.order_options import Amount, Quantity, exact
+from cli.output import output_option, show
 from kernel.errors import Reason
 
 _NOTHING: Mapping[Reason, str] = MappingProxyType({})

@@ -7,8 +7,10 @@ import click
 from cli import mail_calls_grpc, order_view, story_view
 from cli.calls_grpc import Json, OrderCalls
 from cli.failures import Failure
-from cli.order_call import call, output_option, show
+from cli.order_call import call, call_silently
 from cli.order_options import Moment
+from cli.output import output_option, show
+from cli.progress import Told, progress
 
 _STATES = (
     "PENDING",
@@ -49,11 +51,22 @@ def list_orders(limit: int, output: str, **filters: Any) -> None:  # noqa: ANN40
     """List orders, newest first. Filters add up."""
     explained = filters["needs_review"] and output == "table"
 
-    async def find(calls: OrderCalls) -> list[Json]:
-        found = await calls.find({name: value for name, value in filters.items() if value}, limit)
-        return [await calls.explain(order["order_id"]) for order in found] if explained else found
+    wanted = {name: value for name, value in filters.items() if value}
+    with progress() as told:
+        found = call_silently(lambda calls: _found(calls, wanted, limit, told, explained=explained))
+    show(found, output, story_view.reviews if explained else order_view.orders)
 
-    show(call(find), output, story_view.reviews if explained else order_view.orders)
+
+async def _found(calls: OrderCalls, wanted: Json, limit: int, told: Told, *, explained: bool) -> list[Json]:
+    """Return the orders that are wanted, or the story of each."""
+    found = await calls.find(wanted, limit, lambda count: told("reading orders", count))
+    if not explained:
+        return found
+    stories = []
+    for number, order in enumerate(found):
+        told("reading their stories", number, len(found))
+        stories.append(await calls.explain(order["order_id"]))
+    return stories
 
 
 @click.command()
@@ -80,7 +93,7 @@ def watch(order_id: str, until_final: bool, output: str) -> None:  # noqa: FBT00
         async for order in calls.watch(order_id, until_final=until_final):
             show(order, output, order_view.line)
 
-    call(follow)
+    call_silently(follow)
 
 
 def explained(order_id: str) -> Json:

@@ -2,7 +2,8 @@
 
 import chassis.process  # isort: skip  (settings that grpc reads when it is imported)
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from chassis import logs
 from chassis.service import MustRestart
@@ -11,6 +12,7 @@ from cli import mesh
 from cli.config import CliConfig
 from cli.failures import Failure
 from cli.part import Part
+from cli.progress import progress
 
 
 def serve(
@@ -41,7 +43,15 @@ def serve(
             "Set ORDERMESH_METRICS_ADDR to a free host:port."
         ) from None
     try:
-        chassis.process.run(mesh.run(parts, telemetry, ready, told))
+        with ExitStack() as until_ready:
+            # Whom another process tells to stop is one of several, and that one shows how far they are.
+            shown = until_ready.enter_context(progress(watched=told is None))
+
+            def started(bound: Mapping[str, str]) -> None:
+                until_ready.close()
+                ready(bound)
+
+            chassis.process.run(mesh.run(parts, telemetry, started, told, shown=shown))
     except (mesh.CannotStart, MustRestart) as error:
         raise Failure(str(error)) from None
     finally:

@@ -8,12 +8,14 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+
+from cli.output import output_option, print_json
 
 CONFIGS = {
     "order": "order_svc.config:OrderConfig",
@@ -106,10 +108,14 @@ def settings() -> list[Setting]:
 
 @click.command()
 @click.option("--markdown", is_flag=True, help="As the table of docs/configuration.md.")
-def command(*, markdown: bool) -> None:
+@output_option
+def command(output: str, *, markdown: bool) -> None:
     """List every environment variable that any part reads, with its default and what it is."""
     if markdown:
         click.echo(page(), nl=False)
+        return
+    if output == "json":
+        print_json([asdict(setting) for setting in settings()])
         return
     for setting in settings():
         click.echo(f"{setting.name}={setting.default}\n    {setting.meaning}\n    read by: {', '.join(setting.parts)}")

@@ -12,7 +12,8 @@ from cli import tax_view
 from cli.config import CliConfig, environment
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from cli.failures import of_refusal
-from cli.order_call import output_option, show
+from cli.output import output_option, show
+from cli.progress import progress
 from cli.value_view import Json
 from gateway import wrong
 from gateway.json_text import parse_object
@@ -56,7 +57,9 @@ def resolve(file: IO[bytes], output: str) -> None:
         raise of_refusal(wrong.refusal(error.violations)) from None
     except Refusal as refusal:
         raise of_refusal(refusal) from None
-    answer = _call("ResolveAddress", request)
+    with progress() as told:
+        told("asking the tax service")
+        answer = _call("ResolveAddress", request)
     show(answer, output, tax_view.address)
     if not answer["valid"]:
         click.get_current_context().exit(1)
@@ -64,13 +67,15 @@ def resolve(file: IO[bytes], output: str) -> None:
 
 def _found(request: pb.ListTaxDocumentsRequest, limit: int) -> list[Json]:
     found: list[Json] = []
-    while len(found) < limit:
-        request.page_size = min(limit - len(found), _LARGEST_PAGE)
-        page = _call("ListTaxDocuments", request)
-        found += page["documents"]
-        request.page_token = page["next_page_token"]
-        if not request.page_token:
-            break
+    with progress() as told:
+        while len(found) < limit:
+            told("reading tax documents", len(found))
+            request.page_size = min(limit - len(found), _LARGEST_PAGE)
+            page = _call("ListTaxDocuments", request)
+            found += page["documents"]
+            request.page_token = page["next_page_token"]
+            if not request.page_token:
+                break
     return found
 
 

@@ -5,7 +5,6 @@ import sys
 from contextlib import suppress
 
 import click
-import orjson
 from rich.live import Live
 
 from cli import board_view
@@ -13,7 +12,7 @@ from cli.board_grpc import BoardCalls, board_calls
 from cli.config import CliConfig, environment
 from cli.console import console
 from cli.dial_grpc import run
-from cli.order_call import output_option
+from cli.output import output_option, print_json
 
 
 @click.command()
@@ -35,7 +34,7 @@ async def _once(output: str) -> None:
     async with board_calls(CliConfig.from_env(environment())) as calls:
         answers = await calls.board()
     if output == "json":
-        click.echo(orjson.dumps(answers, option=orjson.OPT_INDENT_2))
+        print_json(answers)
     else:
         console().print(board_view.board(answers))
 

@@ -1,6 +1,7 @@
 """`ordermesh trace`: where the time of an order went, drawn from the local span store."""
 
 import sqlite3
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from time import sleep
@@ -15,6 +16,7 @@ from cli.console import console
 from cli.failures import Failure
 from cli.order import explained
 from cli.order_view import state
+from cli.output import output_option, print_json
 from cli.waterfall_view import waterfall
 from kernel.clock import SystemClock
 
@@ -25,14 +27,19 @@ _FLUSH_SECONDS = 1.0
 @click.command()
 @click.argument("order_id", metavar="ORDER_ID")
 @click.option("--verbose", "-v", is_flag=True, help="Show the attributes of each span.")
-def command(order_id: str, verbose: bool) -> None:  # noqa: FBT001  (click's way)
+@output_option
+def command(order_id: str, verbose: bool, output: str) -> None:  # noqa: FBT001  (click's way)
     """Draw where the time of an order went, over all services, as one connected waterfall.
 
     Work that went on later, in a trace of its own (mail, tax document, retries), hangs where it came from, marked
     "linked". The spans are read from ORDERMESH_DATA_DIR; it must be the one that the services run with.
     """
     story = explained(order_id)
-    draw(story, stored(story, CliConfig.from_env(environment()).data_dir), with_attributes=verbose)
+    spans = stored(story, CliConfig.from_env(environment()).data_dir)
+    if output == "json":
+        print_json([asdict(span) for span in spans])
+    else:
+        draw(story, spans, with_attributes=verbose)
 
 
 def stored(story: Json, data_dir: Path) -> list[StoredSpan]:

@@ -7,6 +7,7 @@ import click
 
 from cli import mesh
 from cli.config import CliConfig, environment
+from cli.progress import progress
 from cli.serving import serve
 from cli.welcome import welcome
 from gateway.access import development
@@ -21,7 +22,9 @@ def command() -> None:
     whose provider's address and key are set calls that provider; when all three are, the sandbox is not started.
     """
     values = environment()
-    parts = mesh.whole(values)
+    with progress() as told:
+        told("reading the code and the settings")
+        parts = mesh.whole(values)
     config = CliConfig.from_env(values)
 
     gateway = GatewayConfig.from_env(mesh.with_sandbox(values, parts))

@@ -4,8 +4,15 @@ from importlib.metadata import version
 
 import click
 
+from cli.output import output_option, print_json
+
 
 @click.command()
-def command() -> None:
+@output_option
+def command(output: str) -> None:
     """Print the version."""
-    click.echo(f"ordermesh {version('ordermesh')}")
+    known = version("ordermesh")
+    if output == "json":
+        print_json({"version": known})
+    else:
+        click.echo(f"ordermesh {known}")

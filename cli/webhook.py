@@ -8,7 +8,9 @@ import click
 from cli import webhook_view
 from cli.config import CliConfig, environment
 from cli.failures import of_refusal
-from cli.order_call import key_option, new_key, output_option, show
+from cli.order_call import key_option, new_key
+from cli.output import output_option, show
+from cli.progress import progress
 from cli.webhook_calls_grpc import WebhookCalls, run, webhook_calls
 from kernel.errors import Refusal
 
@@ -99,7 +101,11 @@ def delete(endpoint_id: str) -> None:
 @output_option
 def log(endpoint: str, order: str, state: str | None, limit: int, output: str) -> None:
     """Show what was delivered and what was not, newest first."""
-    found = _call(lambda calls: calls.deliveries(endpoint_id=endpoint, order_id=order, state=state or "", limit=limit))
+    wanted = {"endpoint_id": endpoint, "order_id": order, "state": state or ""}
+    with progress() as told:
+        found = _call_silently(
+            lambda calls: calls.deliveries(**wanted, limit=limit, told=lambda count: told("reading deliveries", count))
+        )
     show(found, output, webhook_view.deliveries)
 
 
@@ -114,6 +120,12 @@ def replay(delivery_id: str, key: str | None, output: str) -> None:
 
 
 def _call(body: Callable[[WebhookCalls], Awaitable[T]]) -> T:
+    with progress() as told:
+        told("asking the order service")
+        return _call_silently(body)
+
+
+def _call_silently(body: Callable[[WebhookCalls], Awaitable[T]]) -> T:
     async def call() -> T:
         config = CliConfig.from_env(environment())
         async with webhook_calls(config.order_address, config) as calls:

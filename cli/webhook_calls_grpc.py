@@ -1,6 +1,6 @@
 """WebhookService as the command calls it: out come the documents of the REST API, errors come as refusals."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,11 +68,17 @@ class WebhookCalls:
         with self._refusals():
             await self._stub.DeleteWebhookEndpoint(request, timeout=CALL_SECONDS)
 
-    async def deliveries(self, *, endpoint_id: str, order_id: str, state: str, limit: int) -> list[Json]:
-        """Return at most `limit` deliveries, newest first; an empty filter lets all through."""
+    async def deliveries(
+        self, *, endpoint_id: str, order_id: str, state: str, limit: int, told: Callable[[int], None]
+    ) -> list[Json]:
+        """Return at most `limit` deliveries, newest first; an empty filter lets all through.
+
+        Tells how many there are so far.
+        """
         found: list[Json] = []
         token = ""
         while len(found) < limit:
+            told(len(found))
             request = pb.ListWebhookDeliveriesRequest(
                 endpoint_id=endpoint_id,
                 order_id=order_id,

@@ -25,6 +25,7 @@ from chassis.supervisor import Supervisor
 from cli import mesh
 from cli.failures import Failure
 from cli.part import Part
+from cli.progress import progress
 from kernel.clock import SystemClock
 
 _LIST = "ipv4:///"
@@ -83,11 +84,13 @@ def supervise(part: Part, count: int, values: Mapping[str, str]) -> None:
     """
     refuse_alone(part)
     logs.configure(part.name)
-    with ExitStack() as held:
+    with ExitStack() as held, ExitStack() as until_ready:
         shown, told = environments(part, count, values, held)
         start = partial(Worker.start, part.name, told)
+        until_ready.enter_context(progress())(f"starting {part.name} in {count} processes")
 
         def ready() -> None:
+            until_ready.close()
             click.echo(f"{part.name} listens on {shown}, in {count} processes")
 
         code = chassis.process.run(_run(Supervisor(start, count, SystemClock(), ready)))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -39,11 +39,19 @@ _SILENCE_SECONDS = 30.0
 _alembic = threading.Lock()
 
 
+Told = Callable[[str, int, int | None], None]
+"""Is told what is being done now, how many steps are done, and of how many; None where nobody knows."""
+
+
+def untold(_what: str, _done: int, _of: int | None) -> None:
+    """Tell nobody."""
+
+
 class MigrationFailed(Exception):
     """The migrated tables are not consistent; nothing was changed."""
 
 
-def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> None:
+def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS, *, told: Told = untold) -> None:
     """Upgrade one service's tables to the newest version. Does nothing when they are there already, or are newer still.
 
     It blocks: a running event loop calls it through asyncio.to_thread, and before it opens the store. Replicas may call
@@ -59,6 +67,7 @@ def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECOND
             ours; it needs no env.py. The service's name is in the name of its version table, because several services
             may share a PostgreSQL database.
         silence_seconds: After how long without a sign of life from PostgreSQL it counts as lost.
+        told: Told how far it is.
 
     Raises:
         AlreadyOwned: Another process has the SQLite file.
@@ -69,11 +78,11 @@ def run(url: str, script_location: str, silence_seconds: float = _SILENCE_SECOND
     if parsed.get_backend_name() == "sqlite":
         ownership = Ownership.take(sqlite.prepare_file(parsed))
         try:
-            _on_sqlite(parsed, partial(_upgrade_sqlite, script_location))
+            _on_sqlite(parsed, partial(_upgrade_sqlite, script_location, told))
         finally:
             ownership.release()
     else:
-        asyncio.run(_on_postgres(parsed, partial(_upgrade_postgres, script_location), silence_seconds))
+        asyncio.run(_on_postgres(parsed, partial(_upgrade_postgres, script_location, told), silence_seconds))
 
 
 def is_current(url: str, script_location: str, silence_seconds: float = _SILENCE_SECONDS) -> bool:
@@ -141,21 +150,22 @@ def _transacted(body: Callable[[Connection], T], connection: Connection) -> T:
         raise StorageUnavailable(_LOST) from failed.__cause__
 
 
-def _upgrade_sqlite(script_location: str, connection: Connection) -> None:
-    _upgrade(script_location, connection)
+def _upgrade_sqlite(script_location: str, told: Told, connection: Connection) -> None:
+    _upgrade(script_location, told, connection)
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if orphans:
         raise MigrationFailed(f"rows without their parent after migrating: {sorted({row[0] for row in orphans})}")
 
 
-def _upgrade_postgres(script_location: str, connection: Connection) -> None:
+def _upgrade_postgres(script_location: str, told: Told, connection: Connection) -> None:
     # A migration may take long, but never stalls live traffic behind a lock that it waits for.
     for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "lock_timeout = '5s'"):
         _at_once(connection, partial(_execute, f"SET {setting}"))
     # The session keeps the lock until it ends, however it ends.
     while not _at_once(connection, partial(_execute, f"SELECT pg_try_advisory_lock({_LOCK})")):
+        told("waits for another process that migrates", 0, None)
         time.sleep(_ASK_SECONDS)
-    _upgrade(script_location, connection)
+    _upgrade(script_location, told, connection)
 
 
 def _execute(statement: str, connection: Connection) -> object:
@@ -172,7 +182,7 @@ def _at_once(connection: Connection, body: Callable[[Connection], T]) -> T:
         return body(connection)
 
 
-def _upgrade(script_location: str, connection: Connection) -> None:
+def _upgrade(script_location: str, told: Told, connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415  (a second of import, for those who migrate)
 
     config = _config(script_location)
@@ -182,8 +192,10 @@ def _upgrade(script_location: str, connection: Connection) -> None:
         known, present = _at_once(connection, partial(_versions, script_location))
         if _are_later(present, known):
             _logger.warning("tables.newer", extra={"tables_at": present[0], "code_knows": known[0]})
-        else:
-            command.upgrade(config, "head")
+            return
+        missing = list(reversed(_newer_than(present, known)))
+        config.attributes["on_version_apply"] = _steps(missing, told)
+        command.upgrade(config, "head")
 
 
 def _is_newest(script_location: str, connection: Connection) -> bool:
@@ -204,6 +216,24 @@ def _versions(script_location: str, connection: Connection) -> tuple[list[str], 
 def _are_later(present: list[str], known: list[str]) -> bool:
     """Tell whether tables are at a version of a later release: ours are numbered, with leading zeros."""
     return bool(present) and not set(present) & set(known) and min(present) > known[0]
+
+
+def _newer_than(present: list[str], known: list[str]) -> list[str]:
+    """Return the versions that the tables have not come to yet, the newest first."""
+    return known[: known.index(present[0])] if present and present[0] in known else known
+
+
+def _steps(missing: Sequence[str], told: Told) -> Callable[..., None]:
+    """Return what alembic calls after each step; tells which one comes next, the first of them now."""
+    left = iter(enumerate(missing))
+
+    def tell(**_of_alembic: object) -> None:
+        for done, version in left:
+            told(f"to version {version}", done, len(missing))
+            return
+
+    tell()
+    return tell
 
 
 def _config(script_location: str) -> "Config":

@@ -18,7 +18,7 @@ from kernel.clock import Clock
 from kernel.ids import least_id_at
 
 # A window took 40 ms as a rule and 143 at worst, where seven rows go for each of it: no call waits long for one.
-_WINDOW = 500
+WINDOW = 500
 
 # An id is made a moment before its row says when it was.
 _APART = timedelta(minutes=1)
@@ -75,7 +75,20 @@ class Taken:
 _Place = tuple[Any, ...]
 
 
-async def keep_to(store: Store, rule: Rule, days: int, clock: Clock, *, dry_run: bool, window: int = _WINDOW) -> Taken:
+def _untold(_taken: Taken) -> None:
+    """Tell nobody."""
+
+
+async def keep_to(
+    store: Store,
+    rule: Rule,
+    days: int,
+    clock: Clock,
+    *,
+    dry_run: bool,
+    window: int = WINDOW,
+    told: Callable[[Taken], None] = _untold,
+) -> Taken:
     """Take away what is older than some days, and return what that was.
 
     It rests after each window for as long as that took, so that it never takes more than half of a database's time.
@@ -87,6 +100,7 @@ async def keep_to(store: Store, rule: Rule, days: int, clock: Clock, *, dry_run:
         clock: The time.
         dry_run: Only count.
         window: How many rows are gone through at a time.
+        told: Told after each window what it has come to so far.
 
     Raises:
         StorageUnavailable, CommitUnknown: The database is away. Starting again goes on from where that was.
@@ -101,6 +115,7 @@ async def keep_to(store: Store, rule: Rule, days: int, clock: Clock, *, dry_run:
         rows = await (store.read(work) if dry_run else store.transact(work))
         took = clock.monotonic() - started
         taken = Taken(taken.rows + rows, taken.windows + 1, max(taken.slowest_seconds, took))
+        told(taken)
         if last is None:
             return taken
         after = last

@@ -10,6 +10,7 @@ from cli.audit.session import audit_session
 from cli.config import CliConfig, environment
 from cli.dial_grpc import run
 from cli.failures import Unavailable, of_refusal
+from cli.output import output_option
 from kernel.clock import SystemClock
 from kernel.errors import Refusal
 
@@ -32,14 +33,7 @@ _DIFFERENT = 1
     show_default=True,
     help="Leave alone what changed in the last so many seconds: it is still moving.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="For people, or for programs.",
-)
+@output_option
 def command(repairs: bool, most_releases: int, grace: float, output: str) -> None:  # noqa: FBT001  (click's way)
     """Compare every order with the records of Stripe, AvaTax and SendGrid.
 

@@ -6,15 +6,18 @@ from typing import Protocol
 
 from cli.audit.audit import Finding, read_everything
 from cli.audit.book import Book, opened_book
-from cli.audit.collect import Sources
-from cli.audit.progress import progress_bar
+from cli.audit.collect import Progress, Sources
 from cli.audit.repair import Hands, has_plans, plan, repair
 from cli.audit.report import Report
 from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
+from cli.progress import Told, progress
 from kernel.clock import Clock
 
 # An order hears of its payment within two seconds, and its document and its mail are made within another.
 _GOES_ON_SECONDS = 4.0
+
+# Seven lists are read, and then compared.
+_STEPS = 8
 
 
 class Mesh(Sources, Hands, Protocol):
@@ -46,8 +49,8 @@ async def audit_session(
 async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, most_releases: int | None) -> int | None:
     """Audit and tell; return how many differences there are, or None when something was done about them."""
     with opened_book() as book:
-        with progress_bar() as progress:
-            audit = await read_everything(mesh, book, clock, grace, progress)
+        with progress() as told:
+            audit = await read_everything(mesh, book, clock, grace, _by_steps(told))
         report.begin()
         planning = None if most_releases is None else book
         found = report.part("differences", _planned(audit.findings(DIFFERENCES), planning))
@@ -58,8 +61,22 @@ async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, most
             return found
         report.repairing()
         if await repair(book, mesh, report.repaired, most_releases):
-            await clock.sleep(_GOES_ON_SECONDS)
+            with progress() as told:
+                told("letting go on what was repaired")
+                await clock.sleep(_GOES_ON_SECONDS)
         return None
+
+
+def _by_steps(told: Told) -> Progress:
+    """Return what is told of one list after the other: the bar shows which, beside it stands how much of that."""
+    steps: list[str] = []
+
+    def tell(what: str, count: int) -> None:
+        if what not in steps:
+            steps.append(what)
+        told(what, len(steps) - 1, _STEPS, f"{count:,}" if count else "")
+
+    return tell
 
 
 def _planned(findings: Iterable[Finding], book: Book | None) -> Iterator[Finding]:

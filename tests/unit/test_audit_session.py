@@ -1,16 +1,14 @@
 """What an audit says, in which form, and what it does to repair."""
 
-import io
 import json
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.__main__ import cli
-from cli.audit.progress import progress_bar
 from cli.audit.report import JsonForPrograms, LinesForPeople
 from cli.audit.rows import ChargeRow, DocumentRow, OrderRow, PaymentRow, Row
 from cli.audit.session import audit_session
@@ -276,25 +274,20 @@ def test_where_nobody_answers_the_command_ends_with_3_and_says_who() -> None:
     assert "Nobody answers at 127.0.0.1:1 (PAYMENT_ADDR)" in result.output
 
 
-def test_no_bar_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar() as progress:
-        progress("our orders", 200)
+async def test_on_a_terminal_the_lists_are_steps_of_a_bar_and_what_was_read_of_one_stands_beside_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[tuple[object, ...]] = []
 
-    assert capsys.readouterr() == ("", "")
+    @contextmanager
+    def told() -> Iterator[Callable[..., None]]:
+        yield lambda *words: shown.append(words)
 
+    monkeypatch.setattr("cli.audit.session.progress", told)
+    await lines(broken_world(), capsys)
 
-def test_a_bar_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with progress_bar() as progress:
-        progress("our orders", 12_200)
-
-    assert "our orders" in terminal.getvalue()
-    assert "12,200" in terminal.getvalue()
+    assert ("our orders", 6, 8, "") in shown
+    assert shown[-1] == ("comparing", 7, 8, "")
 
 
 def files_in(folder: Path) -> list[Path]:

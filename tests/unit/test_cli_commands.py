@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -89,3 +92,96 @@ def test_an_unusable_environment_ends_a_command_with_the_complaint_and_no_stack(
     assert result.exit_code == 1
     assert "ORDER_ADDR: 'nowhere' is not host:port" in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+# Commands that print nothing for a program, and why.
+FOR_PEOPLE = {
+    "up": "runs until it is stopped",
+    "serve": "runs until it is stopped",
+    "demo": "is a show",
+    "bench": "writes its figures as JSON with --report",
+    "completion": "prints a script for a shell",
+    "descriptors": "writes a file",
+    "reference": "writes pages, for whoever works on the code",
+    "mail preview": "prints a mail as it is; its --output names a file",
+    "webhook delete": "has nothing to say",
+}
+
+
+def every_command(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command that is no group, by what is typed for it."""
+    if not isinstance(command, click.Group):
+        yield " ".join(path), command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        _, found, _ = command.resolve_command(context, [name])
+        assert found is not None
+        yield from every_command(found, *path, name)
+
+
+def test_whatever_prints_something_prints_json_as_well() -> None:
+    found = dict(every_command(cli))
+    silent = {path for path, command in found.items() if not takes_json(command)}
+
+    assert "order cancel" in found, "groups are looked into"
+    assert silent == FOR_PEOPLE.keys(), "a command takes `output_option`, or stands above with a reason"
+
+
+def takes_json(command: click.Command) -> bool:
+    """Return whether a command has -o, --output with json."""
+    return any(
+        {"-o", "--output"} <= set(each.opts) and isinstance(each.type, click.Choice) and "json" in each.type.choices
+        for each in command.params
+    )
+
+
+def test_json_that_needs_no_mesh_is_told_on_standard_output_alone(tmp_path: Path) -> None:
+    values = {"ORDERMESH_DATA_DIR": str(tmp_path), "ORDER_ADDR": "127.0.0.1:1"}
+
+    def told(*words: str, code: int = 0) -> Any:  # noqa: ANN401  (any JSON value)
+        done = CliRunner().invoke(cli, [*words, "-o", "json"], env=values)
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    assert told("version").keys() == {"version"}
+    assert {"ORDER_ADDR", "127.0.0.1:50051"} <= {
+        word for each in told("settings") for word in each.values() if isinstance(word, str)
+    }
+    assert "orders.read" in told("keys", "scopes")
+    assert told("health", "order", code=3) == {"name": "order", "address": "127.0.0.1:1", "status": "UNREACHABLE"}
+
+    migrated = told("migrate", "gateway")
+    assert [(each["part"], each["changed"]) for each in migrated] == [("gateway", True)]
+    made = told("keys", "create", "shop", "--scope", "orders.read")
+    (listed,) = told("keys", "list")
+    assert {**listed, "key": made["key"]} == made
+    assert listed["scopes"] == ["orders.read"]
+    assert told("keys", "revoke", "shop") == {"revoked": [listed["key_id"]]}
+    assert told("keys", "list")[0]["state"] == "revoked"
+
+    certificates = told("certs", "dev", str(tmp_path / "tls"))
+    assert told("certs", "show", str(tmp_path / "tls")) == certificates
+    (tmp_path / "tls" / "tax" / "tls.crt").write_text("x")
+    bad = [each for each in told("certs", "show", str(tmp_path / "tls"), code=1) if each["problem"]]
+    assert [each["service"] for each in bad] == ["tax"]
+
+    copies = told("backup", str(tmp_path / "copies"))
+    assert [(each["part"], each["bytes"] > 0) for each in copies] == [
+        ("order", False),
+        ("tax", False),
+        ("payment", False),
+        ("notify", False),
+        ("gateway", True),
+    ]
+
+
+def test_what_was_done_before_a_failure_is_told_to_programs_too(tmp_path: Path) -> None:
+    values = {"ORDERMESH_DATA_DIR": str(tmp_path), "TAX_DATABASE_URL": "postgresql://shop@127.0.0.1:1/tax"}
+    (tmp_path / "order.db").touch()
+
+    done = CliRunner().invoke(cli, ["backup", str(tmp_path / "copies"), "-o", "json"], env=values)
+
+    assert done.exit_code == 1
+    assert [each["part"] for each in json.loads(done.stdout)] == ["order"]
+    assert "PostgreSQL" in done.stderr
