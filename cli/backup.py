@@ -36,7 +36,7 @@ def command(folder: Path, output: str) -> None:
     """
     values = environment()
     with listed(output) as line:
-        for part in (mesh.load(name, values) for name in _IN_ORDER):
+        for part in mesh.loaded(_IN_ORDER, values):
             assert part.database is not None, "each of these parts keeps tables"
             _back_up(part.name, part.database.url, folder, line)
 

@@ -12,13 +12,16 @@ from chassis.service import until_stopped
 from chassis.telemetry.setup import Telemetry
 from cli.part import Part
 from cli.progress import Told as Shown
-from cli.progress import silent
+from cli.progress import progress, silent
 
 if TYPE_CHECKING:
     from cli.database import Database
 
 # Each part finds those that it calls running already; they stop in reverse.
 NAMES = ("sandbox", "tax", "payment", "notify", "order", "gateway")
+
+# What is shown meanwhile: it takes three seconds for all of them on an idle machine.
+_LOADING = "reading code and settings"
 
 Ready = Callable[[Mapping[str, str]], None]
 """Told once that all parts run, with the address of each by its name."""
@@ -41,6 +44,20 @@ def load(name: str, values: Mapping[str, str]) -> Part:
     return part
 
 
+def loaded(names: Sequence[str], values: Mapping[str, str]) -> list[Part]:
+    """Return some parts, each as `load` does; shows which is being read, as all of their code takes seconds.
+
+    Raises:
+        ConfigError: Some of it is wrong.
+    """
+    parts: list[Part] = []
+    with progress() as told:
+        for name in names:
+            told(_LOADING, len(parts), len(names))
+            parts.append(load(name, values))
+    return parts
+
+
 def whole(values: Mapping[str, str]) -> list[Part]:
     """Return all parts in the order in which they start; without the sandbox when nobody calls it.
 
@@ -49,11 +66,13 @@ def whole(values: Mapping[str, str]) -> list[Part]:
     """
     parts: list[Part] = []
     complaints: dict[str, None] = {}
-    for name in NAMES:
-        try:
-            parts.append(load(name, with_sandbox(values, parts) if name == "gateway" else values))
-        except ConfigError as error:
-            complaints.update(dict.fromkeys(str(error).splitlines()))
+    with progress() as told:
+        for place, name in enumerate(NAMES):
+            told(_LOADING, place, len(NAMES))
+            try:
+                parts.append(load(name, with_sandbox(values, parts) if name == "gateway" else values))
+            except ConfigError as error:
+                complaints.update(dict.fromkeys(str(error).splitlines()))
     for part in parts:
         if part.address.endswith(":0"):
             complaints[f"  {part.variable}: the others must know the port; 0 leaves it open"] = None

@@ -19,7 +19,7 @@ def command(parts: tuple[str, ...], output: str) -> None:
     """Bring the tables of the parts up to date; of all of them when none is named. The gateway's are its API keys."""
     values = environment()
     with listed(output) as line:
-        for part in [mesh.load(name, values) for name in parts or _PARTS]:
+        for part in mesh.loaded(parts or _PARTS, values):
             _migrate(part, line)
 
 

@@ -42,7 +42,7 @@ def command(services: tuple[str, ...], ages: tuple[tuple[str, int], ...], output
     Without --delete it only counts. It never touches what is unfinished, orders, payments, refunds or tax documents.
     """
     values, days = environment(), dict(ages)
-    parts = [mesh.load(name, values) for name in services or _SERVICES]
+    parts = mesh.loaded(services or _SERVICES, values)
     known = {
         f"{part.name}.{rule.name}": rule for part in parts if part.database is not None for rule in part.database.rules
     }

@@ -6,7 +6,6 @@ import click
 
 from cli import mesh
 from cli.config import CliConfig, environment
-from cli.progress import progress
 from cli.serving import serve
 from cli.workers import input_closed, supervise
 
@@ -26,9 +25,7 @@ def command(name: str, workers: int, *, until_input_closes: bool) -> None:
     ORDER_ADDR=ipv4:///127.0.0.1:50051,127.0.0.1:50061, has clients spread calls.
     """
     values = environment()
-    with progress(watched=not until_input_closes) as told:
-        told(f"reading the code and the settings of {name}")
-        part = mesh.load(name, values)
+    part = mesh.load(name, values)
     if workers > 1:
         supervise(part, workers, values)
         return

@@ -7,7 +7,6 @@ import click
 
 from cli import mesh
 from cli.config import CliConfig, environment
-from cli.progress import progress
 from cli.serving import serve
 from cli.welcome import welcome
 from gateway.access import development
@@ -22,9 +21,7 @@ def command() -> None:
     whose provider's address and key are set calls that provider; when all three are, the sandbox is not started.
     """
     values = environment()
-    with progress() as told:
-        told("reading the code and the settings")
-        parts = mesh.whole(values)
+    parts = mesh.whole(values)
     config = CliConfig.from_env(values)
 
     gateway = GatewayConfig.from_env(mesh.with_sandbox(values, parts))
