@@ -30,7 +30,7 @@ def command() -> None:
     out = console()
     try:
         mesh.check()
-        told = _told(mesh)
+        told = placed(mesh)
         out.print(_table(told))
         story = mesh.story(told[0].order["order_id"])
     finally:
@@ -44,7 +44,8 @@ def command() -> None:
         draw(story, spans, with_attributes=False)
 
 
-def _told(mesh: DemoMesh) -> list[Told]:
+def placed(mesh: DemoMesh) -> list[Told]:
+    """Place the orders, one after the other, and return what became of each."""
     done: list[Told] = []
     with progress() as shown:
         for scene in SCENES:

@@ -7,6 +7,8 @@ from typing import Any
 import click
 import orjson
 
+from cli.progress import progress
+
 output_option = click.option(
     "--output",
     "-o",
@@ -27,7 +29,13 @@ def show(document: Any, output: str, view: Callable[[Any], Any]) -> None:  # noq
         return
     from cli.console import console  # noqa: PLC0415  (rich is slow to import, and probes ask for one line)
 
-    console().print(view(document))
+    out = console()
+    with progress() as told:
+        told("drawing")  # thousands of rows take a while, which are measured before the first is printed
+        with out.capture() as drawn:
+            out.print(view(document))
+    out.file.write(drawn.get())
+    out.file.flush()
 
 
 def print_json(document: object) -> None:

@@ -10,7 +10,7 @@ import notify_svc.__main__ as notify
 import order_svc.__main__ as order_service
 import payment_svc.__main__ as payment
 from chassis.storage import migrations
-from chassis.storage.retention import Rule, keep_to
+from chassis.storage.retention import Rule, Taken, keep_to
 from chassis.storage.store import Store, open_store
 from kernel.clock import SystemClock
 from kernel.ids import Uuid7Ids
@@ -99,6 +99,20 @@ async def test_orders_that_are_over_lose_their_story_and_nothing_else(database_u
         for each in others:
             story = await told(orders, each)
             assert (story.order, len(story.events), len(story.tasks)) == (each, 2, 1)
+
+
+async def test_after_each_window_it_says_how_far_it_is(database_url: str) -> None:
+    async with opened(database_url, order_service) as kept:
+        orders = OrdersStore(kept, CLOCK, "here", "1")
+        for _ in range(3):
+            await store(orders, fresh(order_id=AS_THEN.new(), created_at=OLD, updated_at=OLD))
+        keys = next(rule for rule in of_order.RULES if rule.name == "keys")
+        told: list[Taken] = []
+
+        taken = await keep_to(kept, keys, 1, CLOCK, dry_run=True, window=2, told=told.append)
+
+        assert [(each.windows, each.rows) for each in told] == [(1, 2), (2, 3)]
+        assert told[-1] == taken
 
 
 async def test_a_key_is_known_until_it_is_old(database_url: str) -> None:

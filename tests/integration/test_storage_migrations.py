@@ -86,6 +86,22 @@ async def test_a_later_revision_makes_a_database_outdated_until_it_runs(database
     assert {"teas", "cups"} <= await tables(database_url)
 
 
+async def test_each_step_is_told_before_it_is_made(database_url: str, tmp_path: Path) -> None:
+    location = write_revision(tmp_path / "tea_svc", "1", None, _CREATE.format(name="teas"))
+    told: list[tuple[str, int, int | None]] = []
+
+    def tell(what: str, done: int, of: int | None) -> None:
+        told.append((what, done, of))
+
+    await asyncio.to_thread(migrations.run, database_url, location, told=tell)
+    write_revision(tmp_path / "tea_svc", "2", "1", _CREATE.format(name="cups"))
+    write_revision(tmp_path / "tea_svc", "3", "2", _CREATE.format(name="pots"))
+    await asyncio.to_thread(migrations.run, database_url, location, told=tell)
+    await asyncio.to_thread(migrations.run, database_url, location, told=tell)
+
+    assert told == [("to version 1", 0, 1), ("to version 2", 0, 2), ("to version 3", 1, 2)]
+
+
 async def test_a_revision_that_fails_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
     body = _CREATE.format(name="teas") + '; op.execute("INSERT INTO nowhere VALUES (1)")'
     location = write_revision(tmp_path / "tea_svc", "1", None, body)

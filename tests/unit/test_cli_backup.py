@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.__main__ import cli
+from tests.fakes.progress_heard import Heard
 
 SERVICES = ("order", "tax", "payment", "notify")
 
@@ -86,3 +87,42 @@ def test_postgresql_has_means_of_its_own(data: Path, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "pg_dump" in done.output
     assert "secret" not in done.output
+
+
+def test_a_copy_is_of_one_moment_though_it_is_made_in_steps(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two steps somebody writes: SQLite would begin again then, or take in what is new."""
+    monkeypatch.setattr("cli.backup._PAGES", 1)
+    with closing(sqlite3.connect(data / "gateway.db", isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE kept (value)")
+        writer.executemany("INSERT INTO kept VALUES (?)", [("before" * 500,) for _ in range(20)])
+
+        def write_meanwhile(what: str) -> None:
+            if what == "copying gateway" and len(heard.told) < 300:
+                writer.execute("UPDATE kept SET value = 'after'")
+
+        heard = Heard(write_meanwhile)
+        monkeypatch.setattr("cli.backup.progress", heard.progress)
+        done = backup(data, tmp_path / "copies")
+
+    assert done.exit_code == 0, done.output
+    assert set(kept(tmp_path / "copies" / "gateway.db")) == {"before" * 500}
+    steps = [(done, of) for what, done, of in heard.told if what == "copying gateway"]
+    assert len(steps) > 10
+    assert steps == sorted(steps), "it never begins again"
+    assert steps[-1][0] == steps[-1][1]
+    assert heard.told[-1] == ("checking gateway", 0, None)
+
+
+def test_whoever_gives_up_leaves_nothing_half_made(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(what: str) -> None:
+        if what == "checking tax":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.backup.progress", Heard(give_up).progress)
+    done = backup(data, tmp_path / "copies")
+
+    assert done.exit_code == 1
+    assert [copy.name for copy in (tmp_path / "copies").iterdir()] == ["order.db"]

@@ -12,7 +12,11 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from cli import demo
 from cli.__main__ import cli
+from cli.config import CliConfig
+from cli.demo_mesh import DemoMesh
+from tests.fakes.progress_heard import Heard
 
 HEAVY = ("grpc", "sqlalchemy", "rich", "httpx", "asyncio", "google.protobuf")
 
@@ -185,3 +189,28 @@ def test_what_was_done_before_a_failure_is_told_to_programs_too(tmp_path: Path) 
     assert done.exit_code == 1
     assert [each["part"] for each in json.loads(done.stdout)] == ["order"]
     assert "PostgreSQL" in done.stderr
+
+
+def test_migrate_and_retention_say_how_far_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    for module in ("migrate", "retention", "mesh"):
+        monkeypatch.setattr(f"cli.{module}.progress", heard.progress)
+
+    for words in (["migrate", "payment"], ["retention", "payment"]):
+        done = CliRunner().invoke(cli, words, env={"ORDERMESH_DATA_DIR": str(tmp_path)})
+        assert done.exit_code == 0, done.output
+
+    told = [what for what, _, _ in heard.told]
+    assert told[:2] == ["reading code and settings", "looking at the tables of payment"]
+    assert told[2].startswith("payment: to version 0001")
+    assert told[-1].startswith("payment.")
+    assert heard.counts[-1] == "500 rows gone through, 0 old"
+
+
+def test_the_demo_says_how_many_of_its_orders_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    monkeypatch.setattr(demo, "progress", heard.progress)
+    monkeypatch.setattr(demo, "SCENES", (lambda _: "paid", lambda _: "declined"))
+
+    assert demo.placed(DemoMesh(CliConfig.from_env({}))) == ["paid", "declined"]
+    assert heard.told == [("placing orders", 0, 2), ("placing orders", 1, 2)]

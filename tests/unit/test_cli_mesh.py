@@ -1,10 +1,12 @@
 """The mesh as a list of parts: who belongs to it, how it starts and stops, what it says when it cannot."""
 
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,11 @@ from chassis.config import ConfigError
 from chassis.storage.changes import StorageUnavailable
 from chassis.telemetry.setup import Telemetry, start_telemetry
 from cli import mesh
+from cli.config import CliConfig
 from cli.database import Database
 from cli.part import Part
+from cli.serving import serve
+from tests.fakes.progress_heard import Heard
 
 REAL_PROVIDERS = {
     "STRIPE_API_KEY": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
@@ -27,6 +32,11 @@ REAL_PROVIDERS = {
     "SENDGRID_API_KEY": "SG.0123456789012345678901.0123456789012345678901234567890123456789012",
     "MAIL_FROM": "shop@example.com",
 }
+
+
+async def until_told() -> None:
+    """Wait for what never comes."""
+    await asyncio.Event().wait()
 
 
 class Stage:
@@ -142,6 +152,48 @@ async def test_parts_stop_in_reverse_once_the_process_is_told_to(telemetry: Tele
         "order stops",
         "tax stops",
     ]
+
+
+async def test_it_says_which_part_starts_until_all_are_ready(telemetry: Telemetry) -> None:
+    stage, heard = Stage(), Heard()
+
+    with heard.progress() as shown:
+        await mesh.run([stage.part("tax"), stage.part("order")], telemetry, stage.ready, shown=shown)
+
+    assert heard.told == [("starting tax", 0, 2), ("starting order", 1, 2)]
+
+
+def test_it_says_that_it_reads_the_code_of_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    monkeypatch.setattr("cli.mesh.progress", heard.progress)
+
+    mesh.loaded(("tax", "payment"), environment(tmp_path))
+    assert [(done, of) for _, done, of in heard.told] == [(0, 2), (1, 2)]
+
+    mesh.whole(environment(tmp_path))
+    assert [(done, of) for _, done, of in heard.told[2:]] == [(done, 6) for done in range(6)]
+
+
+@pytest.mark.parametrize("told", [None, until_told])
+def test_what_is_shown_is_gone_before_it_says_that_it_is_ready(
+    told: mesh.Told | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that another one has started shows nothing at all."""
+    stage, heard, seen = Stage(), Heard(), list[bool]()
+    monkeypatch.setattr("cli.serving.progress", heard.progress)
+
+    @asynccontextmanager
+    async def running(_: Telemetry) -> AsyncIterator[str]:
+        seen.append(heard.open)
+        yield "tax:1"
+
+    def ready(bound: Mapping[str, str]) -> None:
+        seen.append(heard.open)
+        stage.ready(bound)
+
+    serve("tax", [replace(stage.part("tax"), run=running)], CliConfig.from_env(environment(tmp_path)), ready, told)
+
+    assert seen == [told is None, False]
 
 
 async def test_a_part_that_cannot_start_stops_those_before_it_and_is_named(telemetry: Telemetry) -> None:
