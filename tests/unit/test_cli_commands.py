@@ -16,6 +16,7 @@ from cli import demo
 from cli.__main__ import cli
 from cli.config import CliConfig
 from cli.demo_mesh import DemoMesh
+from cli.demo_scenes import Told as DemoOrder
 from tests.fakes.progress_heard import Heard
 
 HEAVY = ("grpc", "sqlalchemy", "rich", "httpx", "asyncio", "google.protobuf")
@@ -208,9 +209,9 @@ def test_migrate_and_retention_say_how_far_they_are(tmp_path: Path, monkeypatch:
 
 
 def test_the_demo_says_how_many_of_its_orders_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = Heard()
+    heard, told = Heard(), DemoOrder("an order", 201, "PAID", {}, {})
     monkeypatch.setattr(demo, "progress", heard.progress)
-    monkeypatch.setattr(demo, "SCENES", (lambda _: "paid", lambda _: "declined"))
+    monkeypatch.setattr(demo, "SCENES", (lambda _: told, lambda _: told))
 
-    assert demo.placed(DemoMesh(CliConfig.from_env({}))) == ["paid", "declined"]
+    assert demo.placed(DemoMesh(CliConfig.from_env({}))) == [told, told]
     assert heard.told == [("placing orders", 0, 2), ("placing orders", 1, 2)]
