@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     not hasattr(resource, "prlimit"), reason="the disk under another process can be broken on Linux only"
 )
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 
 # Shorter than any write-ahead log after a start, longer than what a process has to say.
 _LONGEST_FILE = 16_384

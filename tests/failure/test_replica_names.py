@@ -1,6 +1,7 @@
 """Replicas whose ports the system chooses are told apart all the same: none takes another's orders for its own."""
 
 import asyncio
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,23 +24,28 @@ async def test_a_replica_that_starts_leaves_the_leases_of_those_that_live(tmp_pa
     answered = asyncio.Event()
     async with running_peers() as peers:
         addresses = dict.fromkeys(("TAX_ADDR", "PAYMENT_ADDR", "NOTIFY_ADDR"), peers.address)
-        values = environment(tmp_path) | addresses | {"ORDER_ADDR": "127.0.0.1:0", "ORDER_DATABASE_URL": postgres_url}
+        # The first stands still while the second starts, however long that takes, and its leases do not end meanwhile.
+        own = {"ORDER_ADDR": "127.0.0.1:0", "ORDER_DATABASE_URL": postgres_url, "ORDER_LEASE_SECONDS": "600"}
+        values = environment(tmp_path) | addresses | own
         peers.faults_of("charge").plan("charge", Held(answered))
         with ExitStack() as stack:
 
-            async def start() -> str:
+            async def start() -> MeshProcess:
                 process = MeshProcess(["serve", "order"], values, tmp_path / "order.log")
                 stack.callback(process.kill)
                 await asyncio.to_thread(process.wait_until, "listens on")
-                return process.said.split()[-1]
+                return process
 
-            async with grpc.aio.insecure_channel(await start()) as channel:
+            first = await start()
+            async with grpc.aio.insecure_channel(first.said.split()[-1]) as channel:
                 orders = order_service_pb2_grpc.OrderServiceStub(channel)
                 placing = asyncio.ensure_future(orders.PlaceOrder(place_request()))
                 await peers.until_asked("ChargePayment")
+                first.signal(signal.SIGSTOP)
                 before = await owners(postgres_url)
                 await start()
                 after = await owners(postgres_url)
+                first.signal(signal.SIGCONT)
                 answered.set()
                 await placing
 

@@ -21,7 +21,7 @@ from chassis.errors import to_grpc_status
 from kernel.errors import Refusal
 
 # What takes milliseconds on an idle machine.
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
 
 Answer = Message | Refusal | grpc.StatusCode | Callable[[], Message]
 """A message; a refusal as a service of ours sends it; a bare code as the transport or a foreign server does."""

@@ -82,6 +82,6 @@ def ordermesh(*arguments: str, values: Mapping[str, str], given: str = "") -> "s
         input=given,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )

@@ -14,7 +14,7 @@ from tests.fakes.order_requests import place_request
 from tests.fakes.order_service import Shop
 from tests.fakes.webhook_sink import Delivery
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 DELIVERED = webhook_pb2.WEBHOOK_DELIVERY_STATE_DELIVERED
 PENDING = webhook_pb2.WEBHOOK_DELIVERY_STATE_PENDING

@@ -19,7 +19,7 @@ EXAMPLE: Json = json.loads((Path(__file__).parents[2] / "examples" / "order.json
 _PARTS = ("sandbox", "tax", "payment", "notify", "order", "gateway")
 
 # What has to happen by itself is waited for this long: it takes about a second on an idle machine.
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 
 
 class Mesh:

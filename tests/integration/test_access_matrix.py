@@ -140,7 +140,7 @@ def kinds(forge: Forge) -> Iterator[Kind]:
         "that is empty": dict.fromkeys(OTHER_PART, ""),
         "that is longer than any": dict.fromkeys(OTHER_PART, "a" * 5_000),
         "that has expired": forge.bad(iat=now - 120, exp=now - 60),
-        "from the future": forge.bad(iat=now + 30, exp=now + 60),
+        "from the future": forge.bad(iat=now + 3600, exp=now + 3630),
         "that lives for an hour": forge.bad(exp=now + 3_600),
         "without an end": forge.bad(exp=None),
         "without a beginning": forge.bad(iat=None),

@@ -20,7 +20,7 @@ EXAMPLE: Json = json.loads((Path(__file__).parents[2] / "examples" / "order.json
 NO_ORDER = "00000000-0000-7000-8000-000000000999"
 
 # Mail and tax document follow an order within a second on an idle machine.
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")

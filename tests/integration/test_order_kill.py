@@ -19,7 +19,7 @@ from tests.fakes.order_samples import euros
 if TYPE_CHECKING:
     from ordermesh.order.v1.order_service_pb2_grpc import OrderServiceAsyncStub
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 
 # The names of the ports' methods, and of the RPCs behind them.
 CALLS = {"quote": "QuoteTax", "charge": "ChargePayment", "confirm": "SendNotification", "commit": "CommitTax"}

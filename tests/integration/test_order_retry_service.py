@@ -28,7 +28,7 @@ PAID, PENDING, FAILED = order_pb2.ORDER_STATE_PAID, order_pb2.ORDER_STATE_PENDIN
 CONTRADICTION = Refusal(Reason.PROVIDER_CONTRADICTS, "another amount")
 
 # Far more than anything here takes: what comes later than that never comes.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

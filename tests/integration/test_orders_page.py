@@ -70,7 +70,7 @@ class Reader:
             env=self._values,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
         if "/api/v1/orders -H" in command or "order place" in command:

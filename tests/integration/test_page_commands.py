@@ -144,7 +144,7 @@ class Reader:
             env=self._values,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -164,7 +164,7 @@ class Reader:
             env=self._values,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr

@@ -72,7 +72,7 @@ def run(command: str, values: dict[str, str]) -> str:
     for usual, name in USUAL_PORTS.items():
         command = command.replace(f":{usual}", ":" + values[name].rpartition(":")[2])
     done = subprocess.run(
-        command, shell=True, cwd=ROOT, env=values, capture_output=True, text=True, timeout=100, check=False
+        command, shell=True, cwd=ROOT, env=values, capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -95,7 +95,7 @@ def test_the_readmes_python_prints_an_order_id(values: dict[str, str]) -> None:
         env=values,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     ).stdout
 

@@ -117,7 +117,7 @@ async def test_its_address_is_known_once_it_runs(tmp_path: Path) -> None:
 async def test_many_writers_share_commits_and_none_is_lost(tmp_path: Path) -> None:
     async with sandbox_world(tmp_path) as world:
         limits = httpx.Limits(max_connections=32)
-        async with httpx.AsyncClient(base_url=world.url, limits=limits, auth=AVATAX_AUTH) as http:
+        async with httpx.AsyncClient(base_url=world.url, limits=limits, auth=AVATAX_AUTH, timeout=60) as http:
             await asyncio.gather(
                 *(http.post("/avatax/api/v2/transactions/create", json=document(code=f"o{n}")) for n in range(200))
             )
