@@ -39,6 +39,12 @@ _SETTINGS = {
 }
 
 
+_PATIENCE_SECONDS = 60.0
+
+# A server that was filled without `fsync` first makes sure of all its files.
+_UNTIL_ALL_IS_ON_DISK_SECONDS = 900.0
+
+
 class PostgresServer:
     """A server on a Unix socket in its own temporary folder.
 
@@ -122,20 +128,25 @@ class PostgresServer:
         """Kill the server; it is started again at once, and recovers what was committed."""
         os.kill(self.process_id, signal.SIGKILL)
 
-    def outage(self, seconds: float) -> None:
-        """Kill the server, keep it away for so long, and return once it has recovered and takes connections again."""
+    def outage(self, seconds: float, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        """Kill the server, keep it away for so long, and return once it has recovered and takes connections again.
+
+        Args:
+            seconds: How long.
+            patience_seconds: How long its start may take.
+        """
         held, killed = self._directory / "held", f"{self.process_id}"
         held.touch()
         self.crash()
         time.sleep(seconds)  # what is asked for
         held.unlink()
-        self._wait_until(lambda: self._ready() not in {"", killed})
+        self._wait_until(lambda: self._ready() not in {"", killed}, patience_seconds)
 
     def restart(self, **settings: str) -> None:
         """Start the server again with other settings, when nobody is connected to it."""
         self._set(settings)
         self._sql("CHECKPOINT")  # so that it need not recover anything
-        self.outage(0.0)
+        self.outage(0.0, patience_seconds=_UNTIL_ALL_IS_ON_DISK_SECONDS)
 
     def stop(self) -> None:
         """Stop the server and remove its files."""
@@ -148,8 +159,8 @@ class PostgresServer:
         with (self._data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
-    def _wait_until(self, started: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
+    def _wait_until(self, started: Callable[[], bool], patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        deadline = time.monotonic() + patience_seconds
         while not started():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}")
