@@ -40,7 +40,10 @@ def _states(overview: Json) -> Table:
     table = _table("orders", "")
     for each in overview["states"]:
         style = "dim" if not each["orders"] else "red" if each["state"] == "FAILED" else ""
-        table.add_row(Text(_spoken(each["state"]), style=style), Text(str(each["orders"]), style=style))
+        table.add_row(
+            Text(_spoken(each["state"]), style=style),
+            Text(f"{each['orders']}{'+' if each['more'] else ''}", style=style),
+        )
     return table
 
 

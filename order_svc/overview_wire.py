@@ -16,7 +16,7 @@ def overview_to_wire(overview: Overview) -> pb.GetOrdersOverviewResponse:
     counted = overview.counted
     tasks = Queue(_TASKS, counted.tasks, counted.oldest_task_seconds)
     return pb.GetOrdersOverviewResponse(
-        states=[pb.OrderStateCount(state=state_to_wire(state), orders=counted.states.get(state, 0)) for state in State],
+        states=[_state(state, counted.states.get(state, 0), counted.most) for state in State],
         needs_review=counted.in_review,
         placed_in_last_minute=counted.placed,
         oldest_unsettled_age=duration_to_wire(counted.oldest_order_seconds),
@@ -25,6 +25,10 @@ def overview_to_wire(overview: Overview) -> pb.GetOrdersOverviewResponse:
         steps=[_step(each) for each in overview.steps],
         steps_since_time=time_to_wire(overview.steps_since),
     )
+
+
+def _state(state: State, orders: int, most: int) -> pb.OrderStateCount:
+    return pb.OrderStateCount(state=state_to_wire(state), orders=min(orders, most), more=orders > most)
 
 
 def _step(times: StepTimes) -> pb.OrderStepTimes:

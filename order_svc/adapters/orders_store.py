@@ -209,9 +209,9 @@ class OrdersStore:
         """Return what is not finished."""
         return await self._read(order_reads.backlog)
 
-    async def counted(self, since: datetime) -> Counted:
+    async def counted(self, since: datetime, most: int) -> Counted:
         """Return how many orders there are in each state, how many were placed since a moment, what is not finished."""
-        return await self._read(lambda connection: order_reads.counted(connection, since))
+        return await self._read(lambda connection: order_reads.counted(connection, since, most))
 
     async def _tell_of(self, conflict: Conflict, change: Change, bounds: Sequence[Bound]) -> None:
         """Say which bound a change has met, if that is what kept it from being written.

@@ -14,9 +14,12 @@ _MINUTE = timedelta(minutes=1)
 # Boards ask every five seconds, each for itself; one count serves all of them.
 _KEPT_SECONDS = 2.0
 
-# Counting looks through an index of all orders, so that it takes longer with each. It may take a fortieth of one
-# connection's time, however many there are.
+# Counting may take a fortieth of one connection's time, however much an outage has left to count.
 _RESTS = 40.0
+
+# So many orders of a state are counted. Counting ten million took seconds, and was given up where their index was not
+# in memory; this many take milliseconds.
+_MOST_OF_A_STATE = 10_000
 
 
 class Measured(Protocol):
@@ -63,7 +66,7 @@ class GetOverview:
             began = self._clock.monotonic()
             if self._last is None or began >= self._good_until:
                 now = self._clock.now()
-                self._last = await self._orders.counted(now - _MINUTE), now
+                self._last = await self._orders.counted(now - _MINUTE, _MOST_OF_A_STATE), now
                 ended = self._clock.monotonic()
                 self._good_until = ended + max(_KEPT_SECONDS, _RESTS * (ended - began))
             return self._last

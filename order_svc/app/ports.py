@@ -349,11 +349,12 @@ class Orders(Protocol):
         """Return what is not finished."""
         ...
 
-    async def counted(self, since: datetime) -> Counted:
-        """Return how many orders there are in each state, at a cost that grows with them, and what is not finished.
+    async def counted(self, since: datetime, most: int) -> Counted:
+        """Return how many orders there are in each state, and what is not finished.
 
         Args:
             since: From when on orders that were placed are counted apart.
+            most: So many of a state are counted, and whether there are more.
         """
         ...
 

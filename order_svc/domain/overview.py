@@ -12,7 +12,9 @@ class Counted:
     """What the tables say, at one moment.
 
     Attributes:
-        states: How many orders there are in each state; states without any may be missing.
+        states: How many orders there are in each state, one more than `most` where there are more; states without any
+            may be missing.
+        most: How many of a state were counted at the most.
         placed: How many were placed since the moment that was asked about.
         in_review: How many a person has to look at.
         tasks: How many tasks wait.
@@ -21,6 +23,7 @@ class Counted:
     """
 
     states: Mapping[State, int]
+    most: int
     placed: int
     in_review: int
     tasks: int

@@ -203,13 +203,15 @@ async def test_tasks_that_wait_are_counted_with_the_age_of_the_oldest(orders: Or
 
 
 async def test_orders_are_counted_by_their_states_and_the_newest_apart(orders: Orders) -> None:
-    before = await orders.counted(CLOCK.now() - timedelta(minutes=1))
+    before = await orders.counted(CLOCK.now() - timedelta(minutes=1), 10)
     order = await store(orders, fresh(Stage.CHARGING))
     await store(orders, fresh())
 
-    counted = await orders.counted(CLOCK.now() - timedelta(minutes=1))
+    counted = await orders.counted(CLOCK.now() - timedelta(minutes=1), 10)
 
     assert before.states == {}
     assert counted.states == {order.state: 2}
     assert counted.placed == 2
-    assert (await orders.counted(CLOCK.now() + timedelta(minutes=1))).placed == 0
+    assert (await orders.counted(CLOCK.now(), 1)).states == {order.state: 2}
+    assert (await orders.counted(CLOCK.now(), 1)).most == 1
+    assert (await orders.counted(CLOCK.now() + timedelta(minutes=1), 10)).placed == 0

@@ -265,11 +265,12 @@ class FakeOrders:
             self._age([order.created_at for order in orders if order.state in unsettled]),
         )
 
-    async def counted(self, since: datetime) -> Counted:
+    async def counted(self, since: datetime, most: int) -> Counted:
         waiting = await self.backlog()
         orders = self._database.orders.values()
         return Counted(
-            Counter(order.state for order in orders),
+            {state: min(found, most + 1) for state, found in Counter(order.state for order in orders).items()},
+            most,
             sum(order.order_id >= least_id_at(since) for order in orders),
             waiting.in_review,
             waiting.tasks,

@@ -237,7 +237,7 @@ async def _background(shelf: Shelf, order: Order) -> None:
     await shelf.orders.claim_orders(50, _LEASE)
     await shelf.orders.claim_tasks(50, _LEASE)
     await shelf.orders.backlog()
-    await shelf.orders.counted(now - timedelta(minutes=1))
+    await shelf.orders.counted(now - timedelta(minutes=1), 10_000)
     await shelf.deliveries.backlog()
     await shelf.payments.news(50)
     await shelf.payments.open_disputes()

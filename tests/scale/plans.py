@@ -15,10 +15,6 @@ from tests.scale.copies import BIG
 # What costs more reads more than some hundreds of rows here and there: PostgreSQL's unit is one page in order.
 MOST_COST = 10_000.0
 
-# How many orders there are in each state, for the console's board: every order counts, so it grows with them, and how
-# often it is asked falls (docs/adr/0020-console.md). It has to be answered by an index alone.
-COUNT = "GROUP BY orders.state"
-
 _LOGGED = re.compile(r"^[^\n]*? LOG:  (?:statement|execute [^:]*): (.*)", re.DOTALL)
 _PARAMETERS = re.compile(r"^[^\n]*? DETAIL:  Parameters: (.*)", re.DOTALL)
 _VALUE = re.compile(r"\$\d+ = ('(?:[^']|'')*'|NULL)")
@@ -76,9 +72,6 @@ async def faults(url: str, seen: list[Asked]) -> list[Fault]:
         found = []
         for number, each in enumerate(seen):
             await connection.execute(f"PREPARE s{number} AS {each.sql}")
-            if COUNT in each.sql:
-                found += [Fault(each.sql, what) for what in await _wrong_with_count(connection, f"s{number}")]
-                continue
             plans = []
             for mode in ("force_custom_plan", "force_generic_plan"):
                 await connection.execute(f"SET plan_cache_mode = {mode}")
@@ -91,19 +84,6 @@ async def faults(url: str, seen: list[Asked]) -> list[Fault]:
         return found
     finally:
         await connection.close()
-
-
-async def _wrong_with_count(connection: asyncpg.Connection, statement: str) -> list[str]:
-    """Return what keeps a count from an index; whether that is the shorter way depends on how big rows really are."""
-    await connection.execute("SET enable_seqscan = off")
-    rows = await connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE {statement}")
-    await connection.execute("RESET enable_seqscan")
-    scans = [node for node in _nodes(json.loads(rows[0][0])[0]["Plan"]) if "Relation Name" in node]
-    return [
-        f"counts {node['Relation Name']} by {node['Node Type']}"
-        for node in scans
-        if node["Node Type"] != "Index Only Scan"
-    ]
 
 
 def _wrong(plan: dict[str, Any]) -> Iterator[str]:

@@ -16,8 +16,8 @@ _ORDERS = 10_000_000
 # What the sweeper would be without the index that it goes by; it has no such statement any more.
 _MISTAKE = plans.Asked("SELECT order_id FROM orders WHERE lease_owner LIKE 'replica#%'", ())
 
-# What the count would be if it needed more of an order than an index has.
-_MISCOUNT = plans.Asked("SELECT orders.state, count(orders.customer_id) FROM orders GROUP BY orders.state", ())
+# What the count of orders by state was, before it stopped at some.
+_COUNT = plans.Asked("SELECT orders.state, count(*) FROM orders GROUP BY orders.state", ())
 
 
 async def test_no_plan_grows_with_ten_million_orders(postgres_server: PostgresServer, postgres_url: str) -> None:
@@ -34,12 +34,9 @@ async def test_no_plan_grows_with_ten_million_orders(postgres_server: PostgresSe
     seen = plans.asked(postgres_server.log, since)
 
     assert len(seen) > 100
-    assert sum(plans.COUNT in each.sql for each in seen) == 1
     assert await plans.faults(postgres_url, seen) == []
-    (found, *_) = await plans.faults(postgres_url, [_MISTAKE])
-    assert found.sql == _MISTAKE.sql
-    (found,) = await plans.faults(postgres_url, [_MISCOUNT])
-    assert found.what.startswith("counts orders by ")
+    for mistake in (_MISTAKE, _COUNT):
+        assert {each.sql for each in await plans.faults(postgres_url, [mistake])} == {mistake.sql}
 
 
 def test_the_log_of_the_server_says_what_was_asked_with_its_values(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from order_svc.app.overview import GetOverview
 from order_svc.domain.order import State
-from order_svc.domain.overview import Counted, Queue, StepTimes
+from order_svc.domain.overview import Counted, Overview, Queue, StepTimes
+from order_svc.overview_wire import overview_to_wire
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.orders_in_memory import Database, FakeOrders
 
@@ -20,11 +21,11 @@ class Counting(FakeOrders):
         self._manual = clock
         self._seconds = seconds
 
-    async def counted(self, since: datetime) -> Counted:
+    async def counted(self, since: datetime, most: int) -> Counted:
         self.counts += 1
         await asyncio.sleep(0)
         self._manual.advance(self._seconds)
-        return Counted({State.PAID: self.counts}, 0, 0, 0, 0.0, 0.0)
+        return Counted({State.PAID: self.counts}, most, 0, 0, 0, 0.0, 0.0)
 
 
 class Nothing:
@@ -54,6 +55,16 @@ async def test_many_who_look_at_once_have_it_counted_once() -> None:
 
     assert {each.counted.states[State.PAID] for each in found} == {1}
     assert (orders.counts, again.counted.states[State.PAID]) == (2, 2)
+
+
+def test_counting_stops_at_some_and_says_so() -> None:
+    now = datetime.fromtimestamp(0, UTC)
+    states = {State.PAID: 11, State.FAILED: 10}
+
+    told = overview_to_wire(Overview(Counted(states, 10, 0, 0, 0, 0.0, 0.0), now, (), (), now)).states
+
+    assert [(each.orders, each.more) for each in told if each.orders] == [(10, True), (10, False)]
+    assert len(told) == len(State)
 
 
 async def test_a_count_that_takes_long_is_kept_for_long() -> None:

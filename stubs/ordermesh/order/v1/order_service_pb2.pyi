@@ -1139,19 +1139,23 @@ class OrderStateCount(_message.Message):
 
     STATE_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     state: _order_pb2.OrderState.ValueType
     """The state."""
     orders: _builtins.int
-    """How many."""
+    """How many; counting stops at ten thousand."""
+    more: _builtins.bool
+    """Whether there are more than that."""
     def __init__(
         self,
         *,
         state: _order_pb2.OrderState.ValueType = ...,
         orders: _builtins.int = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more", b"more", "orders", b"orders", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
