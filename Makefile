@@ -47,7 +47,7 @@ demo: $(VENV)/.runtime ## Place a paid, a declined, a tax-outage and a 3-D Secur
 	@exec $(BIN)/ordermesh demo
 
 test: $(VENV)/.dev ## Run the whole test suite
-	@$(BIN)/pytest -n 4
+	@$(BIN)/pytest -n 3
 
 load: $(VENV)/.dev ## Restart, freeze and kill services and PostgreSQL under load, measure 1, 2 and 4 order replicas, and offer three times too many orders; an hour
 	@exec $(BIN)/python -m tests.load
