@@ -34,6 +34,9 @@ def main() -> int:
     )
     parser.add_argument("--slice-orders", type=int, default=400, help="how many orders at a time")
     parser.add_argument("--times", type=int, default=3, help="how often whatever is killed is killed")
+    parser.add_argument(
+        "--beside", nargs="+", choices=REPLICATED, default=(), help="what of goodput has the client's processor"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/load.json"), help="where the figures go")
     wanted = parser.parse_args()
     figures: dict[str, Figures] = {name: asyncio.run(_PARTS[name](wanted)) for name in wanted.parts or _PARTS}
@@ -87,7 +90,7 @@ async def _replicas(wanted: argparse.Namespace) -> Figures:
 
 async def _goodput(wanted: argparse.Namespace) -> Figures:
     with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
-        return await goodput(Path(folder), server, wanted.slices)
+        return await goodput(Path(folder), server, wanted.slices, wanted.beside)
 
 
 _PARTS: Mapping[str, Measure] = {

@@ -95,15 +95,16 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {f"p{hundredth}": round(percentile(values, hundredth), 1) for hundredth in (50, 95, 99)}
 
 
-async def goodput(folder: Path, server: PostgresServer, slices: int) -> dict[str, object]:
+async def goodput(folder: Path, server: PostgresServer, slices: int, beside: Sequence[str] = ()) -> dict[str, object]:
     """Offer orders over gRPC and over REST, and return the figures of both.
 
     Args:
         folder: Where data and logs go.
         server: What the services keep their rows in.
         slices: How often the peak and three times as much are offered, in turns.
+        beside: Which parts have the client's processor instead of the one that all others share.
     """
-    async with _apart(folder, server) as (fleet, idle):
+    async with _apart(folder, server, beside) as (fleet, idle):
         async with OverGrpc(fleet.addresses("order")[0]) as client:
             over_grpc = await _measured("gRPC", client.place, fleet, idle, slices)
         async with OverRest(fleet.addresses("gateway")[0]) as rest:
@@ -180,8 +181,8 @@ async def _looking_at(address: str, took_ms: list[float]) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def _apart(folder: Path, server: PostgresServer) -> AsyncIterator[tuple[Fleet, str]]:
-    """Run one replica of each part and an idle service on one processor, and leave us the other.
+async def _apart(folder: Path, server: PostgresServer, beside: Sequence[str]) -> AsyncIterator[tuple[Fleet, str]]:
+    """Run one replica of each part and an idle service on one processor, and leave us the other, and what is beside us.
 
     Yields:
         The fleet, and where the idle service listens.
@@ -199,6 +200,8 @@ async def _apart(folder: Path, server: PostgresServer) -> AsyncIterator[tuple[Fl
         address = (await idle.stdout.readline()).decode().strip()
         async with running_fleet(folder, server.create_database(), counts) as fleet:
             _move(fleet.sandbox.pid, {*ours, *theirs})
+            for part in (part for name in beside for part in fleet.replicas[name]):
+                _move(part.pid, ours)
             _move(os.getpid(), ours)
             # Linux gives each session its share of a processor first: the client is not to wait for the product's.
             with suppress(PermissionError):
