@@ -52,7 +52,7 @@ test: $(VENV)/.dev ## Run the whole test suite
 load: $(VENV)/.dev ## Restart, freeze and kill services and PostgreSQL under load, measure 1, 2 and 4 order replicas, and offer three times too many orders; an hour
 	@exec $(BIN)/python -m tests.load
 
-browser: $(VENV)/.browser ## Use console, shop and sandbox with a real Chromium, light and dark; eight minutes, needs chromium, keeps pictures in build/screenshots
+browser: $(VENV)/.browser ## Use console, shop and sandbox with a real Chromium, light and dark; some minutes, needs chromium, keeps pictures in build/screenshots
 	@$(BIN)/pytest -q tests/browser
 
 prove: $(VENV)/.dev ## Try to break every promise: 7,000 worlds, every fault at every point, mutants, kill -9; an hour or so
