@@ -211,8 +211,8 @@ def backlog(connection: Connection) -> Backlog:
 
 def counted(connection: Connection, since: datetime, most: int) -> Counted:
     """Return how many orders there are in each state, how many were placed since a moment, and what is not finished."""
-    found = connection.execute(_BY_STATE, {"most": most + 1}).one()
-    states = {State(state): orders for state, orders in found._mapping.items() if orders}  # noqa: SLF001  (its public name)
+    found = connection.execute(_BY_STATE, {"most": most + 1}).mappings().one()
+    states = {State(state): orders for state, orders in found.items() if orders}
     placed = connection.execute(_PLACED, {"first": least_id_at(since)}).scalar_one()
     waiting = backlog(connection)
     return Counted(

@@ -76,7 +76,9 @@ class KeepEndpoints:
         for _ in range(_TRIES):
             used = await self._endpoints.used(request, HookCommand.CREATE)
             if used is not None:
-                return await self._made_before(used, request)
+                made = await self._made_before(used, request)
+                self._audience.join()
+                return made
             try:
                 if not await self._endpoints.add(new, request, MOST_ENDPOINTS):
                     raise Refusal(

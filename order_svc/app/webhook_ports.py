@@ -27,11 +27,11 @@ class Audience:
 
     @property
     def joined(self) -> int:
-        """Return how many endpoints this process has made: read it before the database is asked."""
+        """Return how often this process has heard of an endpoint: read it before the database is asked."""
         return self._joined
 
     def join(self) -> None:
-        """Hear that an endpoint was made here."""
+        """Hear that there is an endpoint, before its maker is told so."""
         self._joined += 1
         self._listens = True
 
@@ -40,7 +40,7 @@ class Audience:
 
         Args:
             listens: It has at least one endpoint.
-            joined: What `joined` was when it was asked: one that was made meanwhile may not be in its answer.
+            joined: What `joined` was when it was asked: one that was heard of meanwhile may not be in its answer.
         """
         self._listens = listens or self._joined > joined
 

@@ -55,6 +55,7 @@ async def test_many_who_look_at_once_have_it_counted_once() -> None:
 
     assert {each.counted.states[State.PAID] for each in found} == {1}
     assert (orders.counts, again.counted.states[State.PAID]) == (2, 2)
+    assert again.counted.most == 10_000  # as the contract says
 
 
 def test_counting_stops_at_some_and_says_so() -> None:

@@ -11,6 +11,8 @@ from kernel.bell import Bell
 from kernel.errors import Reason, Refusal
 from kernel.ids import Uuid7Ids
 from kernel.outcome import Done, Unknown
+from kernel.request import Request
+from order_svc.app.ports import InDoubt
 from order_svc.app.webhook_endpoints import KeepEndpoints
 from order_svc.app.webhook_log import ReadDeliveryLog
 from order_svc.app.webhook_ports import Audience, Pending
@@ -124,6 +126,24 @@ async def test_an_endpoint_that_is_made_while_it_looks_is_not_forgotten(world: W
     store.answered.set()
 
     assert not (await looking).listens
+    assert world.audience.listens
+
+
+class Doubtful(FakeWebhooks):
+    """A database that is lost while it commits."""
+
+    async def add(self, endpoint: Endpoint, request: Request, most: int) -> bool:
+        await super().add(endpoint, request, most)
+        raise InDoubt
+
+
+async def test_an_endpoint_whose_commit_was_in_doubt_listens_once_its_maker_is_told(world: World) -> None:
+    store = Doubtful(world.database, world.clock, Uuid7Ids(world.clock))
+    keep = KeepEndpoints(store, world.audience, world.clock, Uuid7Ids(world.clock), bytes, world.bell.ring)
+
+    await keep.create("https://shop.example/hook", (), "", a_request("first"))
+
+    assert len(await keep.endpoints()) == 1
     assert world.audience.listens
 
 
