@@ -10,7 +10,7 @@ from ordermesh.notify.v1 import notify_service_pb2_grpc
 from cli.config import CliConfig, environment
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from cli.failures import of_refusal
-from cli.progress import progress
+from cli.progress import waiting
 from gateway.write_json import MessageWriters
 from kernel.errors import Refusal
 
@@ -86,8 +86,7 @@ def call(body: Callable[[MailCalls], Coroutine[Any, Any, T]]) -> T:
             return await body(calls)
 
     try:
-        with progress() as told:
-            told("asking the notification service")
+        with waiting("asking the notification service"):
             return run(work())
     except Refusal as refusal:
         raise of_refusal(refusal) from None

@@ -8,7 +8,7 @@ import click
 from cli.calls_grpc import Json, OrderCalls, order_calls, run
 from cli.config import CliConfig, environment
 from cli.failures import Unavailable, of_refusal
-from cli.progress import progress
+from cli.progress import waiting
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.ids import Uuid7Ids
@@ -36,8 +36,7 @@ def call(body: Callable[[OrderCalls], Awaitable[T]], advice: Mapping[Reason, str
     Raises:
         Failure: It was refused, or nobody answers.
     """
-    with progress() as told:
-        told("asking the order service")
+    with waiting("asking the order service"):
         return call_silently(body, advice)
 
 

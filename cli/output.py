@@ -7,7 +7,7 @@ from typing import Any
 import click
 import orjson
 
-from cli.progress import progress
+from cli.progress import waiting
 
 output_option = click.option(
     "--output",
@@ -30,10 +30,9 @@ def show(document: Any, output: str, view: Callable[[Any], Any]) -> None:  # noq
     from cli.console import console  # noqa: PLC0415  (rich is slow to import, and probes ask for one line)
 
     out = console()
-    with progress() as told:
-        told("drawing")  # thousands of rows take a while, which are measured before the first is printed
-        with out.capture() as drawn:
-            out.print(view(document))
+    # Thousands of rows take a while: all of them are measured before the first is printed.
+    with waiting("drawing"), out.capture() as drawn:
+        out.print(view(document))
     out.file.write(drawn.get())
     out.file.flush()
 

@@ -47,6 +47,14 @@ def progress(*, watched: bool = True) -> Iterator[Told]:
         yield bar.told
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that the block is waited for, where nobody can say how far it is."""
+    with progress() as told:
+        told(what)
+        yield
+
+
 def _asked_by_a_program() -> bool:
     command = click.get_current_context(silent=True)
     return command is not None and command.params.get("output") == "json"

@@ -13,7 +13,7 @@ from cli.config import CliConfig, environment
 from cli.dial_grpc import CALL_SECONDS, Line, dialled, run
 from cli.failures import of_refusal
 from cli.output import output_option, show
-from cli.progress import progress
+from cli.progress import progress, waiting
 from cli.value_view import Json
 from gateway import wrong
 from gateway.json_text import parse_object
@@ -57,8 +57,7 @@ def resolve(file: IO[bytes], output: str) -> None:
         raise of_refusal(wrong.refusal(error.violations)) from None
     except Refusal as refusal:
         raise of_refusal(refusal) from None
-    with progress() as told:
-        told("asking the tax service")
+    with waiting("asking the tax service"):
         answer = _call("ResolveAddress", request)
     show(answer, output, tax_view.address)
     if not answer["valid"]:

@@ -10,7 +10,7 @@ from cli.config import CliConfig, environment
 from cli.failures import of_refusal
 from cli.order_call import key_option, new_key
 from cli.output import output_option, show
-from cli.progress import progress
+from cli.progress import progress, waiting
 from cli.webhook_calls_grpc import WebhookCalls, run, webhook_calls
 from kernel.errors import Refusal
 
@@ -120,8 +120,7 @@ def replay(delivery_id: str, key: str | None, output: str) -> None:
 
 
 def _call(body: Callable[[WebhookCalls], Awaitable[T]]) -> T:
-    with progress() as told:
-        told("asking the order service")
+    with waiting("asking the order service"):
         return _call_silently(body)
 
 

@@ -10,7 +10,7 @@ from cli.audit.collect import Progress, Sources
 from cli.audit.repair import Hands, has_plans, plan, repair
 from cli.audit.report import Report
 from cli.audit.rules import DIFFERENCES, NOTES, REVIEWS
-from cli.progress import Told, progress
+from cli.progress import Told, progress, waiting
 from kernel.clock import Clock
 
 # An order hears of its payment within two seconds, and its document and its mail are made within another.
@@ -61,8 +61,7 @@ async def _once(mesh: Mesh, clock: Clock, grace: timedelta, report: Report, most
             return found
         report.repairing()
         if await repair(book, mesh, report.repaired, most_releases):
-            with progress() as told:
-                told("letting go on what was repaired")
+            with waiting("letting go on what was repaired"):
                 await clock.sleep(_GOES_ON_SECONDS)
         return None
 
