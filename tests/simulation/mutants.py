@@ -46,7 +46,7 @@ from payment_svc.app.refund import Refunds
 from payment_svc.app.settlement import Settlement
 from tax_svc import wire as tax_wire
 from tax_svc.app.commit import CommitTax
-from tests.simulation import mistakes
+from tests.simulation import mistakes, mistakes_afterwards
 from tests.simulation.mistakes import Mutation
 from tests.simulation.paths import PATHS
 from tests.simulation.run import Result, run
@@ -183,66 +183,73 @@ MUTANTS = (
     Mutant("mail: accepted before it is stored", (NotificationsStore, "add", mistakes.in_the_background)),
     Mutant("mail: sent again after SendGrid has taken it", (sending, "sent", mistakes.sent_and_due_again)),
     # What a shop does with its orders afterwards.
-    Mutant("refunds: all of an order under one key", (driver, "_give_back_key", mistakes.one_number)),
+    Mutant("refunds: all of an order under one key", (driver, "_give_back_key", mistakes_afterwards.one_number)),
     Mutant(
         "refunds: one by hand is taken in twice",
-        (news, "with_payment", mistakes.by_hand_is_new_each_time),
-        (refunding, "with_payment", mistakes.by_hand_is_new_each_time),
+        (news, "with_payment", mistakes_afterwards.by_hand_is_new_each_time),
+        (refunding, "with_payment", mistakes_afterwards.by_hand_is_new_each_time),
     ),
-    Mutant("refunds: one that failed counts as given back", (Refund, "counts", mistakes.always_counts)),
+    Mutant("refunds: one that failed counts as given back", (Refund, "counts", mistakes_afterwards.always_counts)),
     Mutant(
         "refunds: told before Stripe has taken them",
-        (news, "follow_ups", mistakes.told_before_it_is_made),
-        (refunding, "follow_ups", mistakes.told_before_it_is_made),
+        (news, "follow_ups", mistakes_afterwards.told_before_it_is_made),
+        (refunding, "follow_ups", mistakes_afterwards.told_before_it_is_made),
         (outbox, "_untrue", mistakes.always(None)),
         on="refunded whole",
         cues=("lost_request@stripe.refund#1",),
     ),
     Mutant(
         "refunds: no document takes back what was sold",
-        (news, "follow_ups", mistakes.no_refund_tax),
-        (refunding, "follow_ups", mistakes.no_refund_tax),
+        (news, "follow_ups", mistakes_afterwards.no_refund_tax),
+        (refunding, "follow_ups", mistakes_afterwards.no_refund_tax),
     ),
     Mutant(
         "payments: what was given back by hand is not looked for",
-        (Refunds, "_taken_in", mistakes.as_it_was),
+        (Refunds, "_taken_in", mistakes_afterwards.as_it_was),
         on="refunded by hand",
     ),
     Mutant(
         "payments: what comes along with money that was taken is forgotten",
-        (transition, "as_taken", mistakes.nothing_comes_along),
-        (hold, "as_taken", mistakes.nothing_comes_along),
+        (transition, "as_taken", mistakes_afterwards.nothing_comes_along),
+        (hold, "as_taken", mistakes_afterwards.nothing_comes_along),
         on="held, taken, and given back by hand before it was heard of",
     ),
-    Mutant("captures: all is taken though the rest was let go", (driver, "capture_amount", mistakes.all_of_it)),
-    Mutant("holds: one that lapsed counts as taken", (hold, "_lapsed", mistakes.lapsed_is_taken)),
-    Mutant("shipments: shipped before the money is taken", (fulfil, "ship", mistakes.shipped_first)),
-    Mutant("cancel: an unanswered charge counts as none", (GrpcPayments, "forestall", mistakes.forestalled_unasked)),
+    Mutant(
+        "captures: all is taken though the rest was let go", (driver, "capture_amount", mistakes_afterwards.all_of_it)
+    ),
+    Mutant("holds: one that lapsed counts as taken", (hold, "_lapsed", mistakes_afterwards.lapsed_is_taken)),
+    Mutant("shipments: shipped before the money is taken", (fulfil, "ship", mistakes_afterwards.shipped_first)),
+    Mutant(
+        "cancel: an unanswered charge counts as none",
+        (GrpcPayments, "forestall", mistakes_afterwards.forestalled_unasked),
+    ),
     Mutant(
         "cancel: forestalled under the key of giving up",
-        (GrpcPayments, "forestall", mistakes.forestalled_under_the_key_of_giving_up),
+        (GrpcPayments, "forestall", mistakes_afterwards.forestalled_under_the_key_of_giving_up),
         on="cancelled while the bank decides",
     ),
     Mutant(
         "payments: given up before it began, and forgotten",
-        (CancelPayment, "of_order", mistakes.nothing_is_kept),
+        (CancelPayment, "of_order", mistakes_afterwards.nothing_is_kept),
         on="cancelled before its charge arrived",
         seed=0,
     ),
-    Mutant("confirm: another card under the same attempt", (confirm, "confirm", mistakes.same_attempt)),
+    Mutant("confirm: another card under the same attempt", (confirm, "confirm", mistakes_afterwards.same_attempt)),
     Mutant("commands: the etag is ignored", (command, "check_version", mistakes.always(None))),
-    Mutant("commands: an idempotency key is not kept", (OrdersStore, "obey", mistakes.command_key_is_not_kept)),
+    Mutant(
+        "commands: an idempotency key is not kept", (OrdersStore, "obey", mistakes_afterwards.command_key_is_not_kept)
+    ),
     Mutant("commands: done whatever the state", (commands, "_allowed_now", mistakes.always(value=True))),
     Mutant(
         "tax: a return under a code of its own each try",
-        (tax_wire, "giveback_from_wire", mistakes.own_code_each_try),
+        (tax_wire, "giveback_from_wire", mistakes_afterwards.own_code_each_try),
         on="refunded whole",
         cues=("lost_answer@avatax.give_back#1",),
     ),
     Mutant("mails: one for each try", (notify_grpc, "_request_id", mistakes.new_each_time)),
     Mutant(
         "webhooks: a lost answer counts as taken",
-        (webhook_sender, "after_attempt", mistakes.hook_lost_is_taken),
+        (webhook_sender, "after_attempt", mistakes_afterwards.hook_lost_is_taken),
         on="told to the shop's other systems",
         cues=("lost_request@listener.post#1",),
     ),
@@ -253,12 +260,12 @@ MUTANTS = (
     ),
     Mutant(
         "disputes: nobody looks for them",
-        (Disputes, "_taken_in", mistakes.as_it_was),
+        (Disputes, "_taken_in", mistakes_afterwards.as_it_was),
         on="disputed by the customer's bank",
     ),
     Mutant(
         "disputes: no order shows them",
-        (news, "_with_disputes", mistakes.as_told),
+        (news, "_with_disputes", mistakes_afterwards.as_told),
         on="disputed by the customer's bank",
     ),
     Mutant("mails: nobody hears of those that did not arrive", (MailNewsWatcher, "look", mistakes.soon(None))),
