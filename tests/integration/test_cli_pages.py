@@ -40,7 +40,7 @@ async def backend() -> AsyncIterator[Backend]:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     watching = Heard()
-    for module in ("order_call", "order_reading", "mail_calls_grpc", "tax", "webhook"):
+    for module in ("progress", "order_reading", "tax", "webhook"):
         monkeypatch.setattr(f"cli.{module}.progress", watching.progress)
     return watching
 
