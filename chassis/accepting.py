@@ -117,6 +117,8 @@ class Accepting:
                 await self._refuse(handled, call, path)
             else:
                 self._keep(schedule(handled, call, loop, path))
+            # The next one may be long in coming: until then nothing of this one stays.
+            del call, handled
 
     async def _refuse(self, handled: object, call: object, path: str) -> None:
         """Have a call refused in this very round of the loop; grpc would begin two rounds later, which may be long."""

@@ -12,7 +12,10 @@ from chassis.access.rules import Rule
 from chassis.caller import Caller
 from chassis.errors import to_grpc_status
 from chassis.layers import Context
+from chassis.serving.ending import ended
 from kernel.errors import Reason, Refusal
+
+_NOTHING: tuple[bytes, ...] = ()
 
 CallerOf = Callable[[Context], Caller]
 """Returns the caller of a call; raises a Refusal when it is nobody whom we know."""
@@ -42,14 +45,14 @@ class Watched:
     def _watched(self, handler: "grpc.RpcMethodHandler[Any, Any]") -> "grpc.RpcMethodHandler[Any, Any]":
         # The types of a handler are those of the threaded server, which shares the class.
         inner: Any = handler.stream_stream or handler.unary_unary
-        admit = self._admit
+        admits = self._admits
 
         async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401  (see layers.Unary)
-            await admit(context)
-            return await inner(request, context)
+            return await inner(request, context) if await admits(context) else None
 
         async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401  (see layers.Unary)
-            await admit(context)
+            if not await admits(context):
+                return
             async for each in inner(requests, context):
                 yield each
 
@@ -60,11 +63,14 @@ class Watched:
         )
         return make(cast("Any", watching), handler.request_deserializer, handler.response_serializer)
 
-    async def _admit(self, context: Context) -> None:
+    async def _admits(self, context: Context) -> bool:
+        """Say whether the caller may look inside; the call has ended when not."""
         try:
             _require([self._rule], self._caller_of(context), f"This needs the scope {self._rule.scope}.")
         except Refusal as refusal:
-            await context.abort_with_status(to_grpc_status(refusal))
+            await ended(context.abort_with_status(to_grpc_status(refusal)))
+            return False
+        return True
 
 
 class UnknownMethods(grpc.GenericRpcHandler):
@@ -87,9 +93,11 @@ class UnknownMethods(grpc.GenericRpcHandler):
         try:
             _require(self._rules, self._caller_of(context), "There is nothing here that you may call.")
         except Refusal as refusal:
-            await context.abort_with_status(to_grpc_status(refusal))
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no such method here.")
-        yield b""
+            await ended(context.abort_with_status(to_grpc_status(refusal)))
+        else:
+            await ended(context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no such method here."))
+        for each in _NOTHING:
+            yield each
 
 
 def _require(rules: Iterable[Rule], who: Caller, otherwise: str) -> None:

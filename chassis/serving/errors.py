@@ -6,15 +6,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from chassis.errors import to_grpc_status
 from chassis.layers import Context, Method, Stream, Unary
 from chassis.logs import log_defect
+from chassis.serving.ending import ended, forget_origin
 from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 
 _logger = logging.getLogger(__name__)
+
+# What the handler of a call that was ended returns, for it has to return something.
+_NEVER_SENT = Empty()
 
 
 class ErrorsLayer:
@@ -25,49 +30,55 @@ class ErrorsLayer:
 
     def around_unary(self, method: Method, handler: Unary) -> Unary:
         """Return a handler whose failures are statuses."""
-        abort = self._abort
+        end = self._end
 
         async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
             try:
                 return await handler(request, context)
             except (Exception, asyncio.CancelledError) as error:
-                await abort(error, method, context)
-                raise
+                if not await end(error, method, context):
+                    raise
+                forget_origin(error)
+            return _NEVER_SENT
 
         return call
 
     def around_stream(self, method: Method, handler: Stream) -> Stream:
         """Return a streaming handler whose failures are statuses."""
-        abort = self._abort
+        end = self._end
 
         async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
             try:
                 async for answer in handler(request, context):
                     yield answer
             except (Exception, asyncio.CancelledError) as error:
-                await abort(error, method, context)
-                raise
+                if not await end(error, method, context):
+                    raise
+                forget_origin(error)
 
         return call
 
-    async def _abort(self, error: BaseException, method: Method, context: Context) -> None:
-        """End the call with the status of the error. Returns only when the error has to go on as it is."""
-        if isinstance(error, Refusal):
-            await context.abort_with_status(to_grpc_status(error))
+    async def _end(self, error: BaseException, method: Method, context: Context) -> bool:
+        """End the call with the status of the error; False when the error has to go on as it is."""
         if isinstance(error, grpc.aio.AbortError):
-            return
+            return True
+        if isinstance(error, asyncio.CancelledError) and (context.cancelled() or context.done()):
+            return False
+        await ended(context.abort_with_status(to_grpc_status(self._refusal(error, method))))
+        return True
+
+    def _refusal(self, error: BaseException, method: Method) -> Refusal:
+        """Return what the caller is told of the error."""
+        if isinstance(error, Refusal):
+            return error
         if isinstance(error, asyncio.CancelledError):
-            if context.cancelled() or context.done():
-                return
             # The call itself was not cancelled, something it waited for was. Left alone, the caller would hear nothing
             # until its deadline (grpc#29248).
-            stopped = Refusal(Reason.UNAVAILABLE, "The service is stopping; try again.", retry_after=1.0)
-            await context.abort_with_status(to_grpc_status(stopped))
+            return Refusal(Reason.UNAVAILABLE, "The service is stopping; try again.", retry_after=1.0)
         error_id = self._ids.new()
         log_defect(_logger, "rpc.defect", error, method=method.name, error_id=error_id)
-        refusal = Refusal(
+        return Refusal(
             Reason.INTERNAL,
             f"Something went wrong on our side; our log has it under {error_id}.",
             metadata={"errorId": error_id},
         )
-        await context.abort_with_status(to_grpc_status(refusal))
