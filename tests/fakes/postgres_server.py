@@ -10,9 +10,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from tests.fakes.psql import Psql
 
 # PostgreSQL refuses to run as root, so root lends it to the account that owns nothing.
 _UNPRIVILEGED = "nobody"
@@ -71,6 +74,8 @@ class PostgresServer:
                 os.chown(directory, account.pw_uid, account.pw_gid)
         self._binaries = self._usable(_installed())
         self._process: subprocess.Popen[bytes] | None = None
+        self._psql: tuple[str, Psql] | None = None  # after the server that it is connected to
+        self._one_at_a_time = threading.Lock()
         self._databases = 0
 
     def start(self) -> None:
@@ -98,16 +103,16 @@ class PostgresServer:
         template = _name(like) if like else "template1"
         # Copying files is four times as cheap as the default, which writes every page to the log of a server that is
         # not meant to survive the machine.
-        self._sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self._sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY;")
         return f"postgresql://postgres@/{name}?host={self.socket_directory}"
 
     def drop_database(self, url: str) -> None:
         """Drop a database that create_database returned, whoever is still connected to it."""
-        self._sql(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        self._sql(f"DROP DATABASE {_name(url)} WITH (FORCE);")
 
     def log_statements(self, url: str) -> None:
         """Have the log tell of each statement of new sessions of a database that create_database returned."""
-        self._sql(f"ALTER DATABASE {_name(url)} SET log_statement = 'all'")
+        self._sql(f"ALTER DATABASE {_name(url)} SET log_statement = 'all';")
 
     @property
     def log(self) -> Path:
@@ -117,7 +122,7 @@ class PostgresServer:
     def end_sessions(self, url: str) -> None:
         """End every session of a database that create_database returned, as an administrator does."""
         sessions = f"pg_stat_activity WHERE datname = '{_name(url)}' AND pid <> pg_backend_pid()"
-        self._sql(f"SELECT pg_terminate_backend(pid) FROM {sessions}")
+        self._sql(f"SELECT pg_terminate_backend(pid) FROM {sessions};")
 
     @property
     def process_id(self) -> int:
@@ -145,11 +150,12 @@ class PostgresServer:
     def restart(self, **settings: str) -> None:
         """Start the server again with other settings, when nobody is connected to it."""
         self._set(settings)
-        self._sql("CHECKPOINT")  # so that it need not recover anything
+        self._sql("CHECKPOINT;")  # so that it need not recover anything
         self.outage(0.0, patience_seconds=_UNTIL_ALL_IS_ON_DISK_SECONDS)
 
     def stop(self) -> None:
         """Stop the server and remove its files."""
+        self._end_psql()
         if self._process is not None:
             self._process.communicate()  # closes its input
         shutil.rmtree(self._directory, ignore_errors=True)  # the shell has removed what it could
@@ -175,8 +181,21 @@ class PostgresServer:
         return words.split()[0] if "\nready" in words else ""
 
     def _sql(self, statement: str) -> None:
-        psql = [str(self._binaries / "psql"), "-qX", "-h", str(self.socket_directory), "-U", "postgres"]
-        self._run(*psql, "-d", "postgres", "-c", statement)
+        with self._one_at_a_time:
+            server = self._ready()
+            if self._psql is None or self._psql[0] != server:
+                self._end_psql()
+                self._psql = server, Psql(self._binaries / "psql", self.socket_directory, self._user, self._group)
+            try:
+                self._psql[1].run(statement)
+            except RuntimeError:
+                self._psql = None
+                raise
+
+    def _end_psql(self) -> None:
+        if self._psql is not None:
+            self._psql[1].close()
+            self._psql = None
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(
