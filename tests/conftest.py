@@ -33,6 +33,11 @@ async def one_loop(anyio_backend: object) -> None:
     """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, so that in the end no process has one left while the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     """Run each async test in a context of its own: what it sets there must not reach the next test on the loop."""

@@ -23,7 +23,7 @@ from tests.failure.shop import Shops
 from tests.fakes.postgres_server import PostgresServer
 
 # Much more than it takes: the bounds inside say what hangs, and this one only that something does.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 _SEED = 7
 _ROUNDS = 2

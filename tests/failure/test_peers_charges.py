@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from tests.fakes.mesh_shop import THREE_D_SECURE, MeshShop
 from tests.fakes.whole_mesh import Json, until
+
+# The tests that share the mesh of conftest.py stay together, so that one process of theirs starts it.
+pytestmark = pytest.mark.long
 
 
 async def begun_to_charge(shop: MeshShop, key: str) -> tuple["asyncio.Task[httpx.Response]", str]:

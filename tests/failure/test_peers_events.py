@@ -2,8 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from tests.fakes.mesh_shop import THREE_D_SECURE, MeshShop
 from tests.fakes.whole_mesh import Json, until
+
+# The tests that share the mesh of conftest.py stay together, so that one process of theirs starts it.
+pytestmark = pytest.mark.long
 
 SUCCEEDED = "payment_intent.succeeded"
 

@@ -14,6 +14,9 @@ from tests.fakes.whole_mesh import until
 from tests.simulation.chaos import Outage
 from tests.simulation.script import Cue, Path, Played, play
 
+# The tests that share the mesh of conftest.py stay together, so that one process of theirs starts it.
+pytestmark = pytest.mark.long
+
 TEN_MINUTES = 600.0
 
 # Longer than Stripe remembers idempotency keys, which is a day.

@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
 from ordermesh.payment.v1 import payment_pb2
 
 from tests.fakes.mesh_shop import MeshShop
 from tests.fakes.whole_mesh import Json, until
+
+# The tests that share the mesh of conftest.py stay together, so that one process of theirs starts it.
+pytestmark = pytest.mark.long
 
 PENDING = payment_pb2.REFUND_STATE_PENDING
 SUCCEEDED = payment_pb2.REFUND_STATE_SUCCEEDED

@@ -19,7 +19,7 @@ from tests.fakes.whole_mesh import until
 if TYPE_CHECKING:
     from ordermesh.order.v1.order_service_pb2_grpc import OrderServiceAsyncStub
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.long, pytest.mark.postgres]
 
 # The shortest that the service takes.
 _LEASE_SECONDS = "12"

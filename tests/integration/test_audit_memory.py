@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # SQLite's own cache, which a small shop does not fill, and some room for chance. What is kept in memory and not in the
 # file shows: the rows of 15,000 orders more take 40 MiB.
 _FLAT_KIB = (16 + 4) * 1024
@@ -17,6 +19,7 @@ def audited(orders: int) -> tuple[int, int]:
     return int(differences), int(peak)
 
 
+@pytest.mark.long
 def test_four_times_the_orders_take_no_more_memory() -> None:
     (few, small), (many, large) = audited(5_000), audited(20_000)
 

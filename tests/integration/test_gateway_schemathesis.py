@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chassis.serving.validation import ValidationLayer
 from tests.fakes.gateway import a_gateway
 
@@ -19,6 +21,7 @@ def schemathesis(location: str, folder: Path) -> subprocess.CompletedProcess[str
     return subprocess.run([*command, *bounds], cwd=folder, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.long
 async def test_every_check_of_schemathesis_passes(tmp_path: Path) -> None:
     async with a_gateway() as world:
         world.backend.validation = ValidationLayer()

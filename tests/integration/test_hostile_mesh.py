@@ -37,7 +37,7 @@ _HOSTED_BY = {"webhook": "order"}
 _AREAS = ("order", "tax", "payment", "notify")
 
 # A mesh starts, and some two thousand calls are made: five seconds on an idle machine.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 class Mesh:

@@ -113,6 +113,7 @@ def reader(values: dict[str, str]) -> Iterator[Reader]:
         process.kill()
 
 
+@pytest.mark.long
 def test_the_pages_commands_do_what_it_says(reader: Reader) -> None:
     """All in one test: each command goes on from what the ones before it have done."""
     for block in BLOCKS:

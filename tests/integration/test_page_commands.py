@@ -184,6 +184,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         mesh.kill()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)  # sixty commands, on a machine that may have other things to do
 def test_the_pages_commands_do_what_they_say(reader: Reader) -> None:
     """All in one test: they share a mesh, and go on from one another. What several pages say is typed once."""

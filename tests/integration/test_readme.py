@@ -14,6 +14,8 @@ import pytest
 
 from tests.fakes.mesh_process import environment
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 

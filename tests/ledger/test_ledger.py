@@ -14,7 +14,7 @@ from tests.ledger.run import Outcome, report, run
 ORDERS = 60
 
 # It takes some twenty seconds on an idle machine; whichever test comes first waits for all of it.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
