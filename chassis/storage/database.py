@@ -1,12 +1,13 @@
 """The port between group commit and a database, and the words in which a database reports failure to it."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Dialect
 
 from chassis.storage.changes import StorageUnavailable
+from chassis.storage.lookup import Lookup
 
 T = TypeVar("T")
 
@@ -48,6 +49,15 @@ class Database(Protocol):
         Raises:
             StatementRefused, Transient, StorageUnavailable: As their names say.
             Exception: What the body raised.
+        """
+        ...
+
+    async def find(self, lookup: Lookup, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401  (see Lookup.one)
+        """Return the only row that the lookup finds, the cheapest way there is: one statement is a snapshot by itself.
+
+        Raises:
+            StatementRefused, Transient, StorageUnavailable: As their names say.
+            KeyError, ValueError: As Lookup.one raises them.
         """
         ...
 

@@ -21,7 +21,7 @@ class Lookup:
 
     def __init__(self, query: Select[Any]) -> None:
         self._query = query
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def one(self, connection: Connection, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401  (a named tuple of its columns)
         """Return the only row that it finds, in the snapshot of the connection's transaction.
@@ -30,10 +30,7 @@ class Lookup:
             KeyError: A parameter is missing.
             ValueError: It finds none, or several.
         """
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self._query, dialect)
+        compiled = self.compiled(connection.dialect)
         if not connection.in_transaction():
             connection.begin()
         cursor = connection.connection.cursor()
@@ -41,9 +38,20 @@ class Lookup:
         (row,) = cursor.fetchall()
         return compiled.named(row)
 
+    def compiled(self, dialect: Dialect) -> "Compiled":
+        """Return the statement for one kind of database."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = Compiled(self._query, dialect)
+        return compiled
 
-class _Compiled:
-    """The statement for one kind of database."""
+
+class Compiled:
+    """The statement for one kind of database.
+
+    Attributes:
+        sql: The text for the driver.
+    """
 
     def __init__(self, query: Select[Any], dialect: Dialect) -> None:
         compiled = query.compile(dialect=dialect)

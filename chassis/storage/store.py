@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, MetaData, make_url
 
@@ -12,6 +13,7 @@ from chassis.storage.changes import Change
 from chassis.storage.clock import database_now
 from chassis.storage.committer import CommitStats, Committer, Observer
 from chassis.storage.database import Database, Transient
+from chassis.storage.lookup import Lookup
 from kernel.clock import Clock, SystemClock
 
 T = TypeVar("T")
@@ -67,6 +69,18 @@ class Store:
             return await self._database.read(body)
         except Transient:
             return await self._database.read(body)
+
+    async def find(self, lookup: Lookup, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401  (see Lookup.one)
+        """Return the only row that a lookup finds: on PostgreSQL for much less than `read` costs.
+
+        Raises:
+            StorageUnavailable, StatementRefused: As read() does.
+            KeyError, ValueError: As Lookup.one raises them.
+        """
+        try:
+            return await self._database.find(lookup, parameters)
+        except Transient:
+            return await self.read(partial(lookup.one, parameters=parameters))
 
     async def transact(self, body: Callable[[Connection], T]) -> T:
         """Run the body alone in a write transaction and return its result once that is durable: claims and sweeps.

@@ -44,6 +44,12 @@ class StoredPayments:
 
     async def by_order(self, order_id: str, request: Request) -> Found:
         """Return the payment of an order and the earlier use of the key."""
+        try:
+            row = await self._store.find(queries.BY_ORDER, queries.wanted(order_id, request))
+        except StorageUnavailable as error:
+            raise _away() from error
+        if row.payment_id is None:  # as a rule: whoever asks is about to charge for the order
+            return Found(None, queries.use(row))
         return await self._find(queries.BY_ORDER, order_id, request)
 
     async def by_id(self, payment_id: str, request: Request) -> Found:

@@ -68,15 +68,23 @@ BY_ID = _lookup(PAYMENTS.c.payment_id)
 
 def found(connection: Connection, lookup: Lookup, subject: str, request: Request) -> Found:
     """Return what a lookup finds."""
-    parameters = {
+    row = lookup.one(connection, wanted(subject, request))
+    return Found(None if row.payment_id is None else payments(connection, [row])[0], use(row))
+
+
+def wanted(subject: str, request: Request) -> dict[str, str]:
+    """Return the parameters of a lookup."""
+    return {
         "subject": subject,
         "caller": request.caller,
         "method": request.method,
         "request_id": request.request_id,
     }
-    row = lookup.one(connection, parameters)
-    use = None if row.used_fingerprint is None else Use(row.used_fingerprint, row.used_subject_id)
-    return Found(None if row.payment_id is None else payments(connection, [row])[0], use)
+
+
+def use(row: Any) -> Use | None:  # noqa: ANN401  (see Lookup.one)
+    """Return the earlier use of the key, in the row that a lookup finds."""
+    return None if row.used_fingerprint is None else Use(row.used_fingerprint, row.used_subject_id)
 
 
 def page(order_id: str, after: tuple[datetime, str] | None, size: int, *, disputed: bool) -> Select[Any]:

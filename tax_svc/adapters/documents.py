@@ -65,7 +65,7 @@ class StoredDocuments:
             "code_": code,
         }
         try:
-            row = await self._store.read(lambda connection: _EARLIER.one(connection, parameters))
+            row = await self._store.find(_EARLIER, parameters)
         except StorageUnavailable as error:
             raise _away() from error
         return Earlier(row.fingerprint, None if row.code is None else _document(row))

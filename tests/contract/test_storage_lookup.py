@@ -35,6 +35,7 @@ async def test_a_row_is_the_same_as_without_it(store: Store, wanted: str) -> Non
     found = await store.read(lambda connection: LOOKUP.one(connection, parameters))
     same = await store.read(lambda connection: connection.execute(_BY_ID, parameters).one())
 
+    assert await store.find(LOOKUP, parameters) == found
     assert tuple(found) == tuple(same)
     assert found._fields == tuple(same._fields)
     assert type(found.closed) is type(same.closed)  # a boolean, although SQLite keeps numbers
@@ -48,6 +49,10 @@ async def test_none_and_several_rows_are_no_row(store: Store) -> None:
         await store.read(lambda connection: every.one(connection, {"least": 7}))
     with pytest.raises(ValueError, match="not enough"):
         await store.read(lambda connection: every.one(connection, {"least": 9}))
+    with pytest.raises(ValueError, match="too many"):
+        await store.find(every, {"least": 7})
+    with pytest.raises(ValueError, match="not enough"):
+        await store.find(every, {"least": 9})
     assert (await store.read(lambda connection: every.one(connection, {"least": 8}))).id == "b"
 
 
@@ -66,5 +71,15 @@ async def test_a_table_that_is_missing_is_a_defect_and_the_next_read_works(store
 
     with pytest.raises(StatementRefused):
         await store.read(lambda connection: missing.one(connection, {}))
+    with pytest.raises(StatementRefused):
+        await store.find(missing, {})
 
     assert (await store.read(lambda connection: LOOKUP.one(connection, {"wanted": "a", "line": 1}))).first == 5
+    assert (await store.find(LOOKUP, {"wanted": "a", "line": 1})).first == 5
+
+
+async def test_a_parameter_that_does_not_fit_its_column_is_a_defect(store: Store) -> None:
+    with pytest.raises(StatementRefused):
+        await store.find(LOOKUP, {"wanted": "a", "line": {}})
+
+    assert (await store.find(LOOKUP, {"wanted": "a", "line": 1})).first == 5

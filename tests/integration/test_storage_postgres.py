@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy import Connection, bindparam, make_url, select, text
 
 from chassis.storage.batch import BatchWriter
 from chassis.storage.changes import (
@@ -22,6 +22,7 @@ from chassis.storage.changes import (
     StorageUnavailable,
 )
 from chassis.storage.committer import Committer
+from chassis.storage.lookup import Lookup
 from chassis.storage.postgres import PostgresDatabase
 from chassis.storage.store import Store, open_store
 from kernel.clock import SystemClock
@@ -32,6 +33,11 @@ pytestmark = pytest.mark.postgres
 
 _SESSIONS_THAT_WAIT = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+_END_ALL_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
 
@@ -124,13 +130,22 @@ async def test_a_connection_that_was_lost_while_idle_costs_nobody_a_commit_or_a_
     await asyncio.gather(*(balances(store) for _ in range(8)))
 
     async with session(postgres_url) as somebody:
-        await somebody.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        await somebody.execute(_END_ALL_OTHERS)
     await store.commit(opened("b"))
 
     assert await balances(store) == {"a": 0, "b": 0}
+
+
+async def test_a_connection_that_was_lost_while_idle_costs_nobody_a_lookup(store: Store, postgres_url: str) -> None:
+    balance = Lookup(select(ACCOUNTS.c.balance).where(ACCOUNTS.c.id == bindparam("wanted")))
+    await store.commit(opened("a"))
+    await asyncio.gather(*(store.find(balance, {"wanted": "a"}) for _ in range(8)))
+
+    async with session(postgres_url) as somebody:
+        await somebody.execute(_END_ALL_OTHERS)
+
+    found = await asyncio.gather(*(store.find(balance, {"wanted": "a"}) for _ in range(8)))
+    assert [each.balance for each in found] == [0] * 8
 
 
 async def test_a_connection_that_is_lost_in_a_transaction_leaves_nothing_written(store: Store) -> None:
