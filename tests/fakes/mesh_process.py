@@ -52,7 +52,7 @@ class MeshProcess:
             self.said += line
             if last_words in line:
                 return
-        raise AssertionError(f"it ended with {self._popen.wait()}:\n{self.said}\n{self._log.read_text()}")
+        raise AssertionError(f"it ended with {self.wait()}:\n{self.said}\n{self._log.read_text()}")
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
