@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # it has no stubs
 
-from chassis.layers import Stream
+from chassis.layers import Unary
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Door(grpc.GenericRpcHandler, grpc.aio.ServerInterceptor):
         """Return the paths of all methods."""
         return list(self._handlers)
 
-    def add(self, path: str, handler: _Handler, refuse: Stream) -> None:
+    def add(self, path: str, handler: _Handler, refuse: Unary) -> None:
         """Have calls of a method answered by its handler, and while there is no room by the other one."""
         self._handlers[path] = handler
         # Whatever kind the method has: this one reads no request unless it is asked to.

@@ -36,6 +36,10 @@ LEAST = 64
 # When a refused call may be tried again; clients spread it themselves.
 RETRY_SECONDS = 1.0
 
+# What stands in the trailers of an answer that a busy service gives. It has done the work: to refuse it would have been
+# too late, and to let its callers begin as much again as well.
+BUSY_KEY = "ordermesh-busy"
+
 # A bucket has some 200 bytes. Whoever was not heard of for longest has a full one, and loses nothing with it.
 _MOST_PRINCIPALS = 10_000
 
@@ -68,6 +72,7 @@ class Admission:
         self._probing = False
         self._interval_ends = 0.0
         self._shortest = math.inf
+        self._busy = False
         self._pushed_back = False
 
     @property
@@ -79,6 +84,11 @@ class Admission:
     def in_flight(self) -> int:
         """Return how many calls are."""
         return self._in_flight
+
+    @property
+    def busy(self) -> bool:
+        """Say whether there is as much to do as is done in good time: whoever calls had better let in less."""
+        return self._busy
 
     @contextmanager
     def admitted(self, principal: str = "") -> Iterator[None]:
@@ -120,7 +130,7 @@ class Admission:
         self._in_flight -= 1
 
     def push_back(self) -> None:
-        """Hear that a service behind this one has too much: what is let in here ends up there."""
+        """Hear that a service behind this one is busy, or has too much: what is let in here ends up there."""
         self._pushed_back = True
 
     def _probe(self, now: float) -> None:
@@ -142,10 +152,12 @@ class Admission:
             # It was quiet meanwhile: what comes first after that is a burst, and one round of it says nothing.
             self._interval_ends = now + _INTERVAL_SECONDS
             self._shortest = math.inf
+            self._busy = False
         self._shortest = min(self._shortest, round_seconds)
         if now < self._interval_ends:
             return
         before = self._limit
+        self._busy = self._shortest > OUTER_SECONDS
         if self._shortest > self._target_seconds or self._pushed_back:
             self._limit = max(self._least, min(self._limit, self._in_flight + 1) * _CUT)
         else:

@@ -115,9 +115,9 @@ class Chain:
             handler = layer.around_stream(method, handler)
         return handler
 
-    def around_refusal(self, method: Method, handler: Stream) -> Stream:
+    def around_refusal(self, method: Method, handler: Unary) -> Unary:
         """Return a handler that refuses whoever calls, with the layers around it that do not ask who that is."""
         for seat in sorted(self._layers, reverse=True):
             if seat < Seat.IDENTITY:
-                handler = self._layers[seat].around_stream(method, handler)
+                handler = self._layers[seat].around_unary(method, handler)
         return handler

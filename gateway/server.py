@@ -14,6 +14,7 @@ from chassis.channel import Channel
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Tracer
+from chassis.throttle import Throttle
 from chassis.trust.settings import Security
 from chassis.trust.transport import Transport
 from gateway import contract as contracts
@@ -186,7 +187,8 @@ class Gateway:
                 tracer=self._tracer,
                 metrics=self._metrics,
                 connect=self._transport.to(area),
-                overloaded=self.admission.push_back,
+                pressed=self.admission.push_back,
+                throttle=Throttle(),
             )
         return self._channels[area]
 

@@ -39,6 +39,10 @@ _LAST_EVENT_ID = resuming.LAST_EVENT_ID.lower().encode()
 class Backend(Protocol):
     """A channel to one service, as far as the transcoder uses it: chassis.channel.Channel."""
 
+    def admit(self) -> None:
+        """Refuse a call that the service would refuse, before anything of it is read."""
+        ...
+
     def unary_unary(
         self,
         method: str,
@@ -200,11 +204,13 @@ class _UnaryHandler:
         self._response_body = route.response_body
         self._etag_of = conditions.etag_of(route)
         self._may_be_known = conditions.takes_if_none_match(route)
+        self._backend_admits = backend.admit
         self._call = backend.unary_unary(*_wire(route))
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         admission = await self._door.admit(exchange)
         with self._admitted():
+            self._backend_admits()
             request = await self._requests.read(exchange, segments)
             answer = await self._call(request, timeout=UNARY_SECONDS, metadata=admission.metadata)
         headers: dict[str, str] = {}

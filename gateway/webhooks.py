@@ -63,6 +63,7 @@ class WebhookEndpoint:
         self._limit = payload_limit(webhook, contract)
         self._request = message_factory.GetMessageClass(method.input_type)
         self._write = MessageWriters().of_message(method.output_type)
+        self._backend_admits = backend.admit
         self._call = backend.unary_unary(
             f"/{method.containing_service.full_name}/{method.name}",
             self._request.SerializeToString,
@@ -82,6 +83,7 @@ class WebhookEndpoint:
                 raise Refusal(Reason.SIGNATURE_INVALID, f"The header {header} is missing or malformed.")
             fields[name] = value
         with self._endpoints.admission.admitted():
+            self._backend_admits()
             payload = await exchange.body(self._limit)
             answer = await self._call(self._request(**{_PAYLOAD: payload}, **fields), timeout=UNARY_SECONDS)
         await exchange.respond(200, orjson.dumps(self._write(answer)))

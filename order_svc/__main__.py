@@ -167,7 +167,7 @@ def _peers(
     telemetry: Telemetry,
     transport: Transport,
     ending: AsyncExitStack,
-    overloaded: Callable[[], object],
+    pressed: Callable[[], object],
 ) -> tuple[GrpcTaxes, GrpcPayments, GrpcMails]:
     """Return the services that this one calls, over a channel each that is closed in the end."""
 
@@ -179,7 +179,7 @@ def _peers(
             tracer=telemetry.tracer,
             metrics=telemetry.metrics,
             connect=connect,
-            overloaded=overloaded,
+            pressed=pressed,
         )
         ending.push_async_callback(made.close)
         return made.for_stub

@@ -3,12 +3,21 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from chassis import caller
-from chassis.admission import RETRY_SECONDS, Admission, overloaded
+from chassis.admission import BUSY_KEY, RETRY_SECONDS, Admission, overloaded
+from chassis.errors import to_grpc_status
 from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
+from chassis.serving.ending import ended
 from kernel.errors import Reason, Refusal
+
+_BUSY = ((BUSY_KEY, "1"),)
+
+# There are many refusals when there is much to do, and all are alike.
+_REFUSED = to_grpc_status(overloaded())
+_NEVER_SENT = Empty()
 
 # A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB.
 _MOST_STREAMS = 2_000
@@ -29,7 +38,7 @@ class AdmissionLayer:
 
     def around_unary(self, method: Method, handler: Unary) -> Unary:
         """Return a handler that holds a place while it runs."""
-        enter, leave = self.admission.enter, self.admission.leave
+        admission, enter, leave = self.admission, self.admission.enter, self.admission.leave
 
         async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
             enter(caller.current().principal)
@@ -37,6 +46,8 @@ class AdmissionLayer:
                 return await handler(request, context)
             finally:
                 leave()
+                if admission.busy:
+                    context.set_trailing_metadata(_BUSY)
 
         return call
 
@@ -64,10 +75,7 @@ def full_of(chain: Chain) -> Callable[[], bool]:
     return layer.admission.full if isinstance(layer, AdmissionLayer) else lambda: False
 
 
-def refuse(_requests: object, _context: Context) -> AsyncIterator[Message]:
-    """Refuse a call of which nothing has been read.
-
-    Raises:
-        Refusal: Always.
-    """
-    raise overloaded()
+async def refuse(_requests: object, context: Context) -> Message:
+    """Refuse a call of which nothing has been read."""
+    await ended(context.abort_with_status(_REFUSED))
+    return _NEVER_SENT

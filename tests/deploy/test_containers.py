@@ -25,6 +25,22 @@ DEFAULTS = {setting.name: setting.default for setting in settings()}
 SERVICES = sorted((DEPLOY / "systemd").glob("*.service"))
 
 
+def test_who_refuses_goes_before_what_is_behind_by_systemd_and_by_compose() -> None:
+    weights = {path.stem.removeprefix("ordermesh-"): _weight(path) for path in SERVICES}
+    shares = {name: COMPOSE["services"][name].get("cpu_shares", 1024) for name in weights}
+
+    assert weights == {"gateway": 300, "order": 300, "tax": 100, "payment": 100, "notify": 100}
+    assert {name: share / 1024 for name, share in shares.items()} == {
+        name: weight / 100 for name, weight in weights.items()
+    }
+
+
+def _weight(unit: Path) -> int:
+    """Return the unit's share of the processors; systemd's own default is 100."""
+    found = re.search(r"^CPUWeight=(\d+)$", unit.read_text(), re.MULTILINE)
+    return int(found[1]) if found else 100
+
+
 def copied() -> set[str]:
     """Return what the image is built from."""
     lines = re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)

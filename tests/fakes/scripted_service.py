@@ -139,12 +139,12 @@ async def scripted(
 
 @asynccontextmanager
 async def chassis_channel(
-    target: str, connect: Connect = plaintext, overloaded: Callable[[], object] | None = None
+    target: str, connect: Connect = plaintext, pressed: Callable[[], object] | None = None
 ) -> AsyncIterator[tuple[Channel, RecordingSink]]:
     """Open the channel that our services use, and return it with its spans."""
     tracer, spans = recording_tracer("client")
     channel = Channel(
-        target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect, overloaded=overloaded
+        target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect, pressed=pressed
     )
     try:
         yield channel, spans

@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
-from chassis.admission import Admission
+from chassis.admission import OUTER_SECONDS, Admission
 from chassis.errors import refusal_of
 from chassis.limits import Limits
 from kernel.errors import Reason, Refusal
@@ -126,11 +126,44 @@ async def test_who_calls_hears_of_too_much_work_and_not_of_limits_that_somebody_
     heard: list[None] = []
     async with (
         scripted(refuse) as service,
-        chassis_channel(service.address, overloaded=lambda: heard.append(None)) as (channel, _),
+        chassis_channel(service.address, pressed=lambda: heard.append(None)) as (channel, _),
     ):
         await refused(channel)
 
     assert len(heard) == told
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_busy_service_says_so_beside_its_answers_and_the_channel_hears_it(busy: bool) -> None:  # noqa: FBT001  (pytest passes it by name)
+    admission = Admission(Limits())
+    heard: list[None] = []
+
+    async def answer() -> Found:
+        for moment in (1.0, 1.2):
+            admission.observe(2 * OUTER_SECONDS if busy else 0.0, asyncio.get_running_loop().time() + moment)
+        return FOUND
+
+    async with (
+        scripted(answer, admission=admission) as service,
+        chassis_channel(service.address, pressed=lambda: heard.append(None)) as (channel, _),
+    ):
+        answered = await stub(channel).GetOrder(GET)
+
+    assert answered == FOUND
+    assert len(heard) == busy
+
+
+async def test_the_gateway_keeps_from_a_service_what_it_would_refuse() -> None:
+    async with running_backend() as backend, gateway_before(backend.address, backend=backend) as world:
+        await world.gateway.readiness.until(ready=True)
+        backend.answers["GetOrder"] = Refusal(Reason.OVERLOADED, "Too much.", retry_after=1.0)
+        answers = [await world.http.get("/api/v1/orders/x") for _ in range(40)]
+        reached = sum(call.method == "GetOrder" for call in backend.calls)
+
+    assert {answer.status_code for answer in answers} == {429}
+    assert {answer.json()["reason"] for answer in answers} == {"OVERLOADED"}
+    assert all("retry-after" in answer.headers for answer in answers)
+    assert 0 < reached < 20
 
 
 async def test_the_gateway_lets_in_less_when_a_service_refuses() -> None:

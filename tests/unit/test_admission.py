@@ -108,6 +108,19 @@ async def test_what_is_refused_further_in_is_let_in_less() -> None:
     assert door.limit == 84
 
 
+async def test_it_is_busy_while_rounds_are_long_and_neither_afterwards_nor_when_it_was_quiet() -> None:
+    door = Admission(Limits(in_flight=100))
+    told = []
+    for round_seconds, after in ((QUICK, 0), (SLOW, 10), (QUICK, 20), (SLOW, 30)):
+        observe(door, round_seconds, intervals=1, after=after)
+        told.append(door.busy)
+    door.observe(SLOW, now=1100.0)
+
+    assert told == [False, True, False, True]
+    assert not door.busy
+    assert door.limit == 100, "behind the first service it says so long before it refuses"
+
+
 async def test_a_loop_that_is_kept_busy_is_noticed() -> None:
     door = admission()
     loop = asyncio.get_running_loop()
