@@ -40,6 +40,10 @@ RETRY_SECONDS = 1.0
 # too late, and to let its callers begin as much again as well.
 BUSY_KEY = "ordermesh-busy"
 
+# Which part of the answers of an interval has to say so. An order makes four calls, two of them to payment_svc: when
+# that is busy it is half of them, and with one of two replicas a quarter.
+_BUSY_SHARE = 1 / 3
+
 # A bucket has some 200 bytes. Whoever was not heard of for longest has a full one, and loses nothing with it.
 _MOST_PRINCIPALS = 10_000
 
@@ -74,6 +78,8 @@ class Admission:
         self._shortest = math.inf
         self._busy = False
         self._pushed_back = False
+        self._answers = 0
+        self._busy_answers = 0
 
     @property
     def limit(self) -> int:
@@ -130,8 +136,13 @@ class Admission:
         self._in_flight -= 1
 
     def push_back(self) -> None:
-        """Hear that a service behind this one is busy, or has too much: what is let in here ends up there."""
+        """Hear that a service behind this one has too much: what is let in here ends up there."""
         self._pushed_back = True
+
+    def answered(self, *, busy: bool) -> None:
+        """Hear that a service behind this one has answered, and whether it is busy."""
+        self._answers += 1
+        self._busy_answers += busy
 
     def _probe(self, now: float) -> None:
         if not self._probing:
@@ -153,12 +164,13 @@ class Admission:
             self._interval_ends = now + _INTERVAL_SECONDS
             self._shortest = math.inf
             self._busy = False
+            self._forget_others()
         self._shortest = min(self._shortest, round_seconds)
         if now < self._interval_ends:
             return
         before = self._limit
         self._busy = self._shortest > OUTER_SECONDS
-        if self._shortest > self._target_seconds or self._pushed_back:
+        if self._shortest > self._target_seconds or self._pushed_back or self._busy_behind():
             self._limit = max(self._least, min(self._limit, self._in_flight + 1) * _CUT)
         else:
             self._limit = min(self._most, self._limit * _GROWTH + 1)
@@ -166,7 +178,14 @@ class Admission:
             self._tell(self._limit)
         self._interval_ends = now + _INTERVAL_SECONDS
         self._shortest = math.inf
+        self._forget_others()
+
+    def _busy_behind(self) -> bool:
+        return self._busy_answers > _BUSY_SHARE * self._answers
+
+    def _forget_others(self) -> None:
         self._pushed_back = False
+        self._answers = self._busy_answers = 0
 
 
 def overloaded() -> Refusal:

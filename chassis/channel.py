@@ -8,7 +8,7 @@ client interceptor would run each call in a task of its own, for 35-45 µs more.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -119,6 +119,18 @@ def _attributes(method: str) -> dict[str, AttributeValue]:
     return {conventions.RPC_SYSTEM_NAME: "grpc", conventions.RPC_METHOD: method}
 
 
+class Pressure(Protocol):
+    """Whoever lets in calls that end up at a service: chassis.admission.Admission."""
+
+    def answered(self, *, busy: bool) -> None:
+        """Hear that the service has answered, and whether it is busy."""
+        ...
+
+    def push_back(self) -> None:
+        """Hear that the service has refused a call because it has too much to do."""
+        ...
+
+
 class Channel:
     """A channel whose calls carry deadline and trace; hand it to a generated stub through `for_stub`.
 
@@ -128,8 +140,8 @@ class Channel:
         tracer: Records a span per call.
         metrics: Counts calls.
         connect: Makes the connection: in plaintext, or with TLS.
-        pressed: Told each time that the service says it is busy, or refuses a call because it has too much to do.
-        throttle: Told of the latter as well; it says what `admit` refuses.
+        pressure: Told how much the service has to do.
+        throttle: Told of calls that it refuses because that is too much; it says what `admit` refuses.
     """
 
     def __init__(
@@ -140,18 +152,18 @@ class Channel:
         tracer: Tracer,
         metrics: Metrics,
         connect: Connect = plaintext,
-        pressed: Callable[[], object] | None = None,
+        pressure: Pressure | None = None,
         throttle: Throttle | None = None,
     ) -> None:
         config = ("grpc.service_config", json.dumps(service_config(services, balanced=connect is not through_sidecar)))
         self._channel = connect(target, [*CHANNEL_OPTIONS, config])
         self._tracer = tracer
         self._metrics = metrics
-        self._pressed = pressed
+        self._pressure = pressure
         self._throttle = throttle
 
     def admit(self) -> None:
-        """Count a call that is about to be made.
+        """Count a request that is about to be read, and to become a call.
 
         Raises:
             Refusal: The service has too much to do, and would most probably refuse it.
@@ -179,7 +191,7 @@ class Channel:
         """Return the callable behind one RPC of a stub."""
         multicallable = self._channel.unary_unary(method, request_serializer, response_deserializer)
         name, tracer, metrics = method.removeprefix("/"), self._tracer, self._metrics
-        pressed = self._pressed
+        pressure = self._pressure
 
         async def call(
             request: object,
@@ -196,8 +208,8 @@ class Channel:
                     metadata=_metadata(span) + metadata,
                 )
                 answer: object = await made
-                if pressed is not None and _is_busy(await made.trailing_metadata()):
-                    pressed()
+                if pressure is not None:
+                    pressure.answered(busy=_is_busy(await made.trailing_metadata()))
             except grpc.aio.AioRpcError as error:
                 code = error.code().name
                 span.set(conventions.ERROR_TYPE, code)
@@ -254,8 +266,8 @@ class Channel:
         return call
 
     def _hear_refusal(self) -> None:
-        if self._pressed is not None:
-            self._pressed()
+        if self._pressure is not None:
+            self._pressure.push_back()
         if self._throttle is not None:
             self._throttle.refused()
 

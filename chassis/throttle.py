@@ -1,17 +1,20 @@
 """Who calls a service that refuses stops asking it what it would refuse: a call that goes nowhere is cheapest here.
 
 Adaptive throttling on the client's side, as "Site Reliability Engineering" has it in "Handling Overload": of what is
-asked, so much is refused at once that the service meets a little more than it takes. With one replica of many that
-refuses nothing is held back.
+asked, about as large a part is held back as the service refuses of what reaches it. Where that is a third or less, as
+with one full replica of three, nothing is.
 """
 
 import math
 
-# The service meets so many times what it takes. Some must be refused there, to notice when it takes more. The book has
-# 2, where a refusal costs nearly nothing; here each costs a twentieth of an order, in two processes.
+# The service meets so many times what it takes before anything is held back. The book has 2, where a refusal costs
+# nearly nothing; here each costs a twentieth of an order, in two processes.
 _ASKED_OF_TAKEN = 1.5
 
-# How soon what happened counts for a third. A service that has room again is asked twice as much every two seconds.
+# Of what is asked a tenth goes there whatever happens: somebody has to notice that there is room again.
+_MOST_HELD_BACK = 0.9
+
+# How soon what happened counts for a third: some seconds after a service has room again it is asked everything.
 _MEMORY_SECONDS = 1.0
 
 
@@ -19,9 +22,10 @@ class Throttle:
     """Remembers what a service took of late, and holds back what it would refuse."""
 
     def __init__(self) -> None:
-        self._asked = 0.0
+        self._reached = 0.0
         self._refused = 0.0
         self._held_back = 0.0
+        self._owed = 0.0
         self._faded_at = -math.inf
 
     def admits(self, now: float) -> bool:
@@ -31,23 +35,32 @@ class Throttle:
             now: Monotonic seconds.
         """
         self._fade(now)
-        self._asked += 1.0
-        taken = self._asked - self._refused
-        share = (self._asked - _ASKED_OF_TAKEN * taken) / (self._asked + 1.0)
-        self._held_back = self._held_back + share if share > 0.0 else 0.0
-        if self._held_back < 1.0:
-            return True
+        share = self._share()
         # Evenly spread instead of by lot.
-        self._held_back -= 1.0
-        self._refused += 1.0
+        self._owed = self._owed + share if share > 0.0 else 0.0
+        if self._owed < 1.0:
+            self._reached += 1.0
+            return True
+        self._owed -= 1.0
+        self._held_back += 1.0
         return False
 
     def refused(self) -> None:
         """Hear that the service has refused a call because it has too much to do."""
-        self._refused += 1.0
+        # What is heard late is of calls that have faded meanwhile.
+        self._refused = min(self._refused + 1.0, self._reached)
+
+    def _share(self) -> float:
+        """Return which part of what is asked is held back: no more than the service refuses of what reaches it."""
+        asked = self._reached + self._held_back
+        taken = self._reached - self._refused
+        of_asked = (asked - _ASKED_OF_TAKEN * taken) / (asked + 1.0)
+        of_reached = self._refused / self._reached if self._reached > 0.0 else 0.0
+        return min(of_asked, of_reached, _MOST_HELD_BACK)
 
     def _fade(self, now: float) -> None:
         kept = math.exp((self._faded_at - now) / _MEMORY_SECONDS)
-        self._asked *= kept
+        self._reached *= kept
         self._refused *= kept
+        self._held_back *= kept
         self._faded_at = now

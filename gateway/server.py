@@ -37,6 +37,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
+# What clients want ends up there. A provider's webhooks keep other services busy, and are no reason to refuse orders.
+_MAIN = "order"
 # What a service lets in whatever happens, and half as much again: webhooks come beside what clients have in flight.
 _LEAST = LEAST * 3 // 2
 
@@ -187,7 +189,7 @@ class Gateway:
                 tracer=self._tracer,
                 metrics=self._metrics,
                 connect=self._transport.to(area),
-                pressed=self.admission.push_back,
+                pressure=self.admission if area == _MAIN else None,
                 throttle=Throttle(),
             )
         return self._channels[area]

@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         )
         admission = Admission(config.limits, OUTER_SECONDS, telemetry.metrics.admission_limit.set)
         transport = Transport(config.transport, telemetry.metrics)
-        taxes, payments, mails = _peers(config, telemetry, transport, ending, admission.push_back)
+        taxes, payments, mails = _peers(config, telemetry, transport, ending, admission)
 
         work = Tasks()
         spread = random.Random().random  # noqa: S311  (spreads retries; nothing secret)
@@ -167,11 +167,13 @@ def _peers(
     telemetry: Telemetry,
     transport: Transport,
     ending: AsyncExitStack,
-    pressed: Callable[[], object],
+    admission: Admission,
 ) -> tuple[GrpcTaxes, GrpcPayments, GrpcMails]:
     """Return the services that this one calls, over a channel each that is closed in the end."""
 
-    def channel(address: str, service: ServiceDescriptor, name: str) -> grpc.aio.Channel:
+    def channel(
+        address: str, service: ServiceDescriptor, name: str, pressure: Admission | None = None
+    ) -> grpc.aio.Channel:
         connect = transport.to(name)
         made = Channel(
             address,
@@ -179,14 +181,17 @@ def _peers(
             tracer=telemetry.tracer,
             metrics=telemetry.metrics,
             connect=connect,
-            pressed=pressed,
+            pressure=pressure,
         )
         ending.push_async_callback(made.close)
         return made.for_stub
 
     return (
-        GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(channel(config.tax_address, _TAX, "tax"))),
-        GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(channel(config.payment_address, _PAYMENT, "payment"))),
+        GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(channel(config.tax_address, _TAX, "tax", admission))),
+        GrpcPayments(
+            payment_service_pb2_grpc.PaymentServiceStub(channel(config.payment_address, _PAYMENT, "payment", admission))
+        ),
+        # Mails may wait: they are no reason to refuse orders.
         GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(channel(config.notify_address, _NOTIFY, "notify"))),
     )
 

@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep the collector of garbage from looking at ten thousand tests again and again: a twelfth of all time."""
+    gc.collect()
     gc.freeze()
 
 

@@ -15,7 +15,8 @@ async def ended(abort: Awaitable[object]) -> None:
     """
     try:
         await abort
-    except grpc.aio.AbortError as error:
+    except (grpc.aio.AbortError, grpc.aio.InternalError) as error:
+        # The latter where the caller has gone: nobody is left to hear it.
         forget_origin(error)
 
 

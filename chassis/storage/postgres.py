@@ -187,7 +187,8 @@ class PostgresDatabase:
             (row,) = await driver.fetch(statement.sql, *statement.values(parameters))
         except DRIVER_ERRORS as error:
             failure = _failure(error)
-            if isinstance(failure, StorageUnavailable):
+            if _state(error) is None or isinstance(failure, Transient):
+                # The connection broke: the driver tells us, and not SQLAlchemy's pool.
                 await connection.invalidate()
             raise failure from _tellable(error, failure)
         else:

@@ -11,7 +11,7 @@ from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_g
 
 from chassis.access.settings import AccessSettings
 from chassis.admission import Admission
-from chassis.channel import Channel
+from chassis.channel import Channel, Pressure
 from chassis.server import Option, Server
 from chassis.standard import standard_chain
 from chassis.telemetry.metrics import Metrics
@@ -139,12 +139,12 @@ async def scripted(
 
 @asynccontextmanager
 async def chassis_channel(
-    target: str, connect: Connect = plaintext, pressed: Callable[[], object] | None = None
+    target: str, connect: Connect = plaintext, pressure: Pressure | None = None
 ) -> AsyncIterator[tuple[Channel, RecordingSink]]:
     """Open the channel that our services use, and return it with its spans."""
     tracer, spans = recording_tracer("client")
     channel = Channel(
-        target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect, pressed=pressed
+        target, services=[SERVICE], tracer=tracer, metrics=Metrics("client"), connect=connect, pressure=pressure
     )
     try:
         yield channel, spans

@@ -166,7 +166,7 @@ def _note(found: Found, method: MethodDescriptor, case: Case, code: _Code, words
     found.statuses[case.kind, code.name] += 1
     found.methods[method.full_name] += 1
     # An order's watcher may wait for a version that never comes.
-    waits = method.server_streaming and case.kind == "extreme"
+    waits = method.name == "WatchOrder" and case.kind == "extreme"
     late = case.kind == "deadlines" or words.startswith(_TOO_LATE) or waits
     if code not in (_LATE if late else ALLOWED):
         shown = f"{case.payload[:200].hex()} {str(case.metadata)[:100]}"

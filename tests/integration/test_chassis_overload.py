@@ -36,6 +36,20 @@ class Held:
         return FOUND
 
 
+class Heard:
+    """What a channel has told."""
+
+    def __init__(self) -> None:
+        self.answers: list[bool] = []
+        self.refusals = 0
+
+    def answered(self, *, busy: bool) -> None:
+        self.answers.append(busy)
+
+    def push_back(self) -> None:
+        self.refusals += 1
+
+
 def few() -> Admission:
     return Admission(Limits(in_flight=MOST))
 
@@ -123,20 +137,17 @@ async def test_who_calls_hears_of_too_much_work_and_not_of_limits_that_somebody_
     async def refuse() -> Found:
         raise refusal
 
-    heard: list[None] = []
-    async with (
-        scripted(refuse) as service,
-        chassis_channel(service.address, pressed=lambda: heard.append(None)) as (channel, _),
-    ):
+    heard = Heard()
+    async with scripted(refuse) as service, chassis_channel(service.address, pressure=heard) as (channel, _):
         await refused(channel)
 
-    assert len(heard) == told
+    assert heard.refusals == told
 
 
 @pytest.mark.parametrize("busy", [True, False])
 async def test_a_busy_service_says_so_beside_its_answers_and_the_channel_hears_it(busy: bool) -> None:  # noqa: FBT001  (pytest passes it by name)
     admission = Admission(Limits())
-    heard: list[None] = []
+    heard = Heard()
 
     async def answer() -> Found:
         for moment in (1.0, 1.2):
@@ -145,12 +156,27 @@ async def test_a_busy_service_says_so_beside_its_answers_and_the_channel_hears_i
 
     async with (
         scripted(answer, admission=admission) as service,
-        chassis_channel(service.address, pressed=lambda: heard.append(None)) as (channel, _),
+        chassis_channel(service.address, pressure=heard) as (channel, _),
     ):
         answered = await stub(channel).GetOrder(GET)
 
     assert answered == FOUND
-    assert len(heard) == busy
+    assert heard.answers == [busy]
+
+
+async def test_a_caller_who_has_gone_before_the_refusal_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    held = Held()
+    async with scripted(held.get, admission=few()) as service, service.channel() as channel:
+        calls = [stub(channel).GetOrder(GET) for _ in range(MOST)]
+        await held.full.wait()
+        # Of some the refusal is written when they are gone already.
+        late = [stub(channel).GetOrder(GET, timeout=0.001 * (number % 5)) for number in range(200)]
+        await asyncio.gather(*late, return_exceptions=True)
+        await refused(channel)
+        held.let_go.set()
+        await asyncio.gather(*calls)
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_gateway_keeps_from_a_service_what_it_would_refuse() -> None:
@@ -172,11 +198,11 @@ async def test_the_gateway_lets_in_less_when_a_service_refuses() -> None:
         backend.answers["GetOrder"] = Refusal(Reason.OVERLOADED, "Too much.", retry_after=1.0)
         admission = world.gateway.admission
         before = admission.limit
-        answer = await world.http.get("/api/v1/orders/x")
         # Two rounds of a loop that has nothing to do, further apart than it thinks the limit over.
         soon = asyncio.get_running_loop().time() + 60
-        for moment in (soon, soon + 0.2):
-            admission.observe(0.0, moment)
+        admission.observe(0.0, soon)
+        answer = await world.http.get("/api/v1/orders/x")
+        admission.observe(0.0, soon + 0.15)
 
     assert answer.status_code == 429
     assert admission.limit < before

@@ -76,7 +76,7 @@ async def test_nothing_takes_away_the_least_that_is_let_in() -> None:
         door.enter()
     for tenth in range(10):
         door.push_back()
-        observe(door, SLOW, intervals=1, after=tenth)
+        door.observe(SLOW, now=1000.0 + 0.11 * tenth)
 
     assert door.limit == 90
 
@@ -101,11 +101,34 @@ async def test_what_is_refused_further_in_is_let_in_less() -> None:
     door = admission()
     for _ in range(90):
         door.enter()
+    door.observe(QUICK, now=1000.0)
     door.push_back()
-    observe(door, QUICK, intervals=1)
+    door.observe(QUICK, now=1000.11)
     assert door.limit == 81
-    observe(door, QUICK, intervals=1, after=0.12)
+    door.observe(QUICK, now=1000.22)
     assert door.limit == 84
+
+
+@pytest.mark.parametrize(("busy", "limit"), [(1, 100), (2, 81)])
+async def test_more_than_a_third_of_answers_that_say_busy_have_less_let_in(busy: int, limit: int) -> None:
+    door = admission()
+    for _ in range(90):
+        door.enter()
+    door.observe(QUICK, now=1000.0)
+    for number in range(3):
+        door.answered(busy=number < busy)
+    door.observe(QUICK, now=1000.11)
+
+    assert door.limit == limit
+
+
+async def test_what_was_said_before_a_quiet_time_is_forgotten() -> None:
+    door = admission()
+    door.push_back()
+    door.answered(busy=True)
+    observe(door, QUICK, intervals=1, after=60)
+
+    assert door.limit == 100
 
 
 async def test_it_is_busy_while_rounds_are_long_and_neither_afterwards_nor_when_it_was_quiet() -> None:
