@@ -179,7 +179,7 @@ class OverRest:
 
     async def _post(self, key: str) -> tuple[int, str, bytes]:
         """Return the status of an answer, its headers in small letters, and its body."""
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        reader, writer = await self._connection()
         head = (
             f"POST /api/v1/orders HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncontent-type: application/json\r\n"
             f"idempotency-key: {key}\r\ncontent-length: {len(self._body)}\r\n\r\n"
@@ -194,6 +194,15 @@ class OverRest:
             raise
         self._idle.append((reader, writer))
         return int(headers.split(" ", 2)[1]), headers, body
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            # The gateway ends connections that were not used for 75 s.
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
 
 
 def percentile(values: Sequence[float], hundredth: int) -> float:
