@@ -19,7 +19,11 @@ from chassis.storage.lookup import Compiled, Lookup
 T = TypeVar("T")
 
 # What SQLAlchemy raises, what its driver shim raises under it, and what the network does.
-DRIVER_ERRORS = (DBAPIError, EmulatedDBAPIException, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# The last but one is what the driver says of a connection that it finds amid its end.
+DRIVER_ERRORS = (
+    *(DBAPIError, EmulatedDBAPIException, asyncpg.PostgresError, asyncpg.InterfaceError),
+    *(asyncpg.InternalClientError, OSError),
+)
 
 _READERS = 4
 _CONNECT_SECONDS = 3.0
