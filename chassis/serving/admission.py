@@ -3,21 +3,19 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from chassis import caller
 from chassis.admission import BUSY_KEY, RETRY_SECONDS, Admission, overloaded
 from chassis.errors import to_grpc_status
 from chassis.layers import Chain, Context, Method, Seat, Stream, Unary
-from chassis.serving.ending import ended
+from chassis.serving.ending import NEVER_SENT, ended
 from kernel.errors import Reason, Refusal
 
 _BUSY = ((BUSY_KEY, "1"),)
 
 # There are many refusals when there is much to do, and all are alike.
 _REFUSED = to_grpc_status(overloaded())
-_NEVER_SENT = Empty()
 
 # A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB.
 _MOST_STREAMS = 2_000
@@ -78,4 +76,4 @@ def full_of(chain: Chain) -> Callable[[], bool]:
 async def refuse(_requests: object, context: Context) -> Message:
     """Refuse a call of which nothing has been read."""
     await ended(context.abort_with_status(_REFUSED))
-    return _NEVER_SENT
+    return NEVER_SENT

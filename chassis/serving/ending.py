@@ -3,6 +3,10 @@
 from collections.abc import Awaitable
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
+
+# What the handler of a call that was ended returns, for it has to return something.
+NEVER_SENT = Empty()
 
 
 async def ended(abort: Awaitable[object]) -> None:

@@ -6,20 +6,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from chassis.errors import to_grpc_status
 from chassis.layers import Context, Method, Stream, Unary
 from chassis.logs import log_defect
-from chassis.serving.ending import ended, forget_origin
+from chassis.serving.ending import NEVER_SENT, ended, forget_origin
 from kernel.errors import Reason, Refusal
 from kernel.ids import Ids
 
 _logger = logging.getLogger(__name__)
-
-# What the handler of a call that was ended returns, for it has to return something.
-_NEVER_SENT = Empty()
 
 
 class ErrorsLayer:
@@ -39,7 +35,7 @@ class ErrorsLayer:
                 if not await end(error, method, context):
                     raise
                 forget_origin(error)
-            return _NEVER_SENT
+            return NEVER_SENT
 
         return call
 
