@@ -35,14 +35,24 @@ def command(folder: Path, output: str) -> None:
     PostgreSQL is backed up by its own means: docs/backup.md says how, and what to do after a restore.
     """
     values = environment()
+    looked_at: list[str] = []
+    copied = False
     with listed(output) as line:
         for part in mesh.loaded(_IN_ORDER, values):
             assert part.database is not None, "each of these parts keeps tables"
-            _back_up(part.name, part.database.url, folder, line)
+            copied |= _back_up(part.name, part.database.url, folder, line)
+            looked_at.append(make_url(part.database.url).database or "")
+    if not copied:
+        raise Failure(
+            "Nothing was copied: there are no tables in\n"
+            + "\n".join(f"  {file}" for file in looked_at)
+            + "\nORDERMESH_DATA_DIR, or ORDER_DATABASE_URL and its like, say where they are; "
+            "docs/deploy.md says how to give commands beside services."
+        )
 
 
-def _back_up(name: str, database_url: str, folder: Path, line: Line) -> None:
-    """Copy the tables of one part.
+def _back_up(name: str, database_url: str, folder: Path, line: Line) -> bool:
+    """Copy the tables of one part; return whether there are any.
 
     Raises:
         Failure: They were not copied.
@@ -53,7 +63,7 @@ def _back_up(name: str, database_url: str, folder: Path, line: Line) -> None:
     source, copy = Path(url.database or ""), folder / f"{name}.db"
     if not source.is_file():
         line(f"{name:<8} has no file yet", {"part": name, "file": None, "bytes": 0})
-        return
+        return False
     if copy.exists():
         raise Failure(f"{copy} is there already. Name another folder: a backup never replaces one.")
     try:
@@ -64,6 +74,7 @@ def _back_up(name: str, database_url: str, folder: Path, line: Line) -> None:
         raise Failure(f"{name} was not copied: {error}") from None
     size = copy.stat().st_size
     line(f"{name:<8} {size:>12,} bytes  {copy}", {"part": name, "file": str(copy), "bytes": size})
+    return True
 
 
 def _copy(name: str, source: Path, copy: Path, told: Told) -> None:

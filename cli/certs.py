@@ -7,17 +7,19 @@ import click
 from rich.table import Table
 
 from chassis.access.settings import OPERATOR
+from chassis.owned_files import make_folder
 from chassis.trust.authority import Authority
 from chassis.trust.certificate import BadCertificate, read
 from chassis.trust.files import EXPIRES_SOON
-from chassis.trust.settings import TransportSettings
 from cli.config import CliConfig, environment
 from cli.failures import Failure
 from cli.output import output_option, show
 from cli.value_view import Json
+from gateway import https
 from kernel.clock import SystemClock
 
 _SERVICES = ("order", "tax", "payment", "notify", "gateway", OPERATOR)
+_USUAL_PLACE = Path(".ordermesh/tls")
 
 
 @click.group()
@@ -26,22 +28,28 @@ def group() -> None:
 
 
 @group.command()
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".ordermesh/tls")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.option("--service", "services", multiple=True, help="For whom; every part of the mesh unless given. Repeatable.")
 @output_option
-def dev(directory: Path, services: tuple[str, ...], output: str) -> None:
+def dev(directory: Path | None, services: tuple[str, ...], output: str) -> None:
     """Make a certificate authority for this machine and a certificate for each part of the mesh.
 
-    Run again, it renews the certificates under the same authority; processes take them up by themselves. Its key lies
-    in DIRECTORY/ca: for development alone.
+    They lie in DIRECTORY, else ORDERMESH_TLS_DIR, else .ordermesh/tls, and are good for 90 days. Run again, it renews
+    them under the same authority; processes take them up by themselves. Its key lies in DIRECTORY/ca: for one machine.
     """
-    settings = _settings()
+    settings = _config().transport
+    directory = directory or settings.tls_dir or _USUAL_PLACE
     now = SystemClock().now()
     try:
         authority = Authority.load(directory)
         if authority is None:
+            if _folders(directory):
+                raise Failure(
+                    f"The certificates in {directory} are of another authority, and nobody would trust them if these "
+                    "replaced them. Name another directory."
+                )
             authority = Authority.create(settings.trust_domain, now)
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(directory)
             authority.store(directory)
         for service in services or _SERVICES:
             authority.issue_for(service, settings.trust_domain, now).write(directory / service)
@@ -56,19 +64,30 @@ def dev(directory: Path, services: tuple[str, ...], output: str) -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
 @output_option
 def show_all(directory: Path | None, output: str) -> None:
-    """List the certificates of a directory, ORDERMESH_TLS_DIR unless given; exit code 1 when one is no good."""
-    settings = _settings()
-    place = directory or settings.tls_dir
-    if place is None:
+    """List the certificates of a directory; exit code 1 when one is no good.
+
+    Without a directory those of ORDERMESH_TLS_DIR, and that of the gateway's HTTPS in GATEWAY_TLS_DIR as "rest".
+    """
+    config = _config()
+    place = directory or config.transport.tls_dir
+    web = config.gateway_tls_dir if directory is None else None
+    if place is None and web is None:
         raise click.UsageError("Name a directory, or set ORDERMESH_TLS_DIR.")
-    certificates = _certificates(place.absolute(), settings.trust_domain)
+    certificates = _certificates(place.absolute(), config.transport.trust_domain) if place is not None else []
+    if web is not None:
+        certificates.append(_web_certificate(web))
     show(certificates, output, _table)
     if any(each["problem"] for each in certificates):
         raise Failure("Not all of them can be used.")
 
 
-def _settings() -> TransportSettings:
-    return CliConfig.from_env(environment()).transport
+def _config() -> CliConfig:
+    return CliConfig.from_env(environment())
+
+
+def _folders(directory: Path) -> list[Path]:
+    """Return the folders with certificates of parts."""
+    return sorted(each for each in directory.glob("*") if each.is_dir() and each.name not in {"ca", "..data"})
 
 
 def _certificates(directory: Path, trust_domain: str) -> list[Json]:
@@ -77,7 +96,7 @@ def _certificates(directory: Path, trust_domain: str) -> list[Json]:
     Raises:
         Failure: There are none.
     """
-    folders = sorted(each for each in directory.glob("*") if each.is_dir() and each.name not in {"ca", "..data"})
+    folders = _folders(directory)
     if not folders:
         raise Failure(f"There are no certificates in {directory}; `ordermesh certs dev` makes some.")
     return [_certificate(folder, trust_domain) for folder in folders]
@@ -94,6 +113,23 @@ def _certificate(folder: Path, trust_domain: str) -> Json:
         "problem": "",
         "spiffe_id": certificate.spiffe_id,
         "dns_names": list(certificate.dns_names),
+        "expires": certificate.expires,
+        "expires_soon": certificate.expires - now <= EXPIRES_SOON,
+    }
+
+
+def _web_certificate(folder: Path) -> Json:
+    """Return what is known of the certificate of the gateway's HTTPS, which has no SPIFFE id."""
+    now = SystemClock().now()
+    try:
+        certificate = https.read(folder, now)
+    except BadCertificate as error:
+        return {"service": "rest", "problem": str(error)}
+    return {
+        "service": "rest",
+        "problem": "",
+        "spiffe_id": "",
+        "dns_names": certificate.name.split(", "),
         "expires": certificate.expires,
         "expires_soon": certificate.expires - now <= EXPIRES_SOON,
     }

@@ -43,6 +43,9 @@ class CliConfig:
     gateway_tls_dir: Path | None
     """Where the gateway's certificate lies, if it speaks HTTPS: GATEWAY_TLS_DIR."""
 
+    caller_keys: Path | None
+    """Where `ordermesh keys signing` adds a public key, if not beside the private one: ORDERMESH_CALLER_KEYS."""
+
     sandbox_url: str
     """SANDBOX_ADDR: where the sandbox listens; likewise."""
 
@@ -86,6 +89,7 @@ class CliConfig:
             gateway_url=elsewhere or here,
             # Elsewhere it shows another one, or its proxy does.
             gateway_tls_dir=env.path("GATEWAY_TLS_DIR", "") if scheme == "https" and not elsewhere else None,
+            caller_keys=env.path("ORDERMESH_CALLER_KEYS", "") if env.text("ORDERMESH_CALLER_KEYS", "") else None,
             sandbox_url=f"http://{_reachable(env.address('SANDBOX_ADDR', '127.0.0.1:8090'))}",
             data_dir=env.path("ORDERMESH_DATA_DIR", "./.ordermesh"),
             otlp_endpoint=env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

@@ -5,16 +5,18 @@ import re
 import secrets
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.table import Table
 
-from chassis.access.keys import make_signing_key
+from chassis.access.keys import KeyUnusable, make_signing_key, trust_alone
 from chassis.access.rules import scopes_of
 from chassis.access.settings import PUBLIC_KEYS
+from chassis.config import Environment
 from cli import access_page
-from cli.config import environment
+from cli.config import CliConfig, environment
 from cli.console import console
 from cli.database import Database
 from cli.failures import Failure
@@ -22,7 +24,7 @@ from cli.output import output_option, print_json
 from gateway import contract
 from gateway.access.api_keys import MOST_OF_ONE_NAME, NAME, ApiKey, new_key
 from gateway.access.key_table import KeyTable, TooManyKeys
-from gateway.config import GatewayConfig
+from gateway.access.settings import AuthSettings
 from kernel.clock import SystemClock
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ def create(name: str, scopes: tuple[str, ...], output: str, *, all_scopes: bool,
     shown, key = new_key(
         name, known if all_scopes else frozenset(scopes), now, _until(expires, now), secrets.token_bytes
     )
+    database_url = _auth().database_url
     try:
         _run(_table(prepare=True).add(key))
     except TooManyKeys:
@@ -67,7 +70,11 @@ def create(name: str, scopes: tuple[str, ...], output: str, *, all_scopes: bool,
         print_json({"key": shown, **_document(key, now)})
     else:
         click.echo(shown)
-    click.echo(f"This is the only time that the key of {name} is shown. It counts within a second.", err=True)
+    click.echo(
+        f"This is the only time that the key of {name} is shown. It counts within a second, at gateways that keep "
+        f"their keys in {Database(database_url, '').shown()}.",
+        err=True,
+    )
 
 
 @group.command("list")
@@ -105,15 +112,32 @@ def revoke(which: str, output: str) -> None:
 @group.command()
 @output_option
 def signing(output: str) -> None:
-    """Make a new key for the gateway to tell services with who calls; those before it stay trusted."""
-    settings = _config().auth
-    public = settings.caller_key.with_name(PUBLIC_KEYS.rpartition("/")[2])
-    make_signing_key(settings.caller_key, public)
-    if output == "json":
-        print_json({"GATEWAY_CALLER_KEY": str(settings.caller_key), "ORDERMESH_CALLER_KEYS": str(public)})
-        return
-    click.echo(f"private, for the gateway (GATEWAY_CALLER_KEY):       {settings.caller_key}")
-    click.echo(f"public, for every service (ORDERMESH_CALLER_KEYS):   {public}")
+    """Make a new key for the gateway to tell services with who calls; those before it stay trusted.
+
+    The public half is added to the file that ORDERMESH_CALLER_KEYS names, else to one beside the private one. The
+    gateway signs with the new key once it is started again; then `ordermesh keys retire` ends those before it.
+    """
+    private, public = _caller_keys()
+    try:
+        make_signing_key(private, public)
+    except OSError as error:
+        raise Failure(f"The key cannot be made: {error}") from None
+    _show_places(private, public, output)
+
+
+@group.command()
+@output_option
+def retire(output: str) -> None:
+    """Leave only the gateway's present key trusted.
+
+    Those before it count for five more seconds: first start every gateway again that signs with one of them.
+    """
+    private, public = _caller_keys()
+    try:
+        trust_alone(private, public)
+    except (KeyUnusable, OSError) as error:
+        raise Failure(f"Keys are trusted as before: {error}") from None
+    _show_places(private, public, output)
 
 
 @group.command()
@@ -131,12 +155,32 @@ def scopes(output: str, *, markdown: bool) -> None:
         click.echo("\n".join(there_are))
 
 
-def _config() -> GatewayConfig:
-    return GatewayConfig.from_env({**environment(), "GATEWAY_AUTH": "required"})
+def _auth() -> AuthSettings:
+    """Return what the gateway is told of keys; nothing else of it has to be right, its certificate for instance."""
+    values = Environment({**environment(), "GATEWAY_AUTH": "required"})
+    address = values.address("ORDERMESH_GATEWAY_ADDR", "127.0.0.1:8080")
+    settings = AuthSettings.read(values, address, CliConfig.from_env(environment()).data_dir)
+    values.check()
+    return settings
+
+
+def _caller_keys() -> tuple[Path, Path]:
+    """Return where the private key is, and those that are trusted."""
+    private = _auth().caller_key
+    public = CliConfig.from_env(environment()).caller_keys
+    return private, public or private.with_name(PUBLIC_KEYS.rpartition("/")[2])
+
+
+def _show_places(private: Path, public: Path, output: str) -> None:
+    if output == "json":
+        print_json({"GATEWAY_CALLER_KEY": str(private), "ORDERMESH_CALLER_KEYS": str(public)})
+        return
+    click.echo(f"private, for the gateway (GATEWAY_CALLER_KEY):       {private}")
+    click.echo(f"public, for every service (ORDERMESH_CALLER_KEYS):   {public}")
 
 
 def _table(*, prepare: bool) -> KeyTable:
-    url = _config().auth.database_url
+    url = _auth().database_url
     table = KeyTable(url)
     if prepare:
         try:

@@ -3,6 +3,7 @@
 import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads when it is imported)
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import AsyncIterator
@@ -47,6 +48,8 @@ from notify_svc.app.worker import Worker
 from notify_svc.config import NotifyConfig
 from notify_svc.servicer import NotifyServicer
 
+_logger = logging.getLogger(__name__)
+
 MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 # SendGrid answers in some 50 ms: enough for a thousand mails a second.
@@ -68,6 +71,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         telemetry: What it records with.
         mailer: Who sends the mails; SendGrid or a mail server, as configured, unless another is given.
     """
+    warn(config)
     clock = SystemClock()
     ids = Uuid7Ids(clock)
     await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
@@ -136,6 +140,13 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             working.cancel()
             await work.close(_FINISH_SECONDS)
             await client.aclose()
+
+
+def warn(config: NotifyConfig) -> None:
+    """Say in the log what is set so that it works, and not as somebody will have meant it."""
+    if config.is_deaf:
+        # Nobody hears of mails that bounced; and of one whose answer was lost, whether it went out.
+        _logger.warning("sendgrid.events_refused", extra={"reason": "SENDGRID_WEBHOOK_PUBLIC_KEY is not set"})
 
 
 def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: Clock, metrics: Metrics) -> Mailer:

@@ -137,6 +137,12 @@ class NotifyConfig:
         environment.check()
         return config
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether SendGrid sends mails and events of them are refused: no key says which events are SendGrid's."""
+        with_sendgrid = self.mail_transport == "sendgrid" and self.sendgrid_url.startswith("https://")
+        return with_sendgrid and not self.sendgrid_webhook_public_key
+
     def _check(self, environment: Environment, sandbox: str) -> None:
         """Keep a real key from an address that is not SendGrid's, and SendGrid from a made-up one."""
         key = self.sendgrid_api_key.reveal()

@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chassis.owned_files import make_folder, replace
 from kernel.clock import Clock
 
 # How soon a key that was added or removed is noticed. Half of what is promised in docs/security.md.
@@ -69,23 +70,28 @@ def make_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:
     """Make a new key: the private half replaces what was in its file, the public half is added to those trusted."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    shown = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     for file in (private, public):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(file.parent)
     known = public.read_bytes() if public.exists() else b""
     # Trusted first: a gateway that signs with it a moment later is believed.
-    _replace(public, known + shown, 0o644)
-    _replace(private, pem, 0o600)
+    replace(public, known + _shown(key), 0o644)
+    replace(private, pem, 0o600)
     return key
 
 
-def _replace(file: Path, content: bytes, mode: int) -> None:
-    """Write a file so that a reader sees the old one or the new one, whole."""
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as writing:
-        writing.write(content)
-    fresh.replace(file)
+def trust_alone(private: Path, public: Path) -> None:
+    """Take every key out of those trusted but the one in the private key's file.
+
+    Raises:
+        KeyUnusable: There is none.
+        OSError: They are as they were.
+    """
+    replace(public, _shown(signing_key(private)), 0o644)
+
+
+def _shown(key: Ed25519PrivateKey) -> bytes:
+    """Return the public half, in PEM."""
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 class TrustedKeys:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from chassis.owned_files import make_folder, replace
 from chassis.trust.certificate import CHAIN, FILES, KEY
 from chassis.trust.names import spiffe_id
 
@@ -43,11 +44,11 @@ class Issued:
     roots: bytes
 
     def write(self, folder: Path) -> None:
-        """Write the files into the folder, for nobody but their owner; each is replaced whole."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Write the files into the folder, for nobody but its owner; each is replaced whole."""
+        make_folder(folder)
         folder.chmod(0o700)
         for name, content in zip(FILES, (self.chain, self.key, self.roots), strict=True):
-            _write(folder / name, content)
+            replace(folder / name, content, 0o600)
 
 
 class Authority:
@@ -172,11 +173,3 @@ def _dns_or_ip(name: str) -> x509.GeneralName:
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.touch(mode=0o600)
-    beside.chmod(0o600)
-    beside.write_bytes(content)
-    beside.replace(path)

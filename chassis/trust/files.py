@@ -18,7 +18,8 @@ _logger = logging.getLogger(__name__)
 EXPIRES_SOON = timedelta(days=7)
 _REMIND_AFTER = timedelta(days=1)
 
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+# When its content, and when its owner or its mode changed last; which file it is; its size.
+_Stamp = tuple[tuple[int, int, int, int] | None, ...]
 
 
 class Expiring(Protocol):
@@ -114,13 +115,16 @@ class CertificateFiles(Generic[C]):
         return f"{self._current.name}, until {self._current.expires:%Y-%m-%d %H:%M} UTC"
 
     def _stamp(self) -> _Stamp:
-        """Return what tells one state of the files from another; links are followed, as Kubernetes swaps those."""
-        stamps: list[tuple[int, int, int] | None] = []
+        """Return what tells one state of the files from another; links are followed, as Kubernetes swaps those.
+
+        Whoever may not read a file sees it all the same, and has to look again once they may: hence the ctime.
+        """
+        stamps: list[tuple[int, int, int, int] | None] = []
         for name in self._files:
             try:
                 found = (self._folder / name).stat()
             except OSError:
                 stamps.append(None)
             else:
-                stamps.append((found.st_mtime_ns, found.st_ino, found.st_size))
+                stamps.append((found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size))
         return tuple(stamps)

@@ -126,3 +126,13 @@ def test_whoever_gives_up_leaves_nothing_half_made(data: Path, tmp_path: Path, m
 
     assert done.exit_code == 1
     assert [copy.name for copy in (tmp_path / "copies").iterdir()] == ["order.db"]
+
+
+def test_a_backup_of_nothing_is_none(tmp_path: Path) -> None:
+    """As of a shell beside a mesh whose data lies elsewhere: a nightly job would take it for one."""
+    done = backup(tmp_path / "empty", tmp_path / "copies")
+
+    assert done.exit_code == 1
+    assert "Nothing was copied" in done.output
+    assert str(tmp_path / "empty" / "order.db") in done.output
+    assert not (tmp_path / "copies").exists()

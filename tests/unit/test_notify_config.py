@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from chassis.config import ConfigError
-from notify_svc.config import NotifyConfig
+from notify_svc.__main__ import warn
+from notify_svc.config import _SANDBOX_PUBLIC_KEY, NotifyConfig
 from sandbox.sendgrid.signing import EventKey
 from tests.fakes.notify_signing import SendgridKey
 
@@ -134,3 +135,20 @@ def test_sendgrids_own_templates_are_named_by_kind_and_language() -> None:
 @pytest.mark.parametrize("text", ["birthday=d-" + "a" * 32, "order_shipped=abc", "order_shipped", "=d-" + "a" * 32])
 def test_a_template_that_cannot_be_is_named(text: str) -> None:
     assert "MAIL_SENDGRID_TEMPLATES" in complaint(MAIL_SENDGRID_TEMPLATES=text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, []),
+        ({"SENDGRID_BASE_URL": "https://api.sendgrid.com"}, ["sendgrid.events_refused"]),
+        ({"SENDGRID_BASE_URL": "https://api.sendgrid.com", "SENDGRID_WEBHOOK_PUBLIC_KEY": _SANDBOX_PUBLIC_KEY}, []),
+        ({"SENDGRID_BASE_URL": "https://api.sendgrid.com", "MAIL_TRANSPORT": "smtp", "SMTP_HOST": "mail.shop"}, []),
+    ],
+)
+def test_events_of_sendgrid_that_nobody_can_believe_are_told_of(
+    settings: dict[str, str], said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    warn(NotifyConfig.from_env({"SENDGRID_API_KEY": LIVE_KEY, **settings} if settings else {}))
+
+    assert [record.message for record in caplog.records] == said

@@ -79,6 +79,29 @@ def test_one_that_is_no_good_changes_nothing(tmp_path: Path) -> None:
     assert process.told == before
 
 
+def test_one_that_could_not_be_read_at_first_is_read_once_its_owner_or_mode_changes(tmp_path: Path) -> None:
+    """As after `chown` of files that root has renewed: neither content nor size nor file is another one."""
+    process = Process(tmp_path, timedelta(days=8))
+    allowed = [False]
+
+    def read_if_allowed(folder: Path, now: datetime) -> Dated:
+        if not allowed[0]:
+            raise BadCertificate("cannot be read: Permission denied")
+        return read(folder, now)
+
+    allowed[0] = True
+    files = CertificateFiles(tmp_path, (FILE,), read_if_allowed, process.clock, process.metrics)
+    allowed[0] = False
+    renewed = process.renew(timedelta(days=100))
+    assert files.current().expires < renewed
+    allowed[0] = True
+    before = (tmp_path / FILE).stat()
+    (tmp_path / FILE).chmod(0o600)
+
+    assert (tmp_path / FILE).stat().st_mtime_ns == before.st_mtime_ns
+    assert files.current() == Dated(renewed)
+
+
 def test_that_it_expires_soon_is_logged_once_a_day_until_it_is_renewed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
