@@ -54,7 +54,7 @@ class Admission:
     Args:
         limits: At most so much.
         target_seconds: How long a round of the loop may take, at its shortest.
-        tell: Told the limit whenever it changes.
+        tell: Told the limit at once, and whenever it changes.
         least: So many are let in whatever happens, unless `limits` has less.
     """
 
@@ -80,6 +80,8 @@ class Admission:
         self._pushed_back = False
         self._answers = 0
         self._busy_answers = 0
+        if tell is not None:
+            tell(self._limit)
 
     @property
     def limit(self) -> int:

@@ -72,6 +72,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
             running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
         admission = Admission(config.limits, OUTER_SECONDS, telemetry.metrics.admission_limit.set)
+        telemetry.metrics.customer_time.set(config.action_seconds)
         transport = Transport(config.transport, telemetry.metrics)
         taxes, payments, mails = _peers(config, telemetry, transport, ending, admission)
 

@@ -185,6 +185,9 @@ class Metrics:
         self.unsettled_age = Gauge(
             Definition("ordermesh.orders.unsettled_age", "s", "Age of the oldest order neither paid nor given up.")
         )
+        self.customer_time = Gauge(
+            Definition("ordermesh.orders.customer_time", "s", "Time that a customer may take to pay an order.")
+        )
         self.step_duration = Histogram(
             Definition("ordermesh.step.duration", "s", "Time that a step took.", (names.STEP, names.OUTCOME))
         )

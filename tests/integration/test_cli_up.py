@@ -1,6 +1,7 @@
 """`ordermesh up` as a process: it takes orders over HTTP and gRPC, explains and traces them, stops, and remembers."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import pytest
 
 from tests.fakes.mesh_process import MeshProcess, environment, ordermesh
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "order.json"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "order.json"
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,16 @@ def test_it_says_where_everything_listens_and_how_to_order(mesh: MeshProcess, va
     assert f"http://{values['ORDERMESH_GATEWAY_ADDR']}/docs" in mesh.said
     assert f"curl -sS -X POST http://{values['ORDERMESH_GATEWAY_ADDR']}/api/v1/orders" in mesh.said
     assert values["ORDERMESH_DATA_DIR"] in mesh.said
+
+
+@pytest.mark.usefixtures("mesh")
+def test_every_part_tells_from_its_start_on_what_an_alert_would_miss(values: dict[str, str]) -> None:
+    missed = re.findall(r'absent\((\w+)\{(job="ordermesh/\w+")\}\)', ALERTS.read_text())
+    told = httpx.get(f"http://{values['ORDERMESH_GATEWAY_ADDR']}/metrics").text
+
+    assert len(missed) == 4
+    assert [each for each in missed if "{}{{{}}}".format(*each) not in told] == []
+    assert 'ordermesh_orders_customer_time_seconds{job="ordermesh/order"} 1800.0' in told
 
 
 @pytest.mark.usefixtures("mesh")

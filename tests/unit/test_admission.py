@@ -144,6 +144,19 @@ async def test_it_is_busy_while_rounds_are_long_and_neither_afterwards_nor_when_
     assert door.limit == 100, "behind the first service it says so long before it refuses"
 
 
+async def test_the_limit_is_told_at_once_and_whenever_it_changes() -> None:
+    told: list[float] = []
+    door = Admission(Limits(in_flight=100), OUTER_SECONDS, told.append)
+    assert told == [100.0]
+
+    observe(door, QUICK, intervals=1)
+    assert told == [100.0]
+
+    observe(door, SLOW, intervals=1, after=10)
+    assert told[1:] == [door.limit]
+    assert door.limit < 100
+
+
 async def test_a_loop_that_is_kept_busy_is_noticed() -> None:
     door = admission()
     loop = asyncio.get_running_loop()

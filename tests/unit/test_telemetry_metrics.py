@@ -86,4 +86,4 @@ def test_threads_do_not_lose_each_others_counts() -> None:
 def test_every_instrument_has_a_name_of_its_own() -> None:
     names = [instrument.definition.name for instrument in Metrics("order").instruments()]
 
-    assert len(names) == len(set(names)) == 20
+    assert len(names) == len(set(names)) == 21
