@@ -154,3 +154,8 @@ class Part:
     def exit_code(self) -> int | None:
         """The exit code of a process that has ended by itself."""
         return None if self._process is None or self._killed else self._process.returncode
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process's first thread has started and that still are."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.failure.process import children_of
 from tests.fakes.mesh_process import MeshProcess, environment
 
 _OK = httpx.codes.OK
@@ -18,7 +19,7 @@ def test_processes_share_a_port_and_one_that_is_killed_is_missed_by_nobody_who_c
     supervisor = MeshProcess(["serve", "gateway", "--workers", "2"], values, tmp_path / "log")
     try:
         supervisor.wait_until(f"gateway listens on {address}, in 2 processes")
-        workers = _children(supervisor.pid)
+        workers = children_of(supervisor.pid)
         assert len(workers) == len(_listening_on(address)) == 2
         os.kill(workers[0], signal.SIGKILL)
         while len(_listening_on(address)) == len(workers):
@@ -30,10 +31,6 @@ def test_processes_share_a_port_and_one_that_is_killed_is_missed_by_nobody_who_c
         assert not _listening_on(address)
     finally:
         supervisor.kill()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _listening_on(address: str) -> list[str]:

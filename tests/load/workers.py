@@ -6,9 +6,8 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.failure.process import Part
+from tests.failure.process import Part, children_of
 from tests.load.callers import Callers, calling
 from tests.load.ending import ending
 from tests.load.fleet import Fleet, ready
@@ -51,7 +50,7 @@ async def workers(fleet: Fleet, times: int) -> dict[str, object]:
     kills: list[Kill] = []
     async with calling(fleet, "workers", workers=_WORKERS, pause_seconds=_PAUSE_SECONDS) as callers:
         for _ in range(times):
-            for pid in _processes(part):
+            for pid in children_of(part.pid):
                 await asyncio.sleep(_STEADY_SECONDS)
                 kills.append(await _kill(part, pid, callers))
                 sys.stderr.write(
@@ -76,11 +75,6 @@ async def _kill(part: Part, pid: int, callers: Callers) -> Kill:
         while _served(part) == served:  # noqa: ASYNC110  (it is another process)
             await asyncio.sleep(_LOOK_SECONDS)
     return Kill(paid, time.monotonic() - killed)
-
-
-def _processes(part: Part) -> list[int]:
-    """Return the processes that the supervisor has."""
-    return [int(each) for each in Path(f"/proc/{part.pid}/task/{part.pid}/children").read_text().split()]
 
 
 def _served(part: Part) -> int:
