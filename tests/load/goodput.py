@@ -135,14 +135,17 @@ async def _measured(name: str, place: Place, fleet: Fleet, idle: str, slices: in
     for turn in range(slices):
         async with _counted(fleet, in_flight):
             in_flight.offers.append(await closed(place, f"{name}-in-flight-{turn}", _IN_FLIGHT, _SLICE_SECONDS))
-        # Of what there was just now: other work on the machine takes more at one time and less at another.
-        room = _paid_per_second(in_flight.offers[-1])
+        # Of what there was just now: other work on the machine takes more at one time and less at another. Orders that
+        # follow each other move through the mesh together and cost less than those that come as they like.
+        most = _paid_per_second(in_flight.offers[-1])
+        room = _paid_per_second(await opened(place, f"{name}-room-{turn}", most, _SLICE_SECONDS))
+        await asyncio.sleep(_SETTLE_SECONDS)
         for load, slices_of_it in loads.items():
             async with _counted(fleet, slices_of_it), _looking_at(idle, slices_of_it.idle_ms):
                 offer = await opened(place, f"{name}-{load}-{turn}", load * room, _SLICE_SECONDS)
             slices_of_it.offers.append(offer)
         paid = ", ".join(f"{_paid_per_second(each.offers[-1]):.1f} of {load} x" for load, each in loads.items())
-        sys.stderr.write(f"{name}: {room:.1f} orders/s in flight; paid {paid}\n")
+        sys.stderr.write(f"{name}: {most:.1f} orders/s in flight, room for {room:.1f}; paid {paid}\n")
     return _judged(in_flight, loads)
 
 
