@@ -93,5 +93,6 @@ def _transport(telemetry: Telemetry, resolve: Resolve, url: str) -> HttpTranspor
         timeout_seconds=POST_SECONDS,
         max_connections=AT_ONCE,
         max_answer_bytes=MOST_ANSWER_BYTES,
+        bodies=False,
         resolve=resolve,
     )

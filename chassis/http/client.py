@@ -55,6 +55,8 @@ class HttpTransport:
         timeout_seconds: For a whole request, from waiting for a connection to the answer's last byte.
         max_connections: At most so many requests at a time; further ones wait, within their timeout.
         max_answer_bytes: Bound of an answer with its headers.
+        bodies: False where an answer's status and headers are all that is wanted: it then counts whatever becomes of
+            its body, which is dropped.
         resolve: Finds the addresses that may be connected to (reach.py), where somebody else has chosen the URL.
     """
 
@@ -68,13 +70,14 @@ class HttpTransport:
         timeout_seconds: float,
         max_connections: int,
         max_answer_bytes: int = _MOST_BYTES,
+        bodies: bool = True,
         resolve: Resolve | None = None,
     ) -> None:
         url = httpx.URL(base_url)
-        if url.scheme not in _DEFAULT_PORTS or not url.host:
+        if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
             raise ValueError(f"the address of {name} must be http://host or https://host, with a port if need be")
         self.name = name
-        self._host = url.host
+        self._host = url.raw_host.decode()  # as DNS knows it: what is no valid punycode is no defect, but not there
         self._prefix = f"{url.scheme}://{url.netloc.decode()}"
         self._host_line = b"host: " + url.netloc
         self._port = url.port or _DEFAULT_PORTS[url.scheme]
@@ -82,12 +85,13 @@ class HttpTransport:
         self._calls = metrics.provider_calls
         self._timeout_seconds = timeout_seconds
         self._pool = Pool(
-            url.raw_host.decode(),
+            self._host,
             self._port,
             _tls_context() if url.scheme == "https" else None,
             most_connections=max_connections,
             keepalive_seconds=_KEEPALIVE_SECONDS,
             most_bytes=max_answer_bytes,
+            bodies=bodies,
             resolve=resolve,
         )
 

@@ -19,6 +19,7 @@ class Pool:
         most_connections: At most so many at a time; further requests wait for one.
         keepalive_seconds: A connection idle for longer is not used again: something on the way may have forgotten it.
         most_bytes: Bound of one answer.
+        bodies: Whether answers' bodies are wanted.
         resolve: Finds the addresses that may be connected to; without it the system does, and all may be.
     """
 
@@ -31,6 +32,7 @@ class Pool:
         most_connections: int,
         keepalive_seconds: float,
         most_bytes: int,
+        bodies: bool = True,
         resolve: Resolve | None = None,
     ) -> None:
         self._resolve = resolve
@@ -40,6 +42,7 @@ class Pool:
         self._free_slots = most_connections
         self._keepalive_seconds = keepalive_seconds
         self._most_bytes = most_bytes
+        self._bodies = bodies
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._lent: set[Connection] = set()
@@ -105,7 +108,7 @@ class Pool:
     async def _connect_to(self, host: str) -> Connection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(
-            lambda: Connection(loop, self._most_bytes),
+            lambda: Connection(loop, self._most_bytes, bodies=self._bodies),
             host,
             self._port,
             ssl=self._tls,

@@ -95,7 +95,8 @@ class SendNotification:
             traceparent: The trace in which it was asked for; empty when there is none.
 
         Raises:
-            Refusal: NOTIFICATION_NOT_FOUND; ILLEGAL_STATE while it is still to be sent by itself; and as above.
+            Refusal: NOTIFICATION_NOT_FOUND; ILLEGAL_STATE while it is still to be sent by itself, and when its reader is
+                no longer known; and as above.
         """
         earlier = await self._notifications.get(notification_id)
         if earlier is None:
@@ -104,6 +105,12 @@ class SendNotification:
             raise Refusal(
                 Reason.ILLEGAL_STATE,
                 "The mail is still being sent, and goes on by itself; nothing was done.",
+                metadata={"notificationId": notification_id, "state": earlier.state.value},
+            )
+        if not earlier.recipient_email:  # retention has emptied it
+            raise Refusal(
+                Reason.ILLEGAL_STATE,
+                "The mail is so old that its reader is no longer known; nothing was sent.",
                 metadata={"notificationId": notification_id, "state": earlier.state.value},
             )
         now = self._now()

@@ -20,7 +20,7 @@ from order_svc.domain.webhook_endpoint import Endpoint
 # What the scheme recommends: receivers are told to store a message and answer, and some do their work first.
 POST_SECONDS = 15.0
 
-# Nothing of an answer but its status is read.
+# Nothing of an answer but its status and headers is read; a body up to this leaves a connection that is used again.
 MOST_ANSWER_BYTES = 16 * 1024
 
 # Transports that are kept: all endpoints that there may be, and some whose address was changed a moment ago.
@@ -96,7 +96,7 @@ class HttpPoster:
             return float(text) if len(text) <= _MOST_DIGITS else float(_LONGEST_SECONDS)
         try:
             moment: datetime = parsedate_to_datetime(text)
-        except ValueError:
+            aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+            return max(0.0, (aware - self._clock.now()).total_seconds())
+        except (ValueError, OverflowError):  # no date, or one that no calendar has
             return None
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return max(0.0, (aware - self._clock.now()).total_seconds())

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from kernel.bell import Bell
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from kernel.outcome import Done
+from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import InDoubt
 from order_svc.app.webhook_ports import Audience, HookQueue, HookTelling, Parcel, Pending, Poster
 from order_svc.app.work import Work
-from order_svc.domain.webhook_delivery import after_attempt
+from order_svc.domain.webhook_delivery import Answer, after_attempt
 
 _logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Sender:
         endpoint_id = parcel.endpoint.endpoint_id
         try:
             with self._telling.attempt(parcel) as told:
-                outcome = await self._poster.post(parcel)
+                outcome = await self._posted(parcel)
                 after = after_attempt(parcel.delivery, outcome, self._clock.now(), self._random())
                 told.became(after, outcome)
             if isinstance(outcome, Done) and outcome.value.gone:
@@ -131,6 +131,14 @@ class Sender:
                 del self._busy[endpoint_id]
             # There is room again for what else waits for this endpoint.
             self._bell.ring()
+
+    async def _posted(self, parcel: Parcel) -> Done[Answer] | NotDone[str] | Unknown:
+        """Post one message; a defect counts as an attempt, so that it is made ever less often, and not for ever."""
+        try:
+            return await self._poster.post(parcel)
+        except Exception:
+            _logger.exception("webhook.defect", extra={"delivery_id": parcel.delivery.delivery_id})
+            return Unknown("could not be posted for a defect of this service, which its log names")
 
     async def _tell(self) -> None:
         if self._clock.monotonic() >= self._tell_at:

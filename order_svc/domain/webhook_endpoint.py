@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,13 @@ _OVERLAP = timedelta(days=1)
 _MOST_SECRETS = 4
 
 ALL_EVENTS = "*"
+
+# A part of a host's name, as DNS and certificates can carry it.
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_MOST_NAME = 253
+
+# A name whose last part is a number is read as an IPv4 address, by some.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ def checked_url(url: str, reach: Reach) -> str:
     if parts.fragment:
         raise Refusal.of_field("url", "must not hold a fragment (#…), which is never sent")
     address = _address_of(host)
+    if not address and ("[" in parts.netloc or not _is_name(host)):
+        raise Refusal.of_field("url", "names a host that cannot be; write it like https://shop.example/hooks")
     if parts.scheme != "https" and not (address and ipaddress.ip_address(address).is_loopback):
         raise Refusal.of_field("url", "has to be https; http is allowed to this machine itself (localhost) alone")
     if address and not reach.admits(address):
@@ -164,6 +174,12 @@ def checked_changes_of_event_types(event_types: Sequence[str]) -> tuple[str, ...
             raise Refusal.of_field("event_types", f'"{ALL_EVENTS}" means all and stands alone')
         return ()
     return checked_event_types(event_types)
+
+
+def _is_name(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    fits = len(host) <= _MOST_NAME and all(_LABEL.fullmatch(each) for each in labels)
+    return fits and not _NUMBER.fullmatch(labels[-1])
 
 
 def _address_of(host: str) -> str:

@@ -168,3 +168,16 @@ async def test_a_mail_that_is_still_to_be_sent_is_not_sent_again() -> None:
 
         assert refused.value.reason is Reason.ILLEGAL_STATE
         assert len(here.store.rows) == 1
+
+
+async def test_a_mail_whose_reader_is_forgotten_is_not_sent_again() -> None:
+    async with office() as here:
+        first = await here.accept()
+        await here.settle()
+        here.store.spoil(first.notification_id, recipient_email="", recipient_name="")  # as retention leaves it
+
+        with pytest.raises(Refusal, match="no longer known") as refused:
+            await here.send.again(request("again"), first.notification_id, "key:support", "")
+
+        assert refused.value.reason is Reason.ILLEGAL_STATE
+        assert len(here.store.rows) == 1

@@ -177,6 +177,8 @@ def test_a_message_is_named_by_what_it_tells() -> None:
         "http://localhost:8000/hooks",
         "http://127.0.0.1:1/",
         "http://[::1]:80/",
+        "https://xn--shp-sna.example/",
+        "https://SHOP_2.example.:8443/",
     ],
 )
 def test_orders_are_told_over_https_or_to_this_machine(url: str) -> None:
@@ -196,6 +198,15 @@ def test_orders_are_told_over_https_or_to_this_machine(url: str) -> None:
         ("https://me:secret@shop.example/", "password"),
         ("https://shop.example/#there", "fragment"),
         ("https://shöp.example/", "ASCII"),
+        ("https://[v1.a]/hooks", "cannot be"),
+        ("https://xn--/hooks", "cannot be"),
+        (f"https://{'a' * 64}.example/", "cannot be"),
+        (f"https://{'a.' * 127}example/", "cannot be"),
+        ("https://.example/", "cannot be"),
+        ("https://shop..example/", "cannot be"),
+        ("https://shop%2eexample/", "cannot be"),
+        ("https://127.0.0.999/", "cannot be"),
+        ("https://0x7f.1/", "cannot be"),
     ],
 )
 def test_other_addresses_are_refused(url: str, why: str) -> None:

@@ -15,13 +15,13 @@ from kernel.request import Request
 from order_svc.app.ports import InDoubt
 from order_svc.app.webhook_endpoints import KeepEndpoints
 from order_svc.app.webhook_log import ReadDeliveryLog
-from order_svc.app.webhook_ports import Audience, Pending
+from order_svc.app.webhook_ports import Audience, Parcel, Pending
 from order_svc.app.webhook_sender import AT_ONCE, Sender
-from order_svc.domain.webhook_delivery import Answer, DeliveryState
+from order_svc.domain.webhook_delivery import MOST_ATTEMPTS, Answer, DeliveryState
 from order_svc.domain.webhook_endpoint import Endpoint, EndpointChange
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.order_samples import a_request
-from tests.fakes.webhook_poster import FakeHookTelling, FakePoster
+from tests.fakes.webhook_poster import FakeHookTelling, FakePoster, Outcome
 from tests.fakes.webhook_samples import a_message, an_endpoint
 from tests.fakes.webhooks_in_memory import FakeWebhooks, HookDatabase
 
@@ -162,6 +162,32 @@ async def test_what_fails_is_tried_again_until_it_is_taken(world: World) -> None
     (delivery,) = world.database.deliveries.values()
     assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 3)
     assert len({each.message.message_id for each in world.poster.posted}) == 1
+
+
+class Defective(FakePoster):
+    """Cannot post to one endpoint, whatever it does."""
+
+    async def post(self, parcel: Parcel) -> Outcome:
+        await super().post(parcel)
+        raise RuntimeError("no such codec")
+
+
+async def test_a_defect_is_an_attempt_that_failed_and_not_one_that_never_was(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.poster = Defective()
+    world.start()
+    await world.endpoint()
+    await world.store.tell(a_message())
+    await world.turn()
+
+    for _ in range(MOST_ATTEMPTS + 2):
+        await world.later(hours=25)
+
+    (delivery,) = world.database.deliveries.values()
+    assert (delivery.state, delivery.attempts) == (DeliveryState.FAILED, MOST_ATTEMPTS)
+    assert "a defect" in delivery.last_error
+    assert [record.message for record in caplog.records] == ["webhook.defect"] * MOST_ATTEMPTS
 
 
 async def test_an_endpoint_that_hangs_keeps_nobody_else_waiting(world: World) -> None:
