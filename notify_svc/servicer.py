@@ -104,9 +104,11 @@ class NotifyServicer(notify_service_pb2_grpc.NotifyServiceServicer):
     async def ListNotificationNews(
         self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
     ) -> notify_service_pb2.ListNotificationNewsResponse:
-        found = await self._news.listed(wire.news_size_from_wire(request))
+        size = wire.news_size_from_wire(request)
+        found = await self._news.listed(size, wire.news_place_from_wire(request.page_token))
         return notify_service_pb2.ListNotificationNewsResponse(
-            notifications=[wire.notification_to_wire(each) for each in found]
+            notifications=[wire.notification_to_wire(each) for each in found],
+            next_page_token=wire.news_place_to_wire(found[-1]) if len(found) == size else "",
         )
 
     async def AcknowledgeNotificationNews(

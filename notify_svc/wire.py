@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
@@ -19,6 +19,9 @@ _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 200
 _LARGEST_FEED_PAGE = 100
 _LARGEST_NEWS_PAGE = 100
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 _KINDS = {
     notification_pb2.NOTIFICATION_KIND_ORDER_CONFIRMATION: Kind.ORDER_CONFIRMATION,
@@ -197,6 +200,28 @@ def feed_place_to_wire(place: FeedPlace) -> str:
 def news_size_from_wire(request: notify_service_pb2.ListNotificationNewsRequest) -> int:
     """Return how much news a page holds."""
     return min(request.page_size or _LARGEST_NEWS_PAGE, _LARGEST_NEWS_PAGE)
+
+
+def news_place_from_wire(token: str) -> tuple[datetime, str] | None:
+    """Return the (news_at, notification_id) that a page comes after; None for the first page.
+
+    Raises:
+        Refusal: The token is none of ours.
+    """
+    if not token:
+        return None
+    try:
+        milliseconds, _, notification_id = token.partition("-")
+        return _EPOCH + int(milliseconds) * _MILLISECOND, str(UUID(hex=notification_id))
+    except (ValueError, OverflowError):
+        raise _not_a_token() from None
+
+
+def news_place_to_wire(last: Notification) -> str:
+    """Return the token of the news after this notification's; empty when it is none."""
+    if last.news_at is None:
+        return ""
+    return f"{(last.news_at - _EPOCH) // _MILLISECOND}-{last.notification_id.replace('-', '')}"
 
 
 def _lines(messages: Iterable[notification_pb2.OrderSummaryLine], field: str) -> tuple[SummaryLine, ...]:

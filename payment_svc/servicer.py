@@ -92,9 +92,11 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     async def ListPaymentNews(
         self, request: payment_service_pb2.ListPaymentNewsRequest, context: Context
     ) -> payment_service_pb2.ListPaymentNewsResponse:
-        payments = await self._cases.news.listed(wire.long_page_size_from_wire(request.page_size))
+        size = wire.long_page_size_from_wire(request.page_size)
+        payments = await self._cases.news.listed(size, wire.page_token_from_wire(request.page_token))
         return payment_service_pb2.ListPaymentNewsResponse(
-            payments=[wire.payment_to_wire(payment) for payment in payments]
+            payments=[wire.payment_to_wire(payment) for payment in payments],
+            next_page_token=wire.news_token_to_wire(payments[-1]) if len(payments) == size else "",
         )
 
     async def AcknowledgePaymentNews(

@@ -229,7 +229,7 @@ def page_size_from_wire(page_size: int) -> int:
 
 
 def page_token_from_wire(token: str) -> tuple[datetime, str] | None:
-    """Return the (created_at, payment_id) that the next page comes after; None for the first page.
+    """Return the (created_at or news_at, payment_id) that the next page comes after; None for the first page.
 
     Raises:
         Refusal: The token is not one of ours.
@@ -248,8 +248,16 @@ def page_token_from_wire(token: str) -> tuple[datetime, str] | None:
 
 def page_token_to_wire(last: Payment) -> str:
     """Return the token that asks for what comes after this payment."""
-    milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
-    return base64.urlsafe_b64encode(f"{milliseconds}:{last.payment_id}".encode()).decode()
+    return _place_to_wire(last.created_at, last.payment_id)
+
+
+def news_token_to_wire(last: Payment) -> str:
+    """Return the token that asks for news after this payment's; empty when it is none."""
+    return _place_to_wire(last.news_at, last.payment_id) if last.news_at else ""
+
+
+def _place_to_wire(moment: datetime, payment_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{(moment - _EPOCH) // _MILLISECOND}:{payment_id}".encode()).decode()
 
 
 def _not_after(message: payment_service_pb2.ChargePaymentRequest) -> datetime | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from chassis.storage.changes import Absent, Change, CommitUnknown, Conflict, Expect, Insert, StorageUnavailable, Update
 from chassis.storage.request_keys import RequestKey, find_request
@@ -171,14 +172,12 @@ class NotificationsStore:
             return len(new)
         raise _away()
 
-    async def news(self, limit: int) -> Sequence[Notification]:
-        """Return notifications that are news, the longest unheard first."""
-        query = (
-            select(NOTIFICATIONS)
-            .where(NOTIFICATIONS.c.news_at.is_not(None))
-            .order_by(NOTIFICATIONS.c.news_at, NOTIFICATIONS.c.notification_id)
-            .limit(limit)
-        )
+    async def news(self, limit: int, after: tuple[datetime, str] | None = None) -> Sequence[Notification]:
+        """Return notifications that are news, the longest unheard first, after the given (news_at, notification_id)."""
+        place = (NOTIFICATIONS.c.news_at, NOTIFICATIONS.c.notification_id)
+        query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.news_at.is_not(None)).order_by(*place).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*place) > (rows.to_ms(after[0]), after[1]))
         return await self._read(lambda connection: [rows.notification(row) for row in connection.execute(query)])
 
     async def heard(self, notification_id: str, version: int) -> bool:

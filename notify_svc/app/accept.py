@@ -95,8 +95,8 @@ class SendNotification:
             traceparent: The trace in which it was asked for; empty when there is none.
 
         Raises:
-            Refusal: NOTIFICATION_NOT_FOUND; ILLEGAL_STATE while it is still to be sent by itself, and when its reader is
-                no longer known; and as above.
+            Refusal: NOTIFICATION_NOT_FOUND; ILLEGAL_STATE while it is still to be sent by itself, or its reader is no
+                longer known; and as above.
         """
         earlier = await self._notifications.get(notification_id)
         if earlier is None:

@@ -1,6 +1,7 @@
 """News: notifications that turned out not to reach their reader, told until somebody says that it was taken in."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from kernel.errors import Reason, Refusal
 from notify_svc.app.ports import Notifications
@@ -21,9 +22,9 @@ class NotificationNews:
     def __init__(self, store: Notifications) -> None:
         self._store = store
 
-    async def listed(self, most: int) -> Sequence[Notification]:
-        """Return notifications that are news, the longest unheard first."""
-        return await self._store.news(most)
+    async def listed(self, most: int, after: tuple[datetime, str] | None = None) -> Sequence[Notification]:
+        """Return notifications that are news, the longest unheard first, after the given (news_at, notification_id)."""
+        return await self._store.news(most, after)
 
     async def acknowledge(self, notification_id: str, version: int) -> None:
         """Take a notification's news back, as of this version; what changed since then stays news.

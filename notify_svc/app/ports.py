@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from kernel.outcome import Done, NotDone, Unknown
@@ -141,8 +142,8 @@ class Notifications(Protocol):
         """Store events and apply the new ones to their notifications, in one change; return how many were new."""
         ...
 
-    async def news(self, limit: int) -> Sequence[Notification]:
-        """Return notifications that are news, the longest unheard first."""
+    async def news(self, limit: int, after: tuple[datetime, str] | None = None) -> Sequence[Notification]:
+        """Return notifications that are news, the longest unheard first, after the given (news_at, notification_id)."""
         ...
 
     async def heard(self, notification_id: str, version: int) -> bool:

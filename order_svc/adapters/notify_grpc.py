@@ -1,6 +1,6 @@
 """notify_svc through its stubs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 
@@ -9,7 +9,7 @@ from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.calls import outcome
-from order_svc.app.ports import MailNews
+from order_svc.app.ports import MailNews, Page
 from order_svc.domain.draft import Item
 from order_svc.domain.fulfilment import Quantity, unshipped
 from order_svc.domain.order import Order
@@ -52,9 +52,9 @@ class GrpcMails:
         call = self._stub.SendNotification(request, timeout=_CALL_SECONDS)
         return _asked_for_once(await outcome(call, lambda answer: answer.notification.notification_id))
 
-    async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
-        """List mails that did not reach their readers, the longest unheard first: a page of them."""
-        request = notify_service_pb2.ListNotificationNewsRequest()
+    async def news(self, after: str = "") -> Done[Page[MailNews]] | NotDone[Refusal] | Unknown:
+        """List mails that did not reach their readers, the longest unheard first: the page after a page."""
+        request = notify_service_pb2.ListNotificationNewsRequest(page_token=after)
         return await outcome(self._stub.ListNotificationNews(request, timeout=_CALL_SECONDS), _news)
 
     async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
@@ -149,8 +149,8 @@ def _payment(order: Order) -> notification_pb2.PaymentSummary:
     )
 
 
-def _news(answer: notify_service_pb2.ListNotificationNewsResponse) -> Sequence[MailNews]:
-    return [
+def _news(answer: notify_service_pb2.ListNotificationNewsResponse) -> Page[MailNews]:
+    news = [
         MailNews(
             order_id=each.order_id,
             notification_id=each.notification_id,
@@ -161,3 +161,4 @@ def _news(answer: notify_service_pb2.ListNotificationNewsResponse) -> Sequence[M
         )
         for each in answer.notifications
     ]
+    return Page(news, answer.next_page_token)

@@ -1,7 +1,6 @@
 """payment_svc through its stubs."""
 
 import logging
-from collections.abc import Sequence
 
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 
@@ -10,7 +9,7 @@ from kernel.errors import Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.calls import outcome, with_our_fields
-from order_svc.app.ports import Charge, News
+from order_svc.app.ports import Charge, News, Page
 from order_svc.domain.draft import CaptureMode
 from order_svc.domain.payment import Dispute, Payment, PaymentRefund, PaymentState, RefundState
 from order_svc.domain.step import Refunded
@@ -113,9 +112,9 @@ class GrpcPayments:
         )
         return await outcome(self._stub.RefundPayment(request, timeout=_CALL_SECONDS), _refunded)
 
-    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
-        """List payments that changed without their order's asking, the longest unheard first: a page of them."""
-        request = payment_service_pb2.ListPaymentNewsRequest()
+    async def news(self, after: str = "") -> Done[Page[News]] | NotDone[Refusal] | Unknown:
+        """List payments that changed without their order's asking, the longest unheard first: the page after a page."""
+        request = payment_service_pb2.ListPaymentNewsRequest(page_token=after)
         return await outcome(self._stub.ListPaymentNews(request, timeout=_NEWS_SECONDS), _news)
 
     async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
@@ -141,7 +140,7 @@ def _refunded(answer: payment_service_pb2.RefundPaymentResponse) -> Refunded:
     return Refunded(_payment(answer.payment), _refund(answer.refund))
 
 
-def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Sequence[News]:
+def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Page[News]:
     news = []
     for message in answer.payments:
         try:
@@ -149,7 +148,7 @@ def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Sequence[News]
         except (Refusal, LookupError, ValueError):
             # The peer is newer than we are: one payment that we cannot read must not hide the others.
             _logger.warning("news.unreadable", extra={"payment_id": message.payment_id})
-    return news
+    return Page(news, answer.next_page_token)
 
 
 def _payment(message: payment_pb2.Payment) -> Payment:

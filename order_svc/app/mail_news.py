@@ -5,12 +5,13 @@ process dies.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done
 from order_svc.app.changes import Changes
+from order_svc.app.news import MOST_PAGES
 from order_svc.app.ports import InDoubt, MailNews, Mails, Moved, Orders
 from order_svc.app.telling import Telling
 from order_svc.domain.mail_news import after_bounce, may_hear
@@ -49,6 +50,7 @@ class MailNewsWatcher:
         self._telling = telling
         self._clock = clock
         self._random = random
+        self._after = ""
 
     async def run(self) -> None:
         """Look for ever; whoever is away is waited for, and no defect ends it."""
@@ -68,12 +70,22 @@ class MailNewsWatcher:
             Refusal: The database is away.
             InDoubt: A commit may have happened; the next look tells.
         """
-        with self._telling.listening():
-            heard = await self._mails.news()
-        if not isinstance(heard, Done) or not heard.value:
+        for _ in range(MOST_PAGES):
+            with self._telling.listening():
+                heard = await self._mails.news(self._after)
+            if not isinstance(heard, Done):
+                self._after = ""  # whatever was wrong with the place, if it was that
+                return
+            await self._take_in_all(heard.value.items)
+            self._after = heard.value.after
+            if not self._after:
+                return
+
+    async def _take_in_all(self, heard: Sequence[MailNews]) -> None:
+        if not heard:
             return
-        standings = await self._orders.standings({news.order_id for news in heard.value})
-        for news in heard.value:
+        standings = await self._orders.standings({news.order_id for news in heard})
+        for news in heard:
             if await self._taken_in(news, standings.get(news.order_id)):
                 with self._telling.listening():
                     await self._mails.acknowledge(news)

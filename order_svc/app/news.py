@@ -6,7 +6,7 @@ them moves it. What is heard and not acknowledged is heard again, so nothing is 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
@@ -23,6 +23,10 @@ _logger = logging.getLogger(__name__)
 # How long it waits between two looks, at the most: until then a customer who has finished 3-D Secure looks at a
 # spinner. An idle look is one call that reads an index, some thousandth of a core.
 _INTERVAL_SECONDS = 2.0
+
+# How many pages of news, a hundred on each, are read in one look. A rest is there only where many wait for something
+# else: for a customer, or for Stripe. The next look goes on from there, so that no news hides another.
+MOST_PAGES = 5
 
 
 class NewsWatcher:
@@ -55,6 +59,7 @@ class NewsWatcher:
         self._clock = clock
         self._random = random
         self._wake = wake
+        self._after = ""
 
     async def run(self) -> None:
         """Look for ever; whoever is away is waited for, and no defect ends it."""
@@ -79,16 +84,25 @@ class NewsWatcher:
             Refusal: The database is away.
             InDoubt: A commit may have happened; the next look tells.
         """
-        with self._telling.listening():
-            heard = await self._payments.news()
-        if not isinstance(heard, Done):
-            return False
-        if heard.value:
-            # Read after the news: what an order knows already is then not taken for news again.
-            standings = await self._orders.standings({news.order_id for news in heard.value})
-            for news in heard.value:
-                await self._take_in(news, standings.get(news.order_id))
+        for _ in range(MOST_PAGES):
+            with self._telling.listening():
+                heard = await self._payments.news(self._after)
+            if not isinstance(heard, Done):
+                self._after = ""  # whatever was wrong with the place, if it was that
+                return False
+            await self._take_in_all(heard.value.items)
+            self._after = heard.value.after
+            if not self._after:
+                break
         return True
+
+    async def _take_in_all(self, heard: Sequence[News]) -> None:
+        if not heard:
+            return
+        # Read after the news: what an order knows already is then not taken for news again.
+        standings = await self._orders.standings({news.order_id for news in heard})
+        for news in heard:
+            await self._take_in(news, standings.get(news.order_id))
 
     async def _take_in(self, news: News, standing: Standing | None) -> None:
         """Acknowledge the news once it was taken in.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from kernel.errors import Refusal
 from kernel.money import Money
@@ -62,6 +62,22 @@ class Charge:
     provider_customer_id: str = ""
 
 
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """Some of a list that is read on.
+
+    Attributes:
+        items: What is on it.
+        after: Asks for what comes behind it; empty when nothing does.
+    """
+
+    items: Sequence[T_co]
+    after: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """A payment that changed unasked.
@@ -108,8 +124,8 @@ class Payments(Protocol):
         """Give back an amount, or all that is left, once per request id."""
         ...
 
-    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
-        """List payments that changed without their order's asking, the longest unheard first: a page of them."""
+    async def news(self, after: str = "") -> Done[Page[News]] | NotDone[Refusal] | Unknown:
+        """List payments that changed without their order's asking, the longest unheard first: the page after a page."""
         ...
 
     async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
@@ -145,8 +161,8 @@ class Mails(Protocol):
         """Have the mail of a task sent and return the notification's id."""
         ...
 
-    async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
-        """List mails that did not reach their readers, the longest unheard first: a page of them."""
+    async def news(self, after: str = "") -> Done[Page[MailNews]] | NotDone[Refusal] | Unknown:
+        """List mails that did not reach their readers, the longest unheard first: the page after a page."""
         ...
 
     async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:

@@ -137,9 +137,9 @@ class StoredPayments:
         """Put off a refund that is due; False when somebody else was faster."""
         return await self._take(REFUNDS, REFUNDS.c.refund_id == refund_id, now, look_at)
 
-    async def news(self, most: int) -> list[Payment]:
-        """Return payments that are news, the longest unheard first."""
-        return await self._payments(queries.NEWS, {"most": most})
+    async def news(self, most: int, after: tuple[datetime, str] | None = None) -> list[Payment]:
+        """Return payments that are news, the longest unheard first, that come after the given (news_at, payment_id)."""
+        return await self._read(lambda connection: queries.news(connection, most, after))
 
     async def heard(self, payment_id: str, version: int) -> bool:
         """Keep that a payment is news no more, unless it has changed since this version."""

@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Integer,
     Row,
     Select,
+    String,
     Table,
     and_,
     bindparam,
@@ -28,10 +30,12 @@ from payment_svc.adapters.tables import DISPUTES, PAYMENTS, REFUNDS, REQUEST_KEY
 from payment_svc.app.ports import Found, Request, Use
 from payment_svc.domain.payment import Payment, PaymentState
 
-NEWS = (
+_NEWS_PLACE = (PAYMENTS.c.news_at, PAYMENTS.c.payment_id)
+_NEWS_AFTER = (bindparam("after_at", type_=BigInteger), bindparam("after_id", type_=String))
+_NEWS = (
     select(PAYMENTS)
-    .where(PAYMENTS.c.news_at.is_not(None))
-    .order_by(PAYMENTS.c.news_at, PAYMENTS.c.payment_id)
+    .where(PAYMENTS.c.news_at.is_not(None), tuple_(*_NEWS_PLACE) > tuple_(*_NEWS_AFTER))
+    .order_by(*_NEWS_PLACE)
     .limit(bindparam("most", type_=Integer))
 )
 
@@ -96,6 +100,13 @@ def page(order_id: str, after: tuple[datetime, str] | None, size: int, *, disput
     if after is not None:
         wanted = and_(wanted, tuple_(*place) < (to_ms(after[0]), after[1]))
     return select(PAYMENTS).where(wanted).order_by(*(column.desc() for column in place)).limit(size)
+
+
+def news(connection: Connection, most: int, after: tuple[datetime, str] | None) -> list[Payment]:
+    """Return payments that are news, the longest unheard first, that come after the given (news_at, payment_id)."""
+    after_at, after_id = (to_ms(after[0]), after[1]) if after else (-1, "")
+    place = {"most": most, "after_at": after_at, "after_id": after_id}
+    return payments(connection, connection.execute(_NEWS, place).all())
 
 
 @cache

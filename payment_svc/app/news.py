@@ -1,5 +1,6 @@
 """News: payments that changed without their order's asking, told until their order says that it took them in."""
 
+from datetime import datetime
 from typing import Protocol
 
 from payment_svc.app.refusals import payment_not_found, unavailable
@@ -16,8 +17,8 @@ class NewsStore(Protocol):
         """Return a payment by its id."""
         ...
 
-    async def news(self, most: int) -> list[Payment]:
-        """Return payments that are news, the longest unheard first."""
+    async def news(self, most: int, after: tuple[datetime, str] | None = None) -> list[Payment]:
+        """Return payments that are news, the longest unheard first, that come after the given (news_at, payment_id)."""
         ...
 
     async def heard(self, payment_id: str, version: int) -> bool:
@@ -35,9 +36,9 @@ class PaymentNews:
     def __init__(self, store: NewsStore) -> None:
         self._store = store
 
-    async def listed(self, most: int) -> list[Payment]:
-        """Return payments that are news, the longest unheard first."""
-        return await self._store.news(most)
+    async def listed(self, most: int, after: tuple[datetime, str] | None = None) -> list[Payment]:
+        """Return payments that are news, the longest unheard first, that come after the given (news_at, payment_id)."""
+        return await self._store.news(most, after)
 
     async def acknowledge(self, payment_id: str, version: int) -> None:
         """Take a payment's news back, as of this version; what changed since then stays news.

@@ -270,6 +270,9 @@ async def test_what_did_not_reach_its_reader_is_news_until_it_was_heard(notifica
     news = await notifications.news(10)
     assert [each.notification_id for each in news] == [bounced.notification_id, spam.notification_id]
     assert [each.notification_id for each in await notifications.news(1)] == [bounced.notification_id]
+    assert news[0].news_at is not None
+    behind = await notifications.news(10, (news[0].news_at, bounced.notification_id))
+    assert [each.notification_id for each in behind] == [spam.notification_id]
 
     assert await notifications.heard(bounced.notification_id, news[0].version)
     assert [each.notification_id for each in await notifications.news(10)] == [spam.notification_id]

@@ -20,7 +20,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.notify_grpc import GrpcMails
 from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tax_grpc import GrpcTaxes
-from order_svc.app.ports import Charge, Mails, Payments, Taxes
+from order_svc.app.ports import Charge, Mails, Page, Payments, Taxes
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
@@ -228,12 +228,12 @@ async def test_two_refunds_under_two_keys_are_two(ports: Ports) -> None:
 
 async def test_news_is_listed_until_the_version_that_was_seen_is_acknowledged(ports: Ports) -> None:
     await charged(ports, NEEDS_ACTION)
-    assert await ports.payments.news() == Done([])
+    assert await ports.payments.news() == Done(Page([]))
     ports.world.payments.customer_pays(ORDER_ID)
 
     heard = await ports.payments.news()
     assert isinstance(heard, Done)
-    (news,) = heard.value
+    (news,) = heard.value.items
     assert (news.order_id, news.payment) == (ORDER_ID, a_payment(euros(7075)))
     assert news.payment.version == ports.world.payments.payments[ORDER_ID].version == 2
     ports.world.payments.refunded_by_hand(ORDER_ID, euros(1))
@@ -241,9 +241,9 @@ async def test_news_is_listed_until_the_version_that_was_seen_is_acknowledged(po
 
     heard = await ports.payments.news()
     assert isinstance(heard, Done)
-    assert [each.payment.version for each in heard.value] == [3]
-    assert await ports.payments.acknowledge(heard.value[0].payment) == Done(None)
-    assert await ports.payments.news() == Done([])
+    assert [each.payment.version for each in heard.value.items] == [3]
+    assert await ports.payments.acknowledge(heard.value.items[0].payment) == Done(None)
+    assert await ports.payments.news() == Done(Page([]))
 
 
 async def test_nothing_is_refunded_that_was_not_taken(ports: Ports) -> None:
@@ -326,7 +326,7 @@ async def test_news_that_cannot_be_read_hides_no_other(caplog: pytest.LogCapture
         heard = await ports.payments.news()
 
     assert isinstance(heard, Done)
-    assert [news.order_id for news in heard.value] == [ORDER_ID]
+    assert [news.order_id for news in heard.value.items] == [ORDER_ID]
     assert [record.message for record in caplog.records] == ["news.unreadable"]
 
 

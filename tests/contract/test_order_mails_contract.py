@@ -38,7 +38,8 @@ class Office:
         """List what did not reach its readers."""
         outcome = await self.mails.news()
         assert isinstance(outcome, Done), outcome
-        return list(outcome.value)
+        assert outcome.value.after == ""
+        return list(outcome.value.items)
 
 
 def paid() -> Order:

@@ -220,6 +220,9 @@ async def test_news_is_listed_longest_unheard_first_until_it_was_heard(store: St
 
     assert await store.news(9) == [sooner, later]
     assert await store.news(1) == [sooner]
+    assert await store.news(9, (_NOW, sooner.payment_id)) == [later]
+    assert await store.news(9, (_NOW, payment(1).payment_id)) == [sooner, later]
+    assert await store.news(9, (_LATER, later.payment_id)) == []
 
     assert await store.heard(sooner.payment_id, 2)
     assert await store.heard(sooner.payment_id, 2)

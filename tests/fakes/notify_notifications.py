@@ -115,10 +115,10 @@ class FakeNotifications:
                 )
         return len(new)
 
-    async def news(self, limit: int) -> Sequence[Notification]:
+    async def news(self, limit: int, after: tuple[datetime, str] | None = None) -> Sequence[Notification]:
         self._check()
-        told = [(row.news_at, row.notification_id, row) for row in self.rows.values() if row.news_at is not None]
-        return [row for _, _, row in sorted(told, key=lambda each: each[:2])[:limit]]
+        told = {(row.news_at, row.notification_id): row for row in self.rows.values() if row.news_at is not None}
+        return [told[place] for place in sorted(told) if after is None or place > after][:limit]
 
     async def heard(self, notification_id: str, version: int) -> bool:
         self._check()

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -10,11 +10,12 @@ from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.app.ports import Charge, News
+from order_svc.app.ports import Charge, News, Page
 from order_svc.domain.draft import CaptureMode
 from order_svc.domain.payment import Dispute, Payment, PaymentRefund, PaymentState, RefundState
 from order_svc.domain.step import Refunded
 from tests.fakes.order_faults import Faults
+from tests.fakes.order_news import page_after
 from tests.fakes.order_samples import VISA, a_payment
 
 DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds"
@@ -164,14 +165,14 @@ class FakePayments:
     ) -> Done[Refunded] | NotDone[Refusal] | Unknown:
         return await self.faults.around("refund", lambda: self._refund(payment_id, request_id, amount))
 
-    async def news(self) -> Done[Sequence[News]] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("news", self._news)
+    async def news(self, after: str = "") -> Done[Page[News]] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("news", lambda: self._news(after))
 
     async def acknowledge(self, payment: Payment) -> Done[None] | NotDone[Refusal] | Unknown:
         return await self.faults.around("acknowledge", lambda: self._acknowledge(payment))
 
-    def _news(self) -> Done[Sequence[News]]:
-        return Done([News(order_id, self.payments[order_id]) for order_id in self.unheard])
+    def _news(self, after: str) -> Done[Page[News]]:
+        return Done(page_after({each: News(each, self.payments[each]) for each in self.unheard}, after))
 
     def _acknowledge(self, payment: Payment) -> Done[None]:
         order_id = self._order_of(payment.payment_id)

@@ -246,10 +246,11 @@ class _Payment(_PaymentBase):  # type: ignore[misc]  # see above
     async def ListPaymentNews(
         self, request: payment_service_pb2.ListPaymentNewsRequest, context: Context
     ) -> payment_service_pb2.ListPaymentNewsResponse:
-        news = await _value(context, await self._peers.payments.news())
+        page = await _value(context, await self._peers.payments.news(request.page_token))
         answer = payment_service_pb2.ListPaymentNewsResponse()
         answer.MergeFrom(self._peers.answers.get("ListPaymentNews", answer))
-        answer.payments.extend(_payment(each.payment, each.order_id) for each in news)
+        answer.payments.extend(_payment(each.payment, each.order_id) for each in page.items)
+        answer.next_page_token = page.after
         return answer
 
     async def AcknowledgePaymentNews(
@@ -283,8 +284,9 @@ class _Notify(_NotifyBase):  # type: ignore[misc]  # see above
     async def ListNotificationNews(
         self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
     ) -> notify_service_pb2.ListNotificationNewsResponse:
-        answer = notify_service_pb2.ListNotificationNewsResponse()
-        for each in await _value(context, await self._peers.mails.news()):
+        page = await _value(context, await self._peers.mails.news(request.page_token))
+        answer = notify_service_pb2.ListNotificationNewsResponse(next_page_token=page.after)
+        for each in page.items:
             answer.notifications.add(
                 order_id=each.order_id,
                 notification_id=each.notification_id,

@@ -1,12 +1,11 @@
 """tax_svc and notify_svc as the order service meets them, in memory."""
 
 import uuid
-from collections.abc import Sequence
 
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.app.ports import MailNews
+from order_svc.app.ports import MailNews, Page
 from order_svc.domain.draft import Draft
 from order_svc.domain.order import Order, State
 from order_svc.domain.refund import Refund
@@ -14,6 +13,7 @@ from order_svc.domain.shares import total_tax
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded, Tax
 from tests.fakes.order_faults import Faults
+from tests.fakes.order_news import page_after
 from tests.fakes.order_samples import a_tax
 
 UNPAID = frozenset({State.PENDING, State.PAYMENT_ACTION_REQUIRED, State.FAILED, State.CANCELLED})
@@ -85,14 +85,14 @@ class FakeMails:
     async def send(self, order: Order, task: Task) -> Done[str] | NotDone[Refusal] | Unknown:
         return await self.faults.around("send", lambda: self._send(order, task))
 
-    async def news(self) -> Done[Sequence[MailNews]] | NotDone[Refusal] | Unknown:
-        return await self.faults.around("mail_news", self._news)
+    async def news(self, after: str = "") -> Done[Page[MailNews]] | NotDone[Refusal] | Unknown:
+        return await self.faults.around("mail_news", lambda: self._news(after))
 
     async def acknowledge(self, news: MailNews) -> Done[None] | NotDone[Refusal] | Unknown:
         return await self.faults.around("acknowledge_mail", lambda: self._acknowledge(news))
 
-    def _news(self) -> Done[Sequence[MailNews]]:
-        return Done(list(self.unheard))
+    def _news(self, after: str) -> Done[Page[MailNews]]:
+        return Done(page_after({each.notification_id: each for each in self.unheard}, after))
 
     def _acknowledge(self, news: MailNews) -> Done[None]:
         self.unheard = [each for each in self.unheard if each != news]

@@ -72,6 +72,7 @@ _FROM_WIRE: dict[str, tuple[Callable[[Any], object], ...]] = {
     "CancelPaymentRequest": (payment_svc.wire.cancel_amount_from_wire,),
     "RefundPaymentRequest": (payment_svc.wire.refund_from_wire,),
     "ListPaymentsRequest": (lambda each: payment_svc.wire.page_token_from_wire(each.page_token),),
+    "ListPaymentNewsRequest": (lambda each: payment_svc.wire.page_token_from_wire(each.page_token),),
     "ListProviderPaymentsRequest": (lambda each: payment_svc.wire.cursor_from_wire(each.page_token),),
     "QuoteTaxRequest": (lambda each: tax_svc.wire.basis_from_wire(each.basis),),
     "CommitTaxRequest": (lambda each: tax_svc.wire.basis_from_wire(each.basis),),
@@ -82,6 +83,7 @@ _FROM_WIRE: dict[str, tuple[Callable[[Any], object], ...]] = {
         lambda each: notify_svc.wire.details_from_wire(each, notify_svc.wire.summary_from_wire(each.order)),
     ),
     "ListNotificationsRequest": (notify_svc.wire.page_token_from_wire,),
+    "ListNotificationNewsRequest": (lambda each: notify_svc.wire.news_place_from_wire(each.page_token),),
     "ListProviderMailsRequest": (lambda each: notify_svc.wire.feed_place_from_wire(each.page_token),),
     "UpdateWebhookEndpointRequest": (lambda each: order_svc.webhook_wire.change_from_wire(each, Reach()),),
 }

@@ -1,4 +1,4 @@
-"""What receivers answer to a message: its status counts, whatever comes after it, and nothing that it says is a defect."""
+"""What receivers answer to a message: its status counts, whatever comes after it; and nothing they say is a defect."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -114,10 +114,8 @@ async def test_a_wait_that_makes_no_sense_was_not_asked_for(
     assert outcome.value.retry_after == (None if seconds is None else pytest.approx(seconds, abs=1.0))
 
 
-@pytest.mark.parametrize(
-    "host", ["xn--a.example.invalid", "a_b.invalid", f"{'a' * 63}.invalid", "nobody.invalid."]
-)
+@pytest.mark.parametrize("host", ["xn--a.example.invalid", "a_b.invalid", f"{'a' * 63}.invalid", "nobody.invalid."])
 async def test_a_host_that_an_endpoint_may_have_is_looked_up_and_is_no_defect(poster: HttpPoster, host: str) -> None:
-    url = checked_url(f"https://{host}:1/hooks?a=[b]\"<\\", Reach(LOOPBACK))
+    url = checked_url(f'https://{host}:1/hooks?a=[b]"<\\', Reach(LOOPBACK))
 
     assert isinstance(await poster.post(a_parcel(url)), NotDone)

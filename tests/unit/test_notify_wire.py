@@ -228,6 +228,22 @@ def test_a_place_in_sendgrids_list_is_found_again(list_id: str) -> None:
     assert wire.feed_place_from_wire("") is None
 
 
+def test_a_news_token_leads_back_to_since_when_it_is_news() -> None:
+    last = notification(news_at=NOW)
+
+    token = wire.news_place_to_wire(last)
+
+    assert wire.news_place_from_wire(token) == (NOW, last.notification_id)
+    assert wire.news_place_from_wire("") is None
+    assert wire.news_place_to_wire(notification()) == ""
+
+
+@pytest.mark.parametrize("token", ["x", "1-", "1-x", "-", f"{10**18}-{'0' * 32}", "' OR 1=1 --"])
+def test_a_news_token_of_somebody_elses_is_refused(token: str) -> None:
+    with pytest.raises(Refusal, match="page_token"):
+        wire.news_place_from_wire(token)
+
+
 @pytest.mark.parametrize("token", ["x", "!!!!", "bm8=", "OTk5OTk5OTk5OTk5OTk5OTk5fGE="])
 def test_a_place_that_is_none_of_ours_is_refused(token: str) -> None:
     with pytest.raises(Refusal, match="page_token"):

@@ -10,7 +10,9 @@ import pytest
 from kernel.money import Money
 from order_svc.app.ports import OrderFilter
 from order_svc.domain.order import Order, Stage, State
+from tests.fakes.order_asking import refund
 from tests.fakes.order_faults import Lost
+from tests.fakes.order_news import NEWS_ON_A_PAGE
 from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
 from tests.fakes.order_samples import a_payment, a_request, euros
@@ -289,6 +291,25 @@ def test_the_watcher_outlives_outages_and_defects_and_says_so_once(caplog: pytes
         story()
 
     assert [record.message for record in caplog.records] == ["news.paused"]
+
+
+@in_a_world
+async def test_news_that_cannot_be_taken_in_yet_hides_no_other(world: World) -> None:
+    life = world.life()
+    stuck = [(await life.place(request=a_request(f"k-{number}"))).order_id for number in range(2 * NEWS_ON_A_PAGE)]
+    world.payments.faults.plan("refund", *[Lost.REQUEST] * 100)
+    for order_id in stuck:
+        await refund(life, order_id, key=f"refund {order_id}")
+        world.payments.tell(order_id)
+    await world.clock.sleep(0.01)  # ids sort by the millisecond
+    paying = await life.place(NEEDS_ACTION)
+    world.payments.customer_pays(paying.order_id)
+    assert {world.database.orders[each].stage for each in stuck} == {Stage.REFUNDING}
+    assert max(world.payments.unheard) == paying.order_id, "it is behind the others"
+
+    assert await life.news.look()
+
+    assert sorted(world.payments.unheard) == sorted(stuck)
 
 
 def test_a_defect_with_one_order_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,11 +1,13 @@
 """What is noticed of an order, and what meets it while something is under way: disputes, bounces, notes, races."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from kernel.errors import Reason, Refusal
+from order_svc.app.news import MOST_PAGES
 from order_svc.app.ports import MailNews
 from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Stage, State
@@ -22,6 +24,7 @@ from tests.fakes.order_asking import (
     stored,
 )
 from tests.fakes.order_faults import Held, Lost
+from tests.fakes.order_news import NEWS_ON_A_PAGE
 from tests.fakes.order_payments import HOLD
 from tests.fakes.order_samples import NOW, ORDER_ID, a_request, euros
 from tests.fakes.order_scenarios import held, paid, waiting
@@ -157,6 +160,34 @@ async def test_a_bounce_that_comes_while_an_order_is_worked_on_is_heard_once_it_
     assert meanwhile == (Stage.REFUNDING, [])
     assert alerts(world) == [("mail.bounced", "n-1")]
     assert stored(world).state is State.REFUNDED
+
+
+@in_a_world
+async def test_bounces_that_cannot_be_heard_yet_hide_no_other(world: World) -> None:
+    life = world.life()
+    unpaid = await waiting(world, life)
+    order = await life.place(request=a_request("another"))
+    hidden = MOST_PAGES * NEWS_ON_A_PAGE
+    for number in range(hidden):
+        name = f"n-{number:03}"
+        world.mails.unheard.append(MailNews(unpaid.order_id, name, 1, "payment_action_required", "bounced", ""))
+    world.mails.unheard.append(MailNews(order.order_id, "n-999", 1, "order_confirmation", "bounced", ""))
+
+    await life.mail_news.look()
+    first = len(world.mails.unheard)
+    await life.mail_news.look()
+
+    assert (first, len(world.mails.unheard)) == (hidden + 1, hidden)
+    (alert,) = world.database.orders[order.order_id].alerts
+    assert alert.subject == "n-999"
+
+    # And from the beginning again, also where the place is no longer good for anything.
+    world.mails.faults.plan("mail_news", Lost.REQUEST)
+    world.mails.unheard.insert(0, replace(world.mails.unheard[0], order_id=order.order_id))
+    del world.mails.unheard[1]
+    for _ in range(2):
+        await life.mail_news.look()
+    assert len(world.mails.unheard) == hidden - 1
 
 
 @in_a_world

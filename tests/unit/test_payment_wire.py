@@ -1,7 +1,7 @@
 """Payments on the wire: every value there and back, and a name for every field that is wrong."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -178,6 +178,12 @@ def test_a_page_has_a_size_that_can_be_served(asked: int, size: int) -> None:
 def test_a_page_token_leads_to_where_the_page_ended() -> None:
     assert wire.page_token_from_wire(wire.page_token_to_wire(_PAYMENT)) == (_NOW, _ID)
     assert wire.page_token_from_wire("") is None
+
+
+def test_a_news_token_leads_back_to_since_when_it_is_news() -> None:
+    later = _NOW + timedelta(seconds=1)
+    assert wire.page_token_from_wire(wire.news_token_to_wire(replace(_PAYMENT, news_at=later))) == (later, _ID)
+    assert wire.news_token_to_wire(_PAYMENT) == ""
 
 
 @given(st.one_of(st.text(min_size=1, max_size=200), st.from_regex(r"\A[A-Za-z0-9_-]{4,200}={0,2}\Z")))

@@ -166,7 +166,8 @@ class NotifyServiceServicer:
 
     def ResendNotification(self, request, context):
         """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
-        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself, and when it is so old that its
+        reader is no longer known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -63,7 +63,8 @@ class NotifyServiceStub:
     """
     ResendNotification: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.ResendNotificationRequest, _notify_service_pb2.ResendNotificationResponse]
     """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
-    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself, and when it is so old that its
+    reader is no longer known.
     """
     GetMailProvider: _grpc.UnaryUnaryMultiCallable[_notify_service_pb2.GetMailProviderRequest, _notify_service_pb2.GetMailProviderResponse]
     """Tells how the mail provider is doing, and what waits for it."""
@@ -103,7 +104,8 @@ class NotifyServiceAsyncStub(NotifyServiceStub):
     """
     ResendNotification: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.ResendNotificationRequest, _notify_service_pb2.ResendNotificationResponse]  # type: ignore[assignment]
     """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
-    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+    wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself, and when it is so old that its
+    reader is no longer known.
     """
     GetMailProvider: _aio.UnaryUnaryMultiCallable[_notify_service_pb2.GetMailProviderRequest, _notify_service_pb2.GetMailProviderResponse]  # type: ignore[assignment]
     """Tells how the mail provider is doing, and what waits for it."""
@@ -200,7 +202,8 @@ class NotifyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notify_service_pb2.ResendNotificationResponse, _abc.Awaitable[_notify_service_pb2.ResendNotificationResponse]]:
         """Sends a mail once more, to the same reader and with the same words, as a notification of its own that names the first one and who
-        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself.
+        wanted it. Refused with ILLEGAL_STATE while the first one is still to be sent by itself, and when it is so old that its
+        reader is no longer known.
         """
 
     @_abc_1.abstractmethod
