@@ -72,10 +72,9 @@ class Service:
         payload, now = batch(*events), str(int(SystemClock().now().timestamp()))
         await self.ingest(payload, key.sign(now, payload), now)
 
-    async def news(self) -> notify_service_pb2.ListNotificationNewsResponse:
-        answer: notify_service_pb2.ListNotificationNewsResponse = await self.stub.ListNotificationNews(
-            notify_service_pb2.ListNotificationNewsRequest()
-        )
+    async def news(self, page_size: int = 0, page_token: str = "") -> notify_service_pb2.ListNotificationNewsResponse:
+        request = notify_service_pb2.ListNotificationNewsRequest(page_size=page_size, page_token=page_token)
+        answer: notify_service_pb2.ListNotificationNewsResponse = await self.stub.ListNotificationNews(request)
         return answer
 
     async def acknowledge(self, notification_id: str, version: int) -> None:

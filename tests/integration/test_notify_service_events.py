@@ -40,6 +40,10 @@ async def test_a_bounce_is_news_until_it_is_acknowledged(world: World, tmp_path:
 
         (told,) = (await service.news()).notifications
         assert (told.notification_id, told.state) == (accepted.notification_id, BOUNCED)
+        full = await service.news(page_size=1)
+        assert list(full.notifications) == [told]
+        assert full.next_page_token
+        assert not (await service.news(page_token=full.next_page_token)).notifications
         await service.acknowledge(told.notification_id, told.version - 1)
         assert (await service.news()).notifications
         for _ in range(2):

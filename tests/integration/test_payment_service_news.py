@@ -13,8 +13,16 @@ from tests.fakes.webhook_sink import WebhookSink
 _NOBODY = "0199a0b0-0000-7000-8000-00000000ffff"
 
 
+async def page(
+    payments: Service, page_size: int = 0, page_token: str = ""
+) -> payment_service_pb2.ListPaymentNewsResponse:
+    request = payment_service_pb2.ListPaymentNewsRequest(page_size=page_size, page_token=page_token)
+    answer: payment_service_pb2.ListPaymentNewsResponse = await payments.stub.ListPaymentNews(request, timeout=5)
+    return answer
+
+
 async def news(payments: Service) -> list[payment_pb2.Payment]:
-    return list((await payments.stub.ListPaymentNews(payment_service_pb2.ListPaymentNewsRequest(), timeout=5)).payments)
+    return list((await page(payments)).payments)
 
 
 async def first_news(payments: Service) -> payment_pb2.Payment:
@@ -51,7 +59,10 @@ async def test_money_and_its_return_are_news_until_they_are_acknowledged(tmp_pat
         assert paid == await payments.get(waiting.payment_id)
         assert (paid.state, paid.version) == (payment_pb2.PAYMENT_STATE_SUCCEEDED, waiting.version + 1)
         await acknowledge(payments, paid, waiting.version)
-        assert await news(payments) == [paid]
+        full = await page(payments, page_size=1)
+        assert list(full.payments) == [paid]
+        assert full.next_page_token
+        assert not (await page(payments, page_token=full.next_page_token)).payments
 
         await acknowledge(payments, paid, paid.version)
         await acknowledge(payments, paid, paid.version)
