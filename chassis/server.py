@@ -47,9 +47,10 @@ SERVER_OPTIONS: tuple[Option, ...] = (
     # found too late: there is one limit.
     ("grpc.max_metadata_size", MAXIMUM_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAXIMUM_METADATA_BYTES),
-    # By default a connection may open two thousand million. A gateway has 1,000 requests in flight, and each of ours
-    # that watches health one more; calls beyond wait, or are refused with UNAVAILABLE, which is repeated.
-    ("grpc.max_concurrent_streams", 2_000),
+    # By default a connection may open two thousand million; calls beyond wait, or are refused with UNAVAILABLE, which
+    # is repeated. A stream holds its place for up to an hour, so there are more than the 2,000 of them that a service
+    # takes (serving/admission.py): 1,000 for what a gateway has in flight, and some for watches over health.
+    ("grpc.max_concurrent_streams", 3_200),
     # Beyond 1,000 calls not yet accepted a server sheds at random with CANCELLED: hold more, then refuse.
     ("grpc.server.max_pending_requests", 4_000),
     ("grpc.server.max_pending_requests_hard_limit", 8_000),

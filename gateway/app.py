@@ -38,6 +38,7 @@ def create_app(
     sandbox_url: str = "",
     *,
     has_shop: bool = False,
+    behind_proxy: bool = False,
 ) -> ASGIApp:
     """Return the application.
 
@@ -54,6 +55,7 @@ def create_app(
         numbers: What `/metrics` shows; None where it shows nothing.
         sandbox_url: Where the sandbox plays the providers; empty where they are real.
         has_shop: Whether the demo shop is served.
+        behind_proxy: Whether a proxy in front speaks HTTPS with those who ask.
 
     Raises:
         ContractError: The contract asks for routes that cannot be served.
@@ -65,7 +67,16 @@ def create_app(
 
     others = Starlette(
         routes=[
-            *Console(api, readiness, ids, data_dir, sandbox_url, has_shop=has_shop).routes(),
+            *Console(
+                api,
+                readiness,
+                ids,
+                data_dir,
+                sandbox_url,
+                endpoints.strangers_bodies,
+                has_shop=has_shop,
+                behind_proxy=behind_proxy,
+            ).routes(),
             *(shop.routes(sandbox_url) if has_shop else ()),
             *(_webhook(webhook, contract, backends, endpoints) for webhook in webhooks),
             *pages(
@@ -76,7 +87,7 @@ def create_app(
     )
     others.router.redirect_slashes = False
     transcoder = Transcoder(table, backends, endpoints, stopping, guard, otherwise=others)
-    return Edge(transcoder, ids, readiness)
+    return Edge(transcoder, ids, readiness, behind_proxy=behind_proxy)
 
 
 def _webhook(webhook: Webhook, contract: Contract, backends: Mapping[str, Backend], endpoints: Endpoints) -> Route:

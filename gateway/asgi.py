@@ -115,8 +115,20 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class UnsupportedMediaType(Refusal):
+class HttpRefusal(Refusal):
+    """A refusal for which HTTP has a status of its own.
+
+    Attributes:
+        status: That one.
+    """
+
+    status: HTTPStatus
+
+
+class UnsupportedMediaType(HttpRefusal):
     """The body is of a kind that is not read here: 415."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
     def __init__(self, header: str, description: str) -> None:
         one = Refusal.of_field(header, description)

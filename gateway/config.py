@@ -48,7 +48,7 @@ class GatewayConfig:
     is a demo shop, if requests without credentials are taken. Empty for neither; `ordermesh up` sets it."""
 
     limits: Limits = field(default_factory=Limits)
-    """ORDERMESH_MAX_IN_FLIGHT: calls at a time."""
+    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)

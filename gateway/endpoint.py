@@ -6,14 +6,16 @@ from http import HTTPStatus
 
 import grpc
 
-from chassis.admission import Admission
+from chassis.admission import Admission, overloaded
 from chassis.logs import log_defect
 from chassis.telemetry import conventions
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, SpanContext, Tracer, attach, detach
 from gateway import problem
-from gateway.asgi import Disconnected, Exchange, UnsupportedMediaType
+from gateway.asgi import Disconnected, Exchange, HttpRefusal
+from gateway.bodies import MOST_OF_CALLERS, MOST_OF_STRANGERS, STRANGERS_SECONDS, Bodies
 from gateway.problem import Problem
+from gateway.streams import Streams
 from kernel.errors import Refusal
 from kernel.ids import Ids
 
@@ -27,14 +29,31 @@ class Endpoints:
     """Runs the handlers of routes and webhooks, each in a span that continues the client's trace.
 
     Attributes:
-        admission: How many calls are taken on; streams, which wait most of the time, are not counted.
+        admission: How many calls are taken on; streams, which wait most of the time, are not counted once open.
+        streams: How many event streams are open.
+        bodies: What those send who have shown who they are.
+        strangers_bodies: What everybody else sends: providers, whose signatures are looked at later, and browsers.
     """
 
     def __init__(self, tracer: Tracer, metrics: Metrics, ids: Ids, admission: Admission) -> None:
         self.admission = admission
+        self.streams = Streams()
+        self.bodies = Bodies(MOST_OF_CALLERS)
+        self.strangers_bodies = Bodies(MOST_OF_STRANGERS, STRANGERS_SECONDS)
         self._tracer = tracer
         self._metrics = metrics
         self._ids = ids
+
+    def require_room(self) -> None:
+        """Make sure, before a body is waited for, that there is room for the call that it is to become.
+
+        A place is held only once the body is here: it may come as slowly as its sender likes.
+
+        Raises:
+            Refusal: There is none.
+        """
+        if self.admission.full():
+            raise overloaded()
 
     async def run(self, method: str, route: str, exchange: Exchange, handle: Callable[[], Awaitable[None]]) -> None:
         """Have the request handled; whatever that raises becomes a problem.
@@ -63,8 +82,9 @@ class Endpoints:
 
     def problem_of(self, error: BaseException) -> Problem:
         """Return what the client is told of an error; a defect goes to the log and shows nothing but its id."""
-        if isinstance(error, UnsupportedMediaType):
-            return problem.of_refusal(error, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        if isinstance(error, HttpRefusal):
+            headers = {"Connection": "close"} if error.status == HTTPStatus.REQUEST_TIMEOUT else None
+            return problem.of_refusal(error, status=error.status, headers=headers)
         if isinstance(error, Refusal):
             return problem.of_refusal(error)
         told = problem.of_rpc_error(error) if isinstance(error, grpc.aio.AioRpcError) else None

@@ -145,6 +145,7 @@ class Gateway:
             self._ending,
             secured=self._config.transport.security is not Security.LOOPBACK,
         )
+        await admitting.prepare()
         app = create_app(
             self._contract,
             backends,
@@ -158,6 +159,7 @@ class Gateway:
             self._numbers if _is_private(listener) else None,
             self._config.sandbox_url,
             has_shop=self._config.has_shop,
+            behind_proxy=self._config.https.behind_proxy,
         )
         self._readiness.start()
         self._server = _Server(_uvicorn_config(app, self._https()))

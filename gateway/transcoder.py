@@ -17,6 +17,7 @@ from gateway import asgi, conditions, problem, resuming
 from gateway.access.guard import NOBODY, Admission, Guard
 from gateway.asgi import Exchange
 from gateway.bind import KEY_HEADER, Binder, Incoming
+from gateway.bodies import Bodies
 from gateway.endpoint import Endpoints
 from gateway.read_json import MessageReaders
 from gateway.routes import Route, RouteTable, host_of
@@ -97,7 +98,7 @@ class Transcoder:
                 )
             else:
                 self._handlers[route.name] = _UnaryHandler(
-                    route, _Door(guard, route), binder, write, backend, endpoints.admission.admitted
+                    route, _Door(guard, route), binder, write, backend, endpoints
                 )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,13 +155,14 @@ class _Door:
 class _Requests:
     """Makes the gRPC requests of one route out of HTTP's."""
 
-    def __init__(self, route: Route, binder: Binder) -> None:
+    def __init__(self, route: Route, binder: Binder, bodies: Bodies) -> None:
         self._route = route
         self._binder = binder
+        self._bodies = bodies
 
     async def read(self, exchange: Exchange, segments: Sequence[str]) -> Message:
         """Return the gRPC request."""
-        body = await exchange.body(MAX_BODY_BYTES) if self._route.body else b""
+        body = await self._bodies.read(exchange, MAX_BODY_BYTES) if self._route.body else b""
         if body:
             asgi.require_json(exchange.headers)
         return self._binder.bind(
@@ -194,11 +196,11 @@ class _UnaryHandler:
         binder: Binder,
         write: Callable[[Message], Any],
         backend: Backend,
-        admitted: Callable[[], contextlib.AbstractContextManager[None]],
+        endpoints: Endpoints,
     ) -> None:
         self._door = door
-        self._admitted = admitted
-        self._requests = _Requests(route, binder)
+        self._endpoints = endpoints
+        self._requests = _Requests(route, binder, endpoints.bodies)
         self._write = write
         self._location = route.location
         self._response_body = route.response_body
@@ -209,9 +211,10 @@ class _UnaryHandler:
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         admission = await self._door.admit(exchange)
-        with self._admitted():
-            self._backend_admits()
-            request = await self._requests.read(exchange, segments)
+        self._endpoints.require_room()
+        self._backend_admits()
+        request = await self._requests.read(exchange, segments)
+        with self._endpoints.admission.admitted(admission.who.principal):
             answer = await self._call(request, timeout=UNARY_SECONDS, metadata=admission.metadata)
         headers: dict[str, str] = {}
         if etag := self._etag_of(answer):
@@ -243,7 +246,7 @@ class _StreamHandler:
         stopping: asyncio.Event,
     ) -> None:
         self._door = door
-        self._requests = _Requests(route, binder)
+        self._requests = _Requests(route, binder, endpoints.bodies)
         self._write = write
         self._event_id_of = resuming.event_id_of(route)
         self._endpoints = endpoints
@@ -252,7 +255,14 @@ class _StreamHandler:
 
     async def handle(self, exchange: Exchange, segments: Sequence[str]) -> None:
         admission = await self._door.admit(exchange)
+        # It passes the door as a call does, and is counted among the streams then: as services have it as well.
+        with self._endpoints.admission.admitted(admission.who.principal):
+            pass
         request = await self._requests.read(exchange, segments)
+        with self._endpoints.streams.held(admission.who):
+            await self._run(exchange, request, admission)
+
+    async def _run(self, exchange: Exchange, request: Message, admission: Admission) -> None:
         messages = self._call(request, timeout=STREAM_SECONDS, metadata=admission.metadata)
         stream = EventStream(
             self._while_admitted(messages, admission),

@@ -82,9 +82,10 @@ class WebhookEndpoint:
             if not value or not value.isascii():
                 raise Refusal(Reason.SIGNATURE_INVALID, f"The header {header} is missing or malformed.")
             fields[name] = value
+        self._endpoints.require_room()
+        self._backend_admits()
+        payload = await self._endpoints.strangers_bodies.read(exchange, self._limit)
         with self._endpoints.admission.admitted():
-            self._backend_admits()
-            payload = await exchange.body(self._limit)
             answer = await self._call(self._request(**{_PAYLOAD: payload}, **fields), timeout=UNARY_SECONDS)
         await exchange.respond(200, orjson.dumps(self._write(answer)))
 

@@ -17,8 +17,9 @@ _BUSY = ((BUSY_KEY, "1"),)
 # There are many refusals when there is much to do, and all are alike.
 _REFUSED = to_grpc_status(overloaded())
 
-# A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB.
-_MOST_STREAMS = 2_000
+# A stream waits most of its life, so streams and calls are counted apart; each costs some 30 KB. One connection carries
+# all of them and calls besides (grpc.max_concurrent_streams): where streams filled it, every call on it would wait.
+MOST_STREAMS = 2_000
 
 
 class AdmissionLayer:
@@ -55,7 +56,7 @@ class AdmissionLayer:
         async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
             with self.admission.admitted(caller.current().principal):
                 pass
-            if self._streams >= _MOST_STREAMS:
+            if self._streams >= MOST_STREAMS:
                 raise Refusal(Reason.OVERLOADED, "Too many streams are open here.", retry_after=RETRY_SECONDS)
             self._streams += 1
             try:

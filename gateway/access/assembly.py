@@ -60,8 +60,10 @@ def guard(
             signing_key(settings.caller_key)
         except KeyUnusable as error:
             raise OSError(str(error)) from None
+    keys = KeyRing(KeyTable(settings.database_url), clock)
+    ending.push_async_callback(keys.close)
     return Guard(
-        KeyRing(KeyTable(settings.database_url), clock),
+        keys,
         _tokens(settings, scopes, clock, tracer, metrics, ending) if settings.issuer else None,
         required=settings.required,
         development_key=development.reader(settings.development_key),
@@ -100,8 +102,10 @@ def _tokens(
             raise ValueError(f"status {answer.status}")
         return answer.body
 
+    keys = KeySet(fetch, clock)
+    ending.push_async_callback(keys.close)
     return Tokens(
-        KeySet(fetch, clock),
+        keys,
         issuer=settings.issuer,
         audience=settings.audience,
         algorithms=settings.algorithms,

@@ -82,6 +82,10 @@ class Guard:
         self._signer: Signer | None = None
         self._clock = clock
 
+    async def prepare(self) -> None:
+        """Read what is needed to tell who asks, before the first one does."""
+        await self._keys.prepare()
+
     async def admit(self, headers: Headers, rule: Rule, audience: str) -> Admission:
         """Return what goes to the service ("order").
 

@@ -1,24 +1,26 @@
 """The public keys of the identity provider: from one fixed address, kept for minutes, good through its outages."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import jwt
 import orjson
 
+from gateway.access.renewal import Renewal
 from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 
-_logger = logging.getLogger(__name__)
-
 # A key that the provider takes away counts for so long at most.
 KEPT_SECONDS = 600.0
+# What is so old is fetched anew, while requests go on with it: none waits for the provider then, also not for one that
+# is silent.
+_RENEWED_SECONDS = 540.0
 # A token with an unknown key may come from a provider that has just changed keys; anybody can write such a token.
 _AFTER_UNKNOWN_SECONDS = 60.0
 # With nothing at all no token can be judged, so that is tried again sooner.
 _AFTER_FAILURE_SECONDS = 5.0
+# Longer than the client waits (assembly.py).
+_LONGEST_FETCH_SECONDS = 4.0
 _MOST_KEYS = 100
 
 Fetch = Callable[[], Awaitable[bytes]]
@@ -37,9 +39,14 @@ class KeySet:
         self._clock = clock
         self._keys: Mapping[str, jwt.PyJWK] | None = None
         self._document = b""
-        self._next = float("-inf")
         self._next_for_unknown = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._renewal = Renewal(
+            self._renew,
+            clock,
+            failed="jwks.unreachable",
+            pause_seconds=_AFTER_FAILURE_SECONDS,
+            longest_seconds=_LONGEST_FETCH_SECONDS,
+        )
         self.generation = 0
 
     async def named(self, key_id: str) -> jwt.PyJWK | None:
@@ -49,8 +56,8 @@ class KeySet:
             Refusal: UNAVAILABLE; the provider was never reached so far.
         """
         await self.refresh()
-        if self._keys is not None and key_id not in self._keys and self._clock.monotonic() >= self._next_for_unknown:
-            await self._renew(unknown=True)
+        if self._keys is not None and key_id not in self._keys and self._may_be_new():
+            await self._renewal.done(known=True)
         if self._keys is None:
             raise Refusal(
                 Reason.UNAVAILABLE, "Tokens cannot be checked just now: the identity provider is away.", retry_after=5.0
@@ -59,27 +66,28 @@ class KeySet:
 
     async def refresh(self) -> None:
         """Fetch the keys when what is known is too old; on failure it goes on being good."""
-        if self._clock.monotonic() >= self._next:
-            await self._renew(unknown=False)
+        age = self._clock.monotonic() - self._renewal.read_at
+        if age >= KEPT_SECONDS:
+            await self._renewal.done(known=self._keys is not None)
+        elif age >= _RENEWED_SECONDS:
+            self._renewal.begin()
 
-    async def _renew(self, *, unknown: bool) -> None:
-        async with self._fetching:
-            now = self._clock.monotonic()
-            if now < (self._next_for_unknown if unknown else self._next):
-                return
-            self._next_for_unknown = now + _AFTER_UNKNOWN_SECONDS
-            try:
-                document = await self._fetch()
-                keys = _keys(document)
-            except Exception as error:  # noqa: BLE001  (whatever is wrong with it, the last good keys stay)
-                self._next = now + _AFTER_FAILURE_SECONDS
-                _logger.warning("jwks.unreachable", extra={"error": type(error).__name__})
-                return
-            self._next = now + KEPT_SECONDS
-            if document != self._document:
-                self._document = document
-                self._keys = keys
-                self.generation += 1
+    async def close(self) -> None:
+        """Give up what is being fetched."""
+        await self._renewal.close()
+
+    def _may_be_new(self) -> bool:
+        """Say whether to look for an unknown key; all that come while that is done wait for it."""
+        return self._renewal.under_way or self._clock.monotonic() >= self._next_for_unknown
+
+    async def _renew(self) -> None:
+        self._next_for_unknown = self._clock.monotonic() + _AFTER_UNKNOWN_SECONDS
+        document = await self._fetch()
+        keys = _keys(document)
+        if document != self._document:
+            self._document = document
+            self._keys = keys
+            self.generation += 1
 
 
 def _keys(document: bytes) -> dict[str, jwt.PyJWK]:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from chassis.telemetry.following import spans_of
 from chassis.telemetry.store import StoredSpan
+from gateway.bodies import Bodies, BodyLate
 from gateway.console import reading, words
 from gateway.console.commands import COMMANDS
 from gateway.console.drawing import LINE_WIDTH, bars
@@ -49,16 +50,29 @@ class Console:
         ids: Makes idempotency keys, one for each form that is shown.
         data_dir: Where the span store lies.
         sandbox_url: Where the sandbox plays the providers: its pages are linked; empty where they are real.
+        bodies: Those of forms, while they come.
         has_shop: Whether the demo shop is there to be linked.
+        behind_proxy: Whether a proxy in front speaks HTTPS with browsers, whatever it speaks with us.
     """
 
     def __init__(
-        self, api: ASGIApp, readiness: Readiness, ids: Ids, data_dir: Path, sandbox_url: str, *, has_shop: bool
+        self,
+        api: ASGIApp,
+        readiness: Readiness,
+        ids: Ids,
+        data_dir: Path,
+        sandbox_url: str,
+        bodies: Bodies,
+        *,
+        has_shop: bool,
+        behind_proxy: bool,
     ) -> None:
         self._api = api
         self._readiness = readiness
         self._ids = ids
         self._data_dir = data_dir
+        self._bodies = bodies
+        self._behind_proxy = behind_proxy
         self._templates = Environment(
             loader=PackageLoader("gateway.console", "templates"),
             autoescape=True,
@@ -150,7 +164,7 @@ class Console:
         order_id = request.path_params["order_id"]
         if command is None:
             raise Refused(HTTPStatus.NOT_FOUND, {"title": "There is no such command."})
-        form = await _form(request)
+        form = await self._form(request)
         body = command.body(order_id, form)
         await Api(self._api, request).post(f"/orders/{order_id}:{command.name}", body, form.get("key", ""))
         return RedirectResponse(f"/console/orders/{order_id}", HTTPStatus.SEE_OTHER)
@@ -166,7 +180,7 @@ class Console:
         return Response(shown["html"], headers=headers, media_type="text/html")
 
     async def _resend(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await self._form(request)
         path = f"/notifications/{request.path_params['notification_id']}:resend"
         again = await Api(self._api, request).post(path, {}, form.get("key", ""))
         return RedirectResponse(f"/console/orders/{again['order_id']}", HTTPStatus.SEE_OTHER)
@@ -178,9 +192,9 @@ class Console:
     async def _sign_in(self, request: Request) -> Response:
         if request.method == "GET":
             return self._render("sign_in.html")
-        key = (await _form(request)).get("key", "").strip()
+        key = (await self._form(request)).get("key", "").strip()
         answer = RedirectResponse("/console", HTTPStatus.SEE_OTHER)
-        secure = request.url.scheme == "https"
+        secure = self._behind_proxy or request.url.scheme == "https"
         answer.set_cookie(COOKIE, key, path="/console", httponly=True, samesite="strict", secure=secure)
         return answer
 
@@ -188,6 +202,23 @@ class Console:
         answer = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
         answer.delete_cookie(COOKIE, path="/console")
         return answer
+
+    async def _form(self, request: Request) -> Mapping[str, str]:
+        """Return what a form of ours has sent.
+
+        Raises:
+            Refused: It is larger than any of ours, or did not come in good time.
+        """
+        body = bytearray()
+        try:
+            async with self._bodies.coming():
+                async for part in request.stream():
+                    body.extend(part)
+                    if len(body) > _LONGEST_FORM:
+                        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"title": "The form is too large."})
+        except BodyLate as late:
+            raise Refused(late.status, {"title": "The form did not come in good time."}) from None
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
     async def _spans(self, story: Json) -> list[StoredSpan]:
         placed_ns = int(datetime.fromisoformat(story["order"]["create_time"]).timestamp()) * 1_000_000_000
@@ -205,20 +236,6 @@ class Console:
             "Referrer-Policy": "same-origin",
         }
         return Response(page, status, headers, media_type="text/html")
-
-
-async def _form(request: Request) -> Mapping[str, str]:
-    """Return what a form of ours has sent.
-
-    Raises:
-        Refused: It is larger than any of ours.
-    """
-    body = bytearray()
-    async for part in request.stream():
-        body.extend(part)
-        if len(body) > _LONGEST_FORM:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"title": "The form is too large."})
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _check_sender(request: Request) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from chassis.limits import Limits
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.spans import Span, Tracer
 from gateway.access.settings import AuthSettings
@@ -94,12 +95,20 @@ async def gateway_before(
     backend: Backend | None = None,
     auth: AuthSettings | None = None,
     tls_dir: Path | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[World]:
     """Serve a gateway whose services are all at one address."""
     areas = ("order", "tax", "payment", "notify", "shop")
     https = HttpsSettings(tls_dir)
     config = GatewayConfig(
-        "127.0.0.1:0", dict.fromkeys(areas, address), "", "", Path(), auth=auth or AuthSettings(), https=https
+        "127.0.0.1:0",
+        dict.fromkeys(areas, address),
+        "",
+        "",
+        Path(),
+        auth=auth or AuthSettings(),
+        https=https,
+        limits=limits or Limits(),
     )
     spans, metrics, clock = Spans(), Metrics("gateway"), HurriedClock()
     tracer = Tracer("gateway", spans, time.time_ns, random.Random().getrandbits)  # noqa: TID251  (spans need a clock)

@@ -1,5 +1,6 @@
 """What callers show to say who they are, as parsers of bytes: tokens and contexts, unsigned and rightly signed."""
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -40,8 +41,11 @@ class _OurKey(TrustedKeys):
         return _KEY.public_key() if name == _KEY_ID else None
 
 
+_KEYS = KeySet(_published, _CLOCK)
+asyncio.run(_KEYS.refresh())
+
 _TOKENS = Tokens(
-    KeySet(_published, _CLOCK),
+    _KEYS,
     issuer=_ISSUER,
     audience=_AUDIENCE,
     algorithms=frozenset({"EdDSA"}),

@@ -11,6 +11,7 @@ import pytest
 
 from chassis.access.contexts import METADATA_KEY, Contexts
 from chassis.access.keys import TrustedKeys
+from chassis.limits import Limits
 from gateway.access import development
 from gateway.access.api_keys import new_key
 from gateway.access.key_table import KeyTable, TooManyKeys
@@ -35,10 +36,10 @@ def settings_in(folder: Path, *, required: bool = True) -> AuthSettings:
 
 
 @asynccontextmanager
-async def guarded(auth: AuthSettings) -> AsyncIterator[World]:
+async def guarded(auth: AuthSettings, limits: Limits | None = None) -> AsyncIterator[World]:
     async with (
         running_backend() as backend,
-        gateway_before(backend.address, backend=backend, auth=auth) as world,
+        gateway_before(backend.address, backend=backend, auth=auth, limits=limits) as world,
     ):
         await world.gateway.readiness.until(ready=True)
         yield world
@@ -110,7 +111,7 @@ async def test_what_does_not_count_is_401(tmp_path: Path, table: KeyTable, schem
 async def test_a_key_counts_at_once_and_loses_access_within_ten_seconds(
     tmp_path: Path, table: KeyTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.access.key_ring._LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.access.key_ring._OLDEST_SECONDS", 0.05)
     monkeypatch.setattr("gateway.access.key_ring._LOOK_FOR_UNKNOWN_SECONDS", 0.01)
     async with guarded(settings_in(tmp_path)) as world:
         await world.http.get(ORDER, headers=bearer("omk_abcdef_" + "A" * 43))
@@ -123,6 +124,23 @@ async def test_a_key_counts_at_once_and_loses_access_within_ten_seconds(
         after = [(await world.http.get(ORDER, headers=bearer(each))).status_code for each in (key, other)]
 
     assert (before, after) == ([200, 200], [401, 200])
+
+
+async def test_whoever_asks_too_often_is_refused_by_name_and_nobody_else(tmp_path: Path, table: KeyTable) -> None:
+    key, _ = await a_key(table, "orders.read")
+    other, _ = await a_key(table, "orders.read", name="warehouse")
+    async with guarded(settings_in(tmp_path), Limits(calls_per_second=0.001)) as world:
+        answers = [await world.http.get(ORDER, headers=bearer(each)) for each in (key, key, other)]
+        watched = await world.http.get(f"{ORDER}:watch", headers=bearer(key))
+        webhooks = [
+            await world.http.post("/webhooks/stripe", content=b"{}", headers={"stripe-signature": "t=1,v1=0"})
+            for _ in range(2)
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert (answers[1].json()["reason"], answers[1].json()["metadata"]) == ("OVERLOADED", {"callsPerSecond": "0.001"})
+    assert watched.status_code == 429
+    assert [webhook.status_code for webhook in webhooks] == [200, 200]
 
 
 async def test_a_name_has_two_keys_at_a_time(table: KeyTable) -> None:

@@ -103,6 +103,21 @@ async def test_the_service_learns_that_the_client_went(world: World) -> None:
     await world.backend.cancelled.wait()
 
 
+async def test_streams_are_counted_for_as_long_as_they_are_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.streams.MOST_OF_ANOTHER", 1)
+    world.backend.stream.put_nowait(message(version=1))
+    async with world.http.stream("GET", WATCH) as response:
+        await anext(response.aiter_text())
+        refused = await world.http.get(WATCH)
+        order = await world.http.get(WATCH.removesuffix(":watch"))
+    await world.backend.cancelled.wait()
+    world.backend.stream.put_nowait(None)
+
+    assert (refused.status_code, refused.json()["reason"]) == (429, "OVERLOADED")
+    assert order.status_code == 200
+    assert (await world.http.get(WATCH)).status_code == 200
+
+
 async def test_a_wrong_parameter_is_refused_before_anything_is_opened(world: World) -> None:
     response = await world.http.get(WATCH, params={"after_version": "x"})
 

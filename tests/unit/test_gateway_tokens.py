@@ -41,16 +41,28 @@ class Provider:
     Attributes:
         keys: What it publishes.
         away: Whether it does not answer.
+        silent: Set while it lets callers wait.
         asked: How often it was asked.
     """
 
     def __init__(self) -> None:
         self.keys: list[Any] = KEYS
         self.away = False
+        self.silent = False
+        self.speaks = asyncio.Event()
         self.asked = 0
+
+    async def give_up(self) -> None:
+        """Have those who wait for it wait no longer."""
+        self.speaks.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.speaks.clear()
 
     async def __call__(self) -> bytes:
         self.asked += 1
+        if self.silent:
+            await self.speaks.wait()
         if self.away:
             raise OSError
         return json.dumps({"keys": self.keys}).encode()
@@ -228,6 +240,42 @@ def test_while_the_provider_is_away_its_last_keys_count() -> None:
         assert refused.value.reason is Reason.UNAVAILABLE
 
     asyncio.run(story())
+
+
+def test_nobody_with_a_known_key_waits_for_a_silent_provider() -> None:
+    async def story() -> int:
+        desk = Desk()
+        known = desk.token(exp=_at(desk, 3_600))
+        await desk.tokens.caller_of(known)
+        desk.provider.silent = desk.provider.away = True
+        desk.clock.advance(KEPT_SECONDS - 60)
+        # It is asked before its keys are too old, and again some time after each silence of three seconds.
+        for _ in range(30):
+            for token in (known, desk.token(), desk.token(sub="8")):
+                await desk.tokens.caller_of(token)
+            await asyncio.sleep(0)
+            desk.clock.advance(3)
+            await desk.provider.give_up()
+            desk.clock.advance(2)
+        return desk.provider.asked
+
+    assert asyncio.run(asyncio.wait_for(story(), 1)) == 1 + 15
+
+
+def test_all_tokens_with_a_key_that_is_new_wait_until_it_is_fetched() -> None:
+    async def story() -> list[str]:
+        desk = Desk()
+        desk.provider.keys = KEYS[1:]
+        await desk.tokens.caller_of(desk.token(EC, "ES256", {"kid": "ec"}))
+        desk.provider.keys = KEYS
+        desk.provider.silent = True
+        desk.clock.advance(61)
+        coming = [asyncio.create_task(desk.tokens.caller_of(desk.token(sub=name))) for name in "ab"]
+        await asyncio.sleep(0)
+        desk.provider.speaks.set()
+        return [(await each)[0].principal for each in coming]
+
+    assert asyncio.run(story()) == ["user:a", "user:b"]
 
 
 def test_a_known_token_still_ends() -> None:
