@@ -126,6 +126,13 @@ async def test_a_key_counts_at_once_and_loses_access_within_ten_seconds(
     assert (before, after) == ([200, 200], [401, 200])
 
 
+async def test_keys_are_known_before_the_gateway_listens(tmp_path: Path, table: KeyTable) -> None:
+    key, _ = await a_key(table, "orders.read")
+    async with guarded(settings_in(tmp_path)) as world:
+        (tmp_path / "gateway.db").unlink()
+        assert (await world.http.get(ORDER, headers=bearer(key))).status_code == 200
+
+
 async def test_whoever_asks_too_often_is_refused_by_name_and_nobody_else(tmp_path: Path, table: KeyTable) -> None:
     key, _ = await a_key(table, "orders.read")
     other, _ = await a_key(table, "orders.read", name="warehouse")

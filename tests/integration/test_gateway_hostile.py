@@ -122,6 +122,19 @@ async def test_a_body_that_does_not_come_is_not_waited_for(world: World, monkeyp
     assert not world.backend.calls
 
 
+async def test_bodies_that_do_not_come_hold_no_places(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.gateway.admission, "_limit", 1.0)
+    head = b"POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-length: 9\r\n\r\n"
+    connections = [await asyncio.open_connection(world.host, world.port) for _ in range(2)]
+    try:
+        for _, writer in connections:
+            writer.write(head)
+        assert (await world.http.get("/api/v1/orders/x")).status_code == 200
+    finally:
+        for _, writer in connections:
+            writer.close()
+
+
 async def test_a_body_that_goes_on_after_the_answer_is_not_listened_to_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

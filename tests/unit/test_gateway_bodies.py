@@ -122,8 +122,8 @@ async def test_webhooks_whose_bodies_do_not_come_leave_all_places_to_orders() ->
     late = Sender()
     await webhook(late.exchange.scope, late.exchange.receive, late.exchange.send)
     assert late.status == 429
-    for each in posted[:2]:
-        each.cancel()
+    for waiting in posted[:2]:
+        waiting.cancel()
     await asyncio.gather(*posted, return_exceptions=True)
 
 
