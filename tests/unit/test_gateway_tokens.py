@@ -270,8 +270,11 @@ def test_all_tokens_with_a_key_that_is_new_wait_until_it_is_fetched() -> None:
         desk.provider.keys = KEYS
         desk.provider.silent = True
         desk.clock.advance(61)
-        coming = [asyncio.create_task(desk.tokens.caller_of(desk.token(sub=name))) for name in "ab"]
-        await asyncio.sleep(0)
+        coming = []
+        for name in "ab":
+            coming.append(asyncio.create_task(desk.tokens.caller_of(desk.token(sub=name))))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         desk.provider.speaks.set()
         return [(await each)[0].principal for each in coming]
 
