@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,8 +135,3 @@ def compose() -> Json:
     body = yaml.safe_load(text)
     assert isinstance(body, dict)
     return body
-
-
-def units() -> Iterator[Path]:
-    """Yield the systemd units."""
-    yield from sorted((DEPLOY / "systemd").glob("*.*"))

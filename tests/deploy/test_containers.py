@@ -1,6 +1,5 @@
-"""deploy/Dockerfile, compose.yaml and the systemd units, against schemas and tools and against what the code says."""
+"""deploy/Dockerfile and compose.yaml, against schemas and tools and against what the code says."""
 
-import configparser
 import json
 import re
 import shutil
@@ -13,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cli import mesh
+from cli.config import CliConfig
 from cli.settings import settings
 from tests.deploy import manifests
 from tests.deploy.manifests import DEPLOY, PARTS, SCHEMAS
@@ -22,11 +22,11 @@ DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 COMPOSE = manifests.compose()
 KNOWN = {setting.name for setting in settings()}
 DEFAULTS = {setting.name: setting.default for setting in settings()}
-SERVICES = sorted((DEPLOY / "systemd").glob("*.service"))
+UNITS = [DEPLOY / "systemd" / f"ordermesh-{part}.service" for part in PARTS]
 
 
 def test_who_refuses_goes_before_what_is_behind_by_systemd_and_by_compose() -> None:
-    weights = {path.stem.removeprefix("ordermesh-"): _weight(path) for path in SERVICES}
+    weights = {path.stem.removeprefix("ordermesh-"): _weight(path) for path in UNITS}
     shares = {name: COMPOSE["services"][name].get("cpu_shares", 1024) for name in weights}
 
     assert weights == {"gateway": 300, "order": 300, "tax": 100, "payment": 100, "notify": 100}
@@ -101,6 +101,43 @@ def test_compose_is_an_environment_that_the_part_starts_with(part: str, mounted:
     assert service["healthcheck"]["test"][-1] == part or part == "gateway"
 
 
+# What a container has no use for: its folders and addresses stand in compose.yaml, and its metrics go to the collector.
+OF_THE_CONTAINER = {
+    *("ORDERMESH_DATA_DIR", "ORDERMESH_DATABASE_URL", "ORDERMESH_WORKER", "ORDERMESH_METRICS_ADDR"),
+    *("ORDERMESH_TRANSPORT_SECURITY", "ORDERMESH_TRUST_DOMAIN", "ORDER_LEASE_SECONDS", "GATEWAY_SANDBOX_URL"),
+    *("PAYMENT_RESUME_SECONDS", "PAYMENT_SETTLE_SECONDS"),
+    *(f"{part.upper()}_HEALTH_ADDR" for part in PARTS),
+    # They name a folder, which has to be mounted: docs/deploy.md says how.
+    *("GATEWAY_TLS_DIR", "MAIL_TEMPLATES_DIR"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_compose_hands_on_what_a_shop_may_set(part: str) -> None:
+    """What is not named there is dropped without a word."""
+    read = {setting.name for setting in settings() if part in setting.parts}
+    values = COMPOSE["services"][part]["environment"]
+
+    assert read - OF_THE_CONTAINER <= values.keys()
+    assert all(value != "" for value in values.values()), "an empty text would hide what deploy/.env says"
+
+
+def test_commands_in_compose_reach_every_part_and_every_table(mounted: Path, tmp_path: Path) -> None:
+    service = COMPOSE["services"]["operator"]
+    assert service["profiles"] == ["operator"], "it is no part of `up`"
+    here = {name: str(value).replace("/etc/ordermesh", str(mounted)) for name, value in service["environment"].items()}
+    config = CliConfig.from_env(here)
+    for part in PARTS:
+        database = mesh.load(part, here | {"ORDERMESH_DATA_DIR": str(tmp_path)}).database
+        assert database is not None
+        assert database.url.endswith(f"@postgres/ordermesh_{part}")
+        if part != "gateway":
+            assert (
+                getattr(config, f"{part}_address")
+                == COMPOSE["services"]["gateway"]["environment"][f"{part.upper()}_ADDR"]
+            )
+
+
 def test_parts_in_compose_find_one_another_where_they_listen() -> None:
     for caller in PARTS:
         values: dict[str, Any] = COMPOSE["services"][caller]["environment"]
@@ -111,7 +148,7 @@ def test_parts_in_compose_find_one_another_where_they_listen() -> None:
 
 
 def test_containers_have_no_rights_that_they_do_not_need() -> None:
-    for name in (*PARTS, "sandbox", "certificates", "keys", "migrate"):
+    for name in (*PARTS, "sandbox", "certificates", "keys", "migrate", "operator"):
         service = COMPOSE["services"][name]
         assert service["read_only"] is True, name
         assert service["user"] == "65532:65532", name
@@ -125,66 +162,3 @@ def test_one_database_is_made_for_each_part_that_keeps_tables() -> None:
     for file in ("compose/databases.sql", "kubernetes/overlays/development/databases.sql"):
         made = set(re.findall(r"CREATE DATABASE (\w+);", (DEPLOY / file).read_text()))
         assert made == {f"ordermesh_{part}" for part in PARTS}
-
-
-def unit(file: Path) -> dict[str, list[str]]:
-    """Return the lines of a unit by their name; a name may stand there several times."""
-    found: dict[str, list[str]] = {}
-    for line in file.read_text().splitlines():
-        if "=" in line and not line.startswith("#"):
-            name, _, value = line.partition("=")
-            found.setdefault(name, []).append(value)
-    return found
-
-
-@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.stem)
-def test_units_start_parts_that_there_are_and_confine_them(file: Path) -> None:
-    configparser.ConfigParser(strict=False).read_string(file.read_text())
-    part = file.stem.removeprefix("ordermesh-")
-    lines = unit(file)
-    assert lines["ExecStart"] == [f"/opt/ordermesh/.venv/bin/ordermesh serve {part}"]
-    assert {line.partition("=")[0] for line in lines["Environment"]} <= KNOWN
-    for name, value in {
-        "NoNewPrivileges": "yes",
-        "ProtectSystem": "strict",
-        "PrivateTmp": "yes",
-        "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
-        "CapabilityBoundingSet": "",
-        "PartOf": "ordermesh.target",
-    }.items():
-        assert lines[name] == [value], name
-    assert {"MemoryMax", "LimitNOFILE"} <= lines.keys()
-    assert (
-        int(lines["TimeoutStopSec"][0])
-        == manifests.deployment(part).body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    )
-
-
-def test_the_target_has_a_unit_for_every_part() -> None:
-    (wanted,) = unit(DEPLOY / "systemd" / "ordermesh.target")["Wants"]
-    assert set(wanted.split()) == {file.name for file in SERVICES} == {f"ordermesh-{part}.service" for part in PARTS}
-    assert manifests.env_file(DEPLOY / "systemd" / "ordermesh.env").keys() <= KNOWN
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_takes_the_units_and_finds_them_confined(tmp_path: Path) -> None:
-    # It looks for the command as well, which is installed on a shop's machine and not here.
-    for file in (*SERVICES, DEPLOY / "systemd" / "ordermesh.target"):
-        text = file.read_text().replace("/opt/ordermesh/.venv/bin/ordermesh", "/bin/true")
-        (tmp_path / file.name).write_text(re.sub(r"Documentation=.*\n", "", text))
-    files = [str(file) for file in tmp_path.iterdir()]
-    done = subprocess.run(
-        ["systemd-analyze", "verify", *files],
-        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    # Its own scale: 0 is confined entirely, 10 not at all; an ordinary unit has 9.6.
-    for file in SERVICES:
-        subprocess.run(
-            ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(tmp_path / file.name)],
-            capture_output=True,
-            check=True,
-        )
