@@ -1,6 +1,5 @@
 """Faults on demand: what should go wrong, where, how often."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,7 +12,6 @@ PROVIDERS = ("stripe", "avatax", "sendgrid")
 _MAX_DELAY_MS = 600_000  # ten minutes: longer than any deadline worth testing
 _DEFAULT_LATENCY_MS = 1_000
 _DEFAULT_EXECUTION_DELAY_MS = 1_000
-_OPERATION = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
 class FaultMode(StrEnum):

@@ -8,7 +8,6 @@ ERROR_TYPE = "error.type"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 SERVICE_NAME = "service.name"
-SERVICE_VERSION = "service.version"
 
 # RPC. The method is "package.Service/Method", the status code its name: "OK", "NOT_FOUND".
 RPC_SYSTEM_NAME = "rpc.system.name"
@@ -20,11 +19,6 @@ HTTP_REQUEST_METHOD = "http.request.method"
 HTTP_ROUTE = "http.route"
 HTTP_RESPONSE_STATUS_CODE = "http.response.status_code"
 URL_SCHEME = "url.scheme"
-
-# Databases
-DB_SYSTEM_NAME = "db.system.name"
-DB_OPERATION_NAME = "db.operation.name"
-DB_OPERATION_BATCH_SIZE = "db.operation.batch.size"
 
 # Ours
 ORDER_ID = "ordermesh.order.id"

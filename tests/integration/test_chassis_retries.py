@@ -15,7 +15,6 @@ from chassis.telemetry.metrics import Metrics
 from tests.fakes.telemetry_sink import recording_tracer
 
 _PACKAGE = "test.chassis.v1"
-_EMPTY = ".google.protobuf.Empty"
 
 
 def _service() -> ServiceDescriptor:

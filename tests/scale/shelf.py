@@ -29,9 +29,6 @@ IDS = Uuid7Ids(CLOCK)
 
 SERVICES = (order, payment, tax, notify)
 
-# Few rows, whatever is sold.
-SMALL = frozenset({"webhook_endpoints", "order_svc_version", "payment_svc_version", "tax_svc_version"})
-
 
 def metadatas() -> list[MetaData]:
     """Return the tables of each service."""
