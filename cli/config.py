@@ -37,8 +37,8 @@ class CliConfig:
     """NOTIFY_ADDR: where notify_svc is called."""
 
     gateway_url: str
-    """ORDERMESH_GATEWAY_URL, else ORDERMESH_GATEWAY_ADDR: where the command calls the gateway, "https://shop.example";
-    at the address it also listens."""
+    """ORDERMESH_GATEWAY_URL: where the command calls a gateway elsewhere, "https://shop.example"; else it is called at
+    ORDERMESH_GATEWAY_ADDR."""
 
     gateway_tls_dir: Path | None
     """Where the gateway's certificate lies, if it speaks HTTPS: GATEWAY_TLS_DIR."""
@@ -47,7 +47,7 @@ class CliConfig:
     """Where `ordermesh keys signing` adds a public key, if not beside the private one: ORDERMESH_CALLER_KEYS."""
 
     sandbox_url: str
-    """SANDBOX_ADDR: where the sandbox listens; likewise."""
+    """SANDBOX_ADDR: where the sandbox listens, host:port, and where the services find it."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""

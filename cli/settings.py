@@ -28,7 +28,13 @@ CONFIGS = {
 }
 """Where each part's settings are read."""
 
-SHARED = ("chassis.access.settings", "chassis.trust.settings", "gateway.access.settings", "gateway.https_settings")
+SHARED = (
+    "chassis.access.settings",
+    "chassis.limits",
+    "chassis.trust.settings",
+    "gateway.access.settings",
+    "gateway.https_settings",
+)
 """Modules that several configs take settings from."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -80,7 +86,7 @@ class _Asked(Mapping[str, str]):
 def settings() -> list[Setting]:
     """Return every setting of every part, those of the whole mesh first."""
     parts: dict[str, list[str]] = {}
-    defaults: dict[str, str] = {}
+    defaults: dict[str, dict[str, str]] = {}
     meanings: dict[str, str] = {}
     for part, place in CONFIGS.items():
         module, _, name = place.partition(":")
@@ -89,19 +95,19 @@ def settings() -> list[Setting]:
         config.from_env(asked)
         for variable, default in asked.defaults.items():
             parts.setdefault(variable, []).append(part)
-            # Where services differ, as in the file that each keeps its tables in, the first one stands for all.
-            defaults[variable] = defaults.get(variable) or default
+            defaults.setdefault(variable, {})[part] = default
         for variable, meaning in _documented(inspect.getsource(import_module(module))):
             meanings.setdefault(variable, meaning)
             # Some are asked for only where another one is set.
             if part not in parts.setdefault(variable, []) and variable not in defaults:
                 parts[variable].append(part)
-                defaults[variable] = ""
+                defaults[variable] = {}
     for module in SHARED:
         for variable, meaning in _documented(inspect.getsource(import_module(module))):
             meanings.setdefault(variable, meaning)
     found = [
-        Setting(name, _shown(defaults[name]), meanings.get(name, ""), tuple(parts[name])) for name in sorted(parts)
+        Setting(name, _shown(_of_all(defaults[name])), meanings.get(name, ""), tuple(parts[name]))
+        for name in sorted(parts)
     ]
     return sorted(found, key=lambda setting: -len(setting.parts))
 
@@ -146,19 +152,17 @@ in it is told at start-up, all complaints at once. Secrets are shown nowhere. An
 
 
 def _documented(source: str) -> Iterator[tuple[str, str]]:
-    """Yield each variable that a docstring of the module begins with, and what the docstring says of it."""
+    """Yield each variable that a paragraph of a docstring of the module begins with, and what it says of it."""
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             continue
         if not isinstance(node.value.value, str):
             continue
-        text = " ".join(node.value.value.split())
-        head = _HEAD.match(text)
-        if head is None:
-            continue
-        meaning = text[head.end() :].lstrip(":,. ")
-        for name in _names(head.group()):
-            yield name, meaning
+        for paragraph in node.value.value.split("\n\n"):
+            text = " ".join(paragraph.split())
+            if head := _HEAD.match(text):
+                meaning = text[head.end() :].lstrip(":,. ")
+                yield from ((name, meaning) for name in _names(head.group()))
 
 
 def _names(head: str) -> Iterator[str]:
@@ -170,6 +174,14 @@ def _names(head: str) -> Iterator[str]:
         elif _NAME.fullmatch(word):
             stem = word.rpartition("_")[0] + "_"
             yield word
+
+
+def _of_all(defaults: Mapping[str, str]) -> str:
+    """Return the default, by part, for all parts: where each has a file of its own, the one of "PART"."""
+    given = {part: default for part, default in defaults.items() if default}
+    if len(set(given.values())) > 1:
+        given = {part: default.replace(f"/{part}.db", "/PART.db") for part, default in given.items()}
+    return next(iter(given.values()), "")
 
 
 def _shown(default: str) -> str:

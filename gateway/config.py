@@ -17,20 +17,19 @@ class GatewayConfig:
     """How the gateway runs.
 
     Attributes:
-        address: Where it listens: "host:port".
         backends: The gRPC address of each service, by its area in the contract: "order", "tax", "payment", "notify".
         otlp_endpoint: Where spans and metrics are exported to; empty for nowhere.
         metrics_address: ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere.
         data_dir: Where the local span store lies.
-        sandbox_url: Where the sandbox plays the providers; empty where they are real.
-        drain_seconds: How long it still serves once /readyz says that it stops.
-        limits: How much it takes on at most.
         auth: Who is let in.
         transport: How it reaches the services.
         https: Who sees to it that nobody listens in on what it is asked.
     """
 
     address: str
+    """ORDERMESH_GATEWAY_ADDR: where the gateway listens, host:port, and where the command calls it if
+    ORDERMESH_GATEWAY_URL is not set."""
+
     backends: Mapping[str, str]
     otlp_endpoint: str
     metrics_address: str
@@ -48,7 +47,7 @@ class GatewayConfig:
     is a demo shop, if requests without credentials are taken. Empty for neither; `ordermesh up` sets it."""
 
     limits: Limits = field(default_factory=Limits)
-    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
+    """How much it takes on at most."""
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)

@@ -52,7 +52,8 @@ class NotifyConfig:
     """How it is reached, and by whom."""
 
     database_url: Secret
-    """NOTIFY_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
+    """NOTIFY_DATABASE_URL: where the notify service's tables are; else ORDERMESH_DATABASE_URL, else SQLite in
+    ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -67,35 +68,44 @@ class NotifyConfig:
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
 
     limits: Limits
-    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
+    """How much it takes on at most."""
 
     sendgrid_url: str
     """SENDGRID_BASE_URL: https://api.sendgrid.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
     sendgrid_api_key: Secret
-    """SENDGRID_API_KEY: may send mail; the default is the sandbox's."""
+    """SENDGRID_API_KEY: a key that may send mail; the default is the sandbox's."""
 
     sendgrid_webhook_public_key: str
-    """SENDGRID_WEBHOOK_PUBLIC_KEY: as SendGrid shows it, base64; empty refuses every event."""
+    """SENDGRID_WEBHOOK_PUBLIC_KEY: the key that SendGrid's events are checked with, base64 as it shows it; empty
+    refuses every event."""
 
     mail_from: str
     """MAIL_FROM: "Name <address>", a sender that the mail provider has verified."""
 
     sendgrid_templates: Mapping[str, str]
-    """MAIL_SENDGRID_TEMPLATES: the shop's own at SendGrid, "order_shipped=d-…,order_shipped.de=d-…"; empty without."""
+    """MAIL_SENDGRID_TEMPLATES: the shop's own templates at SendGrid, "order_shipped=d-…,order_shipped.de=d-…"; empty
+    for none."""
 
     mail_transport: str
-    """MAIL_TRANSPORT: "sendgrid", or "smtp" for any mail server."""
+    """MAIL_TRANSPORT: who sends mails: "sendgrid", or "smtp" for any mail server."""
 
     smtp: SmtpServer
-    """SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USERNAME, SMTP_PASSWORD: the mail server where MAIL_TRANSPORT is
-    smtp, how its connection is secured (starttls, tls, off), and its login."""
+    """SMTP_HOST: the mail server, where MAIL_TRANSPORT is smtp.
+
+    SMTP_PORT: the port of the mail server; 465 where SMTP_TLS is tls, 25 where it is off.
+
+    SMTP_TLS: how the connection to the mail server is secured: starttls, tls, or off for one on this machine.
+
+    SMTP_USERNAME: who logs in at the mail server; empty for nobody.
+
+    SMTP_PASSWORD: the password that SMTP_USERNAME logs in with."""
 
     mail_locale: str
     """MAIL_LOCALE: the language and region of mails that are asked for in none, or in one without templates."""
 
     mail_templates_dir: Path | None
-    """MAIL_TEMPLATES_DIR: the shop's own templates, file by file over ours; None without."""
+    """MAIL_TEMPLATES_DIR: the folder with the shop's own templates, file by file over ours; empty for none."""
 
     @classmethod
     def from_env(cls, values: Mapping[str, str]) -> Self:

@@ -28,8 +28,11 @@ class OrderConfig:
     """How it is reached, and how it reaches the others."""
 
     database_url: Secret
-    """ORDER_DATABASE_URL or ORDERMESH_DATABASE_URL: where it keeps its tables, postgresql://user@host/name or
-    sqlite:////file; else SQLite in ORDERMESH_DATA_DIR."""
+    """ORDER_DATABASE_URL: where the order service's tables are, postgresql://user@host/name or sqlite:////file; else
+    ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR.
+
+    ORDERMESH_DATABASE_URL: where parts keep their tables that are told no place of their own, as by ORDER_DATABASE_URL:
+    postgresql://user@host/name. Else each has a file of SQLite in ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -53,7 +56,7 @@ class OrderConfig:
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
 
     limits: Limits
-    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
+    """How much it takes on at most."""
 
     patience_seconds: float
     """ORDER_PATIENCE_SECONDS: how long PlaceOrder waits for an order to settle before it answers PENDING."""
@@ -62,12 +65,16 @@ class OrderConfig:
     """ORDER_LEASE_SECONDS: how long a replica's claim to an order lasts after each step; longer than any one step."""
 
     action_seconds: float
-    """ORDER_PAYMENT_ACTION_SECONDS: how long a customer may take for 3-D Secure."""
+    """ORDER_PAYMENT_ACTION_SECONDS: how long a customer may take for 3-D Secure, or for another card."""
 
     velocity: Velocity
-    """ORDER_ORDERS_PER_HOUR, ORDER_DECLINES_PER_HOUR, ORDER_GUEST_DECLINES_PER_HOUR: how many orders one customer may
-    place, how many cards one customer or e-mail address may have declined, and all guests of one caller together; 0 for
-    any number."""
+    """ORDER_ORDERS_PER_HOUR: how many orders one customer may place within an hour; 0 for any number.
+
+    ORDER_DECLINES_PER_HOUR: how many cards of one customer, or of one e-mail address, may be declined within an hour
+    before no more is tried; 0 for any number.
+
+    ORDER_GUEST_DECLINES_PER_HOUR: how many cards of all guests of one caller together, honest ones among them, may be
+    declined within an hour before no more is tried; 0 for any number."""
 
     webhook_networks: tuple[Network, ...]
     """ORDER_WEBHOOK_NETWORKS: private networks that webhooks may be posted to, separated by commas: 10.1.0.0/16. The

@@ -34,7 +34,8 @@ class PaymentConfig:
     """How it is reached, and by whom."""
 
     database_url: Secret
-    """PAYMENT_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
+    """PAYMENT_DATABASE_URL: where the payment service's tables are; else ORDERMESH_DATABASE_URL, else SQLite in
+    ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -49,22 +50,23 @@ class PaymentConfig:
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
 
     limits: Limits
-    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
+    """How much it takes on at most."""
 
     stripe_api_key: Secret
-    """STRIPE_API_KEY: a secret or restricted key. The default is the sandbox's."""
+    """STRIPE_API_KEY: a secret or restricted key; the default is the sandbox's."""
 
     stripe_api_base: str
     """STRIPE_API_BASE: https://api.stripe.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
     stripe_webhook_secrets: tuple[Secret, ...]
-    """STRIPE_WEBHOOK_SECRET: the endpoint's signing secret; several, separated by commas, while one is rolled."""
+    """STRIPE_WEBHOOK_SECRET: the signing secret of the webhook endpoint at Stripe; several, separated by commas, while
+    one is rolled."""
 
     settle_after: timedelta
     """PAYMENT_SETTLE_SECONDS: how old an open attempt, refund or event is before a worker sees to it unasked."""
 
     resume_seconds: float
-    """PAYMENT_RESUME_SECONDS: how often the worker looks that settles them."""
+    """PAYMENT_RESUME_SECONDS: how often a worker looks for open attempts, refunds and events to see to."""
 
     @property
     def live(self) -> bool:

@@ -35,7 +35,8 @@ class TaxConfig:
     """How it is reached, and by whom."""
 
     database_url: Secret
-    """TAX_DATABASE_URL: where its tables are; else ORDERMESH_DATABASE_URL, else SQLite in ORDERMESH_DATA_DIR."""
+    """TAX_DATABASE_URL: where the tax service's tables are; else ORDERMESH_DATABASE_URL, else SQLite in
+    ORDERMESH_DATA_DIR."""
 
     data_dir: Path
     """ORDERMESH_DATA_DIR: where SQLite files and the span store lie."""
@@ -50,33 +51,42 @@ class TaxConfig:
     """ORDERMESH_METRICS_ADDR: where Prometheus reads /metrics; empty for nowhere."""
 
     limits: Limits
-    """ORDERMESH_MAX_IN_FLIGHT, ORDERMESH_CALLS_PER_SECOND: calls at a time, and of one principal per second."""
+    """How much it takes on at most."""
 
     avatax_url: str
     """AVATAX_BASE_URL: https://rest.avatax.com for the real one; else the sandbox at SANDBOX_ADDR."""
 
     avatax_account_id: str
-    """AVATAX_ACCOUNT_ID: the user name of each call."""
+    """AVATAX_ACCOUNT_ID: the account at AvaTax, the user name of each call."""
 
     avatax_license_key: Secret
-    """AVATAX_LICENSE_KEY: its password."""
+    """AVATAX_LICENSE_KEY: the account's key, the password of each call; the default is the sandbox's."""
 
     avatax_company_code: str
     """AVATAX_COMPANY_CODE: the company that sells, as AvaTax calls it."""
 
     ship_from: Address | None
-    """TAX_SHIP_FROM_LINE1, …_LOCALITY, …_ADMINISTRATIVE_AREA, …_POSTAL_CODE and …_REGION_CODE: where goods leave from.
-    Without a region code every sale counts as made where the goods go."""
+    """TAX_SHIP_FROM_LINE1: street and number of the place that goods leave from.
+
+    TAX_SHIP_FROM_LOCALITY: the city that goods leave from.
+
+    TAX_SHIP_FROM_ADMINISTRATIVE_AREA: the state or province that goods leave from, such as CA.
+
+    TAX_SHIP_FROM_POSTAL_CODE: the postal code of the place that goods leave from.
+
+    TAX_SHIP_FROM_REGION_CODE: the country that goods leave from, US or DE. Without it every sale counts as made where
+    the goods go, and the rest of the place is not read."""
 
     fallback_rate: Decimal
     """TAX_FALLBACK_RATE: the rate while AvaTax is away, 0.08 for 8 %."""
 
     fallback_rates: Mapping[str, Decimal]
-    """TAX_FALLBACK_RATES: the same by country or by country and state, "DE=0.19,US-CA=0.0725"; the narrowest wins."""
+    """TAX_FALLBACK_RATES: the rate while AvaTax is away by country, or by country and state, "DE=0.19,US-CA=0.0725";
+    the narrowest wins, before TAX_FALLBACK_RATE."""
 
     fallback_policy: Mapping[str, bool]
-    """TAX_FALLBACK_POLICY: where orders are taken at such a rate, "US-NY=refuse,*=allow"; the narrowest wins, and where
-    nothing is said they are."""
+    """TAX_FALLBACK_POLICY: where orders are taken at a fallback rate while AvaTax is away, "US-NY=refuse,*=allow"; the
+    narrowest wins, and where nothing is said they are."""
 
     quote_cache_seconds: float
     """TAX_QUOTE_CACHE_SECONDS: how long AvaTax's answer for the same basis is good for; 0 asks each time."""

@@ -36,10 +36,11 @@ class AuthSettings:
     """GATEWAY_OIDC_ISSUER: the identity provider whose tokens count, exactly as their iss says; empty for none."""
 
     audience: str = ""
-    """GATEWAY_OIDC_AUDIENCE: what their aud has to name: this API, as the identity provider knows it."""
+    """GATEWAY_OIDC_AUDIENCE: what a token's aud has to name: this API, as the identity provider knows it."""
 
     jwks_url: str = ""
-    """GATEWAY_OIDC_JWKS_URL: where its public keys are, https, or http on this machine; never taken from a token."""
+    """GATEWAY_OIDC_JWKS_URL: where the identity provider's public keys are, https, or http on this machine; never taken
+    from a token."""
 
     algorithms: frozenset[str] = frozenset({"RS256", "ES256"})
     """GATEWAY_OIDC_ALGORITHMS: how tokens may be signed; only ways with a public key."""
