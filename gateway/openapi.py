@@ -95,7 +95,10 @@ def _health() -> dict[str, Any]:
         "/readyz": _page(
             "Ready",
             "Tells whether requests can be served",
-            {"200": "They can.", "503": "They cannot; `services` says which service is away."},
+            {
+                "200": "They can; `services` says which of the services that orders can wait for is away.",
+                "503": "They cannot: the order service is away, as `services` says, or the gateway stops.",
+            },
         ),
     }
 

@@ -1,7 +1,7 @@
 """Whether the services behind the gateway take calls: their grpc.health, watched in the background."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -34,11 +34,13 @@ class Readiness:
     Args:
         channels: A bare channel to each service, by the name that people know it by: "order".
         clock: Waits between watches.
+        needed: Services without which the gateway is of no use; where there is none of these, all are.
     """
 
-    def __init__(self, channels: Mapping[str, grpc.aio.Channel], clock: Clock) -> None:
+    def __init__(self, channels: Mapping[str, grpc.aio.Channel], clock: Clock, needed: Collection[str] = ()) -> None:
         self._channels = channels
         self._clock = clock
+        self._needed = [name for name in channels if name in needed] or list(channels)
         self._states = dict.fromkeys(channels, "unreachable")
         self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,13 +75,17 @@ class Readiness:
         return dict(self._states)
 
     def ready(self) -> bool:
-        """Return whether every service is serving, and the gateway stays."""
-        return not self._leaving and all(state == "serving" for state in self._states.values())
+        """Return whether every service is serving that is needed, and the gateway stays."""
+        return not self._leaving and all(self._states[name] == "serving" for name in self._needed)
+
+    def whole(self) -> bool:
+        """Return whether every service is serving."""
+        return all(state == "serving" for state in self._states.values())
 
     async def until(self, *, ready: bool) -> None:
-        """Wait until the services are all ready, or until one is not."""
+        """Wait until the gateway is ready with all of its services, or until it is not ready."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self.ready() is ready)
+            await self._changed.wait_for(lambda: self.ready() is ready and (self.whole() or not ready))
 
     async def _watch(self, name: str, channel: grpc.aio.Channel) -> None:
         watch = channel.unary_stream(_WATCH, _ENCODE, _DECODE)

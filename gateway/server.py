@@ -37,7 +37,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
-# What clients want ends up there. A provider's webhooks keep other services busy, and are no reason to refuse orders.
+# What clients want ends up there, and what it needs besides can be waited for, mails and the tax of what is recorded. A
+# provider's webhooks keep other services busy, and are no reason to refuse orders.
 _MAIN = "order"
 # What a service lets in whatever happens, and half as much again: webhooks come beside what clients have in flight.
 _LEAST = LEAST * 3 // 2
@@ -134,7 +135,8 @@ class Gateway:
 
     async def _serve(self, listener: socket.socket) -> None:
         backends = {service.full_name: self._channel(service.full_name) for service in self._contract.services}
-        self._readiness = Readiness({area: channel.bare for area, channel in self._channels.items()}, self._clock)
+        bare = {area: channel.bare for area, channel in self._channels.items()}
+        self._readiness = Readiness(bare, self._clock, {_MAIN})
         endpoints = Endpoints(self._tracer, self._metrics, self._ids, self.admission)
         admitting = assembly.guard(
             self._config.auth,

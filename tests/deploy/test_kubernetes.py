@@ -146,6 +146,15 @@ def test_pods_are_given_the_time_that_an_orderly_end_takes(part: str) -> None:
     assert found.pod["terminationGracePeriodSeconds"] >= longest + 10
 
 
+def test_a_gateway_that_stops_is_taken_out_of_rotation_while_it_still_serves_and_one_slow_answer_is_nothing() -> None:
+    probe = manifests.container(manifests.deployment("gateway"))["readinessProbe"]
+    drain = float(manifests.environment("gateway", {"GATEWAY_DATABASE_URL": ""})["ORDERMESH_GATEWAY_DRAIN_SECONDS"])
+
+    assert probe["httpGet"]["path"] == "/readyz"
+    assert probe["failureThreshold"] > 1
+    assert probe["failureThreshold"] * probe["periodSeconds"] + probe["timeoutSeconds"] < drain
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_is_scaled_spread_and_kept_up(part: str) -> None:
     about = [each for each in manifests.objects("base") if each.name == part]

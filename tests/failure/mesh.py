@@ -11,6 +11,7 @@ import httpx
 from tests.failure.process import START_SECONDS, Part
 from tests.fakes.mesh_process import environment
 from tests.fakes.postgres_proxy import PostgresProxy
+from tests.fakes.readyz import sees_all
 from tests.fakes.tcp_proxy import TcpProxy, to_address
 
 PARTS = ("sandbox", "tax", "payment", "notify", "order", "gateway")
@@ -98,7 +99,7 @@ class Mesh:
         async with httpx.AsyncClient(base_url=self.rest_url, timeout=5) as client:
             while True:
                 try:
-                    if (await client.get("/readyz")).status_code == httpx.codes.OK:
+                    if sees_all(await client.get("/readyz")):
                         return
                 except httpx.TransportError:
                     pass

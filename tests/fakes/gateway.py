@@ -96,13 +96,14 @@ async def gateway_before(
     auth: AuthSettings | None = None,
     tls_dir: Path | None = None,
     limits: Limits | None = None,
+    away: Sequence[str] = (),
 ) -> AsyncIterator[World]:
-    """Serve a gateway whose services are all at one address."""
-    areas = ("order", "tax", "payment", "notify", "shop")
+    """Serve a gateway whose services are all at one address, but for those that are away."""
+    areas = dict.fromkeys(("order", "tax", "payment", "notify", "shop"), address)
     https = HttpsSettings(tls_dir)
     config = GatewayConfig(
         "127.0.0.1:0",
-        dict.fromkeys(areas, address),
+        {**areas, **dict.fromkeys(away, "127.0.0.1:1")},
         "",
         "",
         Path(),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from tests.fakes.mesh_process import MeshProcess, environment
+from tests.fakes.readyz import sees_all
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Mesh:
     def _wait_until_ready(self) -> None:
         """Wait until the gateway sees every service serving; a part that was restarted is found within a second."""
         end = time.monotonic() + PATIENCE_SECONDS
-        while httpx.get(f"http://{self.values['ORDERMESH_GATEWAY_ADDR']}/readyz").status_code != httpx.codes.OK:
+        while not sees_all(httpx.get(f"http://{self.values['ORDERMESH_GATEWAY_ADDR']}/readyz")):
             assert time.monotonic() < end, "the gateway did not see every service serving"
             time.sleep(0.1)
 

@@ -34,6 +34,22 @@ async def test_the_gateway_follows_the_health_of_its_services() -> None:
         assert (await world.http.get("/readyz")).status_code == 200
 
 
+async def test_the_gateway_is_ready_without_services_that_orders_can_wait_for() -> None:
+    async with running_backend() as backend, gateway_before(backend.address, away=["notify", "tax"]) as world:
+        while not world.gateway.readiness.ready():  # noqa: ASYNC110  (nobody is told of it without the others)
+            await asyncio.sleep(0.01)
+        ready = await world.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        services = ready.json()["services"]
+        assert (services["order"], services["notify"], services["tax"]) == ("serving", "unreachable", "unreachable")
+        assert (await world.http.get("/api/v1/orders/x")).status_code == 200
+        assert not world.gateway.readiness.whole()
+
+        await backend.health.set("", NOT_SERVING)
+        await world.gateway.readiness.until(ready=False)
+        assert (await world.http.get("/readyz")).status_code == 503
+
+
 async def test_one_replica_that_stops_does_not_make_the_gateway_unready() -> None:
     async with AsyncExitStack() as stack:
         one, two = [await stack.enter_async_context(scripted()) for _ in range(2)]

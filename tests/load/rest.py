@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from tests.fakes.readyz import sees_all
+
 # Less than half of the time that a gateway drains for.
 _ASK_SECONDS = 0.25
 
@@ -19,6 +21,7 @@ class Balancer:
     def __init__(self, addresses: Sequence[str]) -> None:
         self._clients = [httpx.AsyncClient(base_url=f"http://{address}", timeout=20) for address in addresses]
         self._ready = [False] * len(addresses)
+        self._whole = [False] * len(addresses)
         self._all_ready = asyncio.Event()
         self._turn = 0
 
@@ -42,7 +45,7 @@ class Balancer:
         raise AssertionError("no gateway is ready")
 
     async def all_ready(self) -> None:
-        """Return once every gateway is ready, as a rollout waits for it before it goes on."""
+        """Return once every gateway is ready and sees every service, as a rollout waits before it goes on."""
         self._all_ready.clear()
         async with asyncio.timeout(_READY_SECONDS):
             await self._all_ready.wait()
@@ -50,7 +53,7 @@ class Balancer:
     async def ask(self) -> None:
         """Ask every gateway once whether it is ready."""
         await asyncio.gather(*(self._ask(number) for number in range(len(self._clients))))
-        if all(self._ready):
+        if all(self._whole):
             self._all_ready.set()
         else:
             self._all_ready.clear()
@@ -77,9 +80,9 @@ class Balancer:
         try:
             answer = await self._clients[number].get("/readyz")
         except httpx.HTTPError:
-            self._ready[number] = False
+            self._ready[number] = self._whole[number] = False
         else:
-            self._ready[number] = answer.status_code == httpx.codes.OK
+            self._ready[number], self._whole[number] = answer.status_code == httpx.codes.OK, sees_all(answer)
 
 
 @asynccontextmanager
