@@ -20,6 +20,7 @@ KUBERNETES = DEPLOY / "kubernetes"
 SCHEMAS = Path(__file__).with_name("schemas")
 
 PARTS = ("order", "tax", "payment", "notify", "gateway")
+_MAKES_PODS = {"Deployment", "StatefulSet", "Job", "CronJob"}
 # These change an object of the base, or are no objects.
 _NO_OBJECTS = {"kustomization.yaml", "replicas.yaml", "database.yaml"}
 
@@ -42,10 +43,19 @@ class Object:
         return str(self.body["metadata"]["name"])
 
     @property
+    def template(self) -> Json | None:
+        """What its pods are made by; None where it makes none."""
+        if self.kind not in _MAKES_PODS:
+            return None
+        spec = self.body["spec"]["jobTemplate"]["spec"] if self.kind == "CronJob" else self.body["spec"]
+        template = spec["template"]
+        assert isinstance(template, dict)
+        return template
+
+    @property
     def pod(self) -> Json | None:
         """The spec of the pods that it makes; None where it makes none."""
-        template = self.body.get("spec", {}).get("template") if self.kind != "Certificate" else None
-        return template["spec"] if template else None
+        return self.template["spec"] if self.template else None
 
 
 def objects(folder: str = "") -> list[Object]:

@@ -8,14 +8,21 @@ from typing import Any
 import pytest
 from ordermesh.access.v1 import access_pb2
 
+from chassis.access.settings import OPERATOR
+from chassis.config import ConfigError
 from chassis.server import DRAIN_SECONDS, GRACE_SECONDS
+from chassis.trust.settings import Security
 from cli import mesh
+from cli.config import CliConfig
 from cli.settings import settings
 from gateway import contract
 from gateway.server import _GRACE_SECONDS
+from notify_svc.config import NotifyConfig
 from order_svc.__main__ import _FINISH_SECONDS
+from tax_svc.config import TaxConfig
 from tests.deploy import manifests
 from tests.deploy.manifests import KUBERNETES, PARTS, Object
+from tests.fakes.notify_signing import SendgridKey
 
 WORKLOADS = [found for found in manifests.objects() if found.pod is not None]
 PORTS = {setting.name: setting.default.rpartition(":")[2] for setting in settings() if setting.name.endswith("_ADDR")}
@@ -86,10 +93,10 @@ def test_containers_are_given_settings_that_there_are(found: Object) -> None:
     known = {setting.name for setting in settings()} | OTHERS
     container = manifests.container(found)
     assert {entry["name"] for entry in container.get("env", ())} <= known
-    if container["image"] == "ordermesh":
+    if container["image"] == "ordermesh" and found.name != "operator":
         command, *arguments = container["args"]
-        assert command in {"serve", "migrate"}
-        assert all(argument in mesh.NAMES for argument in arguments)
+        assert command in {"serve", "migrate", "audit", "retention"}
+        assert all(argument in mesh.NAMES or argument == "--delete" for argument in arguments)
 
 
 def test_setting_files_name_settings_that_there_are() -> None:
@@ -195,7 +202,8 @@ def test_nobody_talks_to_anybody_unless_it_is_said() -> None:
         "policyTypes": ["Ingress", "Egress"],
     }
     for found in WORKLOADS:
-        assert found.body["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ordermesh"
+        assert found.template is not None
+        assert found.template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "ordermesh"
 
 
 def test_certificates_name_the_parts_as_they_know_one_another() -> None:
@@ -207,4 +215,78 @@ def test_certificates_name_the_parts_as_they_know_one_another() -> None:
         assert found[part]["uris"] == [f"spiffe://ordermesh.internal/{part}"]
         assert part in found[part]["dnsNames"]
         assert found[part]["secretName"] == volume["secret"]["secretName"]
-        assert {"client auth", "server auth"} <= set(found[part]["usages"])
+    for name in (*PARTS, OPERATOR):
+        assert found[name]["uris"] == [f"spiffe://ordermesh.internal/{name}"]
+        assert name in found[name]["dnsNames"]
+        assert {"client auth", "server auth"} <= set(found[name]["usages"])
+
+
+@pytest.mark.parametrize("name", ["operator", "audit"])
+def test_whoever_gives_commands_is_let_in_by_certificate_and_by_network(name: str, mounted: Path) -> None:
+    (found,) = [each for each in WORKLOADS if each.name == name]
+    assert found.pod is not None
+    assert found.template is not None
+    labels = found.template["metadata"]["labels"]
+    values = manifests.env_file(KUBERNETES / "base" / "settings.env")
+    (certificate,) = [each for each in manifests.container(found)["volumeMounts"] if each["name"] == "certificate"]
+    (volume,) = [each for each in found.pod["volumes"] if each["name"] == "certificate"]
+    assert certificate["mountPath"] == f"{values['ORDERMESH_TLS_DIR']}/{OPERATOR}"
+    assert volume["secret"]["secretName"] == "operator-tls"
+    config = CliConfig.from_env({each: value.replace("/etc/ordermesh", str(mounted)) for each, value in values.items()})
+    assert config.transport.security is Security.TLS
+
+    (out,) = [each.body["spec"] for each in manifests.objects("base") if each.name == OPERATOR and "Net" in each.kind]
+    assert out["podSelector"]["matchLabels"].items() <= labels.items()
+    for part, spec in policies():
+        if part == "gateway":
+            continue
+        (port,) = [str(each["ports"][0]["port"]) for each in out["egress"] if names(each["to"]) == {part}]
+        assert port == PORTS[LISTENS[part]]
+        into = [peer for entry in spec["ingress"] for peer in entry["from"]]
+        assert out["podSelector"]["matchLabels"] in [peer.get("podSelector", {}).get("matchLabels") for peer in into]
+
+
+def test_whoever_is_given_a_database_reaches_it() -> None:
+    given = {
+        found.name
+        for found in manifests.objects("base")
+        if found.pod is not None
+        and any(entry["name"].endswith("_DATABASE_URL") for entry in manifests.container(found).get("env", ()))
+    }
+    (out,) = [each.body["spec"] for each in manifests.objects("base") if each.name == "database"]
+    policies_of_ours = {
+        each.name: each.body["spec"] for each in manifests.objects("overlays/development") if "Net" in each.kind
+    }
+    (into,) = [each for entry in policies_of_ours["postgres"]["ingress"] for each in entry["from"]]
+
+    assert set(out["podSelector"]["matchExpressions"][0]["values"]) == given
+    assert set(into["podSelector"]["matchExpressions"][0]["values"]) == given
+
+
+def test_jobs_of_the_night_come_once_at_a_time_and_are_not_begun_late() -> None:
+    jobs = {each.name: each.body["spec"] for each in WORKLOADS if each.kind == "CronJob"}
+    assert jobs.keys() == {"audit", "retention"}
+    assert len({spec["schedule"] for spec in jobs.values()}) == 2
+    for spec in jobs.values():
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
+    assert jobs["audit"]["jobTemplate"]["spec"]["backoffLimit"] == 0, "what differs would differ again"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_shops_settings_are_ones_that_parts_start_with(part: str, mounted: Path, tmp_path: Path) -> None:
+    own = manifests.env_file(KUBERNETES / "overlays" / "production" / "settings.env")
+    secrets = {f"{name.upper()}_DATABASE_URL": "postgresql://u:p@host/name" for name in PARTS}
+    secrets |= {"STRIPE_API_KEY": "rk_live_made_up", "STRIPE_WEBHOOK_SECRET": "whsec_made_up"}
+    secrets |= {"AVATAX_ACCOUNT_ID": "1", "AVATAX_LICENSE_KEY": "made up", "SENDGRID_API_KEY": "SG.made.up"}
+    values = own | manifests.environment(part, secrets) | {"ORDERMESH_DATA_DIR": str(tmp_path)}
+    here = {name: value.replace("/etc/ordermesh", str(mounted)) for name, value in values.items()}
+    if part == "notify":
+        with pytest.raises(ConfigError, match="SENDGRID_WEBHOOK_PUBLIC_KEY"):
+            mesh.load(part, here)
+        here["SENDGRID_WEBHOOK_PUBLIC_KEY"] = SendgridKey().public
+        assert not NotifyConfig.from_env(here).is_deaf
+    if part == "tax":
+        assert TaxConfig.from_env(here).ship_from is not None
+
+    assert mesh.load(part, here).address == values[LISTENS[part]]

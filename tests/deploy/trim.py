@@ -16,6 +16,7 @@ SCHEMAS = Path(__file__).with_name("schemas")
 VERSION = "1.34"
 KINDS = (
     "configmap-v1",
+    "cronjob-batch-v1",
     "deployment-apps-v1",
     "horizontalpodautoscaler-autoscaling-v2",
     "job-batch-v1",
