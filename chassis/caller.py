@@ -12,6 +12,10 @@ GATEWAY = "gateway"
 # The parts that order things of other parts on their own account.
 _OF_THE_MESH = frozenset({LOCAL, "order"})
 
+# The parts that call others at all. What they ask for comes of what was let in where it entered the mesh: a quote and a
+# charge for each order of whomever, and the providers' webhooks.
+_CALL_ON = _OF_THE_MESH | {GATEWAY}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -39,6 +43,11 @@ class Caller:
         a second time: so the mesh's own parts share the keys of the machine's own user.
         """
         return LOCAL if not self.vouched and self.service in _OF_THE_MESH else self.principal
+
+    @property
+    def rate_owner(self) -> str:
+        """Return whose calls per second their calls count towards: nobody's, "", where a part of the mesh calls."""
+        return "" if not self.vouched and self.service in _CALL_ON else self.principal
 
 
 MACHINES_USER = Caller(principal=LOCAL, service=LOCAL)

@@ -12,4 +12,4 @@ class Limits:
 
     calls_per_second: float = 0.0
     """ORDERMESH_CALLS_PER_SECOND: how many calls each process takes of one principal per second, on average; twice as
-    many at once. 0 for any number."""
+    many at once. 0 for any number. What the mesh's own parts ask of one another is not bounded."""

@@ -40,7 +40,7 @@ class AdmissionLayer:
         admission, enter, leave = self.admission, self.admission.enter, self.admission.leave
 
         async def call(request: Any, context: Context) -> Message:  # noqa: ANN401  (see layers.Unary)
-            enter(caller.current().principal)
+            enter(caller.current().rate_owner)
             try:
                 return await handler(request, context)
             finally:
@@ -54,7 +54,7 @@ class AdmissionLayer:
         """Return a streaming handler that passes the door as a call does, and is counted among the streams then."""
 
         async def call(request: Any, context: Context) -> AsyncIterator[Message]:  # noqa: ANN401  (see layers.Unary)
-            with self.admission.admitted(caller.current().principal):
+            with self.admission.admitted(caller.current().rate_owner):
                 pass
             if self._streams >= MOST_STREAMS:
                 raise Refusal(Reason.OVERLOADED, "Too many streams are open here.", retry_after=RETRY_SECONDS)

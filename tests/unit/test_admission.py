@@ -1,11 +1,18 @@
 """A process takes on what it can do in good time, and finds out by itself how much that is."""
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 
 from chassis.admission import OUTER_SECONDS, Admission, Rates
+from chassis.caller import MACHINES_USER, Caller, itself, set_current
+from chassis.layers import Method
 from chassis.limits import Limits
+from chassis.serving.admission import AdmissionLayer
 from kernel.errors import Reason, Refusal
 
 SLOW, QUICK = 5 * OUTER_SECONDS, OUTER_SECONDS / 5
@@ -188,6 +195,38 @@ def test_a_principal_gets_what_is_theirs_and_is_told_when_there_is_more() -> Non
     rates.take("key:shop", now=100.5)
     with pytest.raises(Refusal):
         rates.take("key:shop", now=100.5)
+
+
+KEY = Caller("key:shop", "gateway", vouched=True)
+
+
+@pytest.mark.parametrize(
+    ("who", "bounded"),
+    [
+        (KEY, True),
+        (Caller("user:42", "local", vouched=True), True),
+        (itself("books"), True),
+        (itself("order"), False),
+        (itself("gateway"), False),
+        (MACHINES_USER, False),
+    ],
+    ids=lambda value: value.principal if isinstance(value, Caller) else "",
+)
+async def test_a_rate_bounds_whoever_comes_from_outside_and_no_part_of_the_mesh(who: Caller, *, bounded: bool) -> None:
+    taken = []
+
+    async def answers(request: object, _context: object) -> Message:
+        taken.append(request)
+        return Empty()
+
+    layer = AdmissionLayer(Admission(Limits(calls_per_second=1.0)))
+    call: Any = layer.around_unary(Method("/shop.v1.Shop/Call", Empty.FromString), answers)
+    set_current(who)
+    for _ in range(10):
+        with suppress(Refusal):
+            await call(Empty(), None)
+
+    assert len(taken) == (2 if bounded else 10)
 
 
 def test_a_slow_rate_lets_one_call_through_at_once() -> None:
