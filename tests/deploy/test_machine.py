@@ -20,8 +20,8 @@ SYSTEMD = DEPLOY / "systemd"
 KNOWN = {setting.name for setting in settings()}
 SERVICES = [SYSTEMD / f"ordermesh-{part}.service" for part in PARTS]
 JOBS = [SYSTEMD / f"ordermesh-{job}.service" for job in ("audit", "retention@", "backup", "certificates")]
-# What systemd makes of its words, where it is told nothing else.
-SPECIFIERS = {"%S": "/var/lib"}
+# A key and those that are trusted lie in one folder in a pod, and each in its own on a machine.
+FOLDERS = {"GATEWAY_CALLER_KEY": "signing", "ORDERMESH_CALLER_KEYS": "trusted"}
 
 analyzed = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
@@ -38,7 +38,7 @@ def unit(file: Path) -> dict[str, list[str]]:
 
 def given(file: Path) -> dict[str, str]:
     """Return the variables that a unit sets itself."""
-    text = file.read_text().replace("%S", SPECIFIERS["%S"])
+    text = file.read_text().replace("%S", "/var/lib")
     return dict(line.split("=", 1) for line in re.findall(r"^Environment=(.*)$", text, re.MULTILINE))
 
 
@@ -88,12 +88,8 @@ def test_what_a_running_unit_has_to_see_anew_is_bound_with_its_folder(part: str,
     private = {"/etc/ordermesh/caller", "/etc/ordermesh/caller/signing"}
     assert part == "gateway" or not private & set(bound), "who signs for callers is the gateway alone"
     here = {name: value.replace("/etc/ordermesh", str(mounted)) for name, value in values.items()}
-    # Where they lie in a pod; on a machine each has a folder.
-    here |= {name: here[name].replace(f"/{folder}/", "/") for name, folder in _FOLDERS.items() if name in here}
+    here |= {name: here[name].replace(f"/{folder}/", "/") for name, folder in FOLDERS.items() if name in here}
     assert mesh.load(part, here).name == part
-
-
-_FOLDERS = {"GATEWAY_CALLER_KEY": "signing", "ORDERMESH_CALLER_KEYS": "trusted"}
 
 
 def test_each_part_has_an_address_for_prometheus_with_room_for_more_processes() -> None:
