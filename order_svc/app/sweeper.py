@@ -7,20 +7,17 @@ from datetime import datetime
 
 from kernel.bell import Bell
 from kernel.clock import Clock
-from kernel.errors import Refusal
 from order_svc.app.driver import Driver
 from order_svc.app.outbox import Outbox
-from order_svc.app.ports import InDoubt, Orders
+from order_svc.app.ports import Orders
 from order_svc.app.telling import Telling
+from order_svc.app.turns import take_turns
 from order_svc.app.work import Work
 from order_svc.domain.order import Order
 from order_svc.domain.task import Task
 from order_svc.domain.transition import Transition
 
 _logger = logging.getLogger(__name__)
-
-# How often it looks without being told to.
-_INTERVAL_SECONDS = 1.0
 
 # How often it says what is not finished: collectors read gauges every ten seconds at the most.
 _TELL_SECONDS = 10.0
@@ -72,21 +69,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep for ever; a database that is away is waited for, and no defect ends it."""
-        away = False
-        while True:
-            more = False
-            self._bell.hush()
-            try:
-                more = await self.sweep()
-                away = False
-            except (Refusal, InDoubt):
-                if not away:
-                    _logger.warning("sweep.paused", extra={"until": "the database is back"})
-                away = True
-            except Exception:
-                _logger.exception("sweep.defect")
-            if not more:
-                await self._bell.wait(_INTERVAL_SECONDS)
+        await take_turns(self.sweep, self._bell, _logger, "sweep")
 
     async def sweep(self) -> bool:
         """Take up what there is room for, and say whether there may be more to take up at once."""

@@ -14,14 +14,12 @@ from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.ports import InDoubt
+from order_svc.app.turns import take_turns
 from order_svc.app.webhook_ports import Audience, HookQueue, HookTelling, Parcel, Pending, Poster
 from order_svc.app.work import Work
 from order_svc.domain.webhook_delivery import Answer, after_attempt
 
 _logger = logging.getLogger(__name__)
-
-# How often it looks without being told to; and how long a replica may not know of the first endpoint, made at another.
-_INTERVAL_SECONDS = 1.0
 
 # How often it says what is not delivered: collectors read gauges every ten seconds at the most.
 _TELL_SECONDS = 10.0
@@ -74,21 +72,7 @@ class Sender:
 
     async def run(self) -> None:
         """Send for ever; a database that is away is waited for, and no defect ends it."""
-        away = False
-        while True:
-            more = False
-            self._bell.hush()
-            try:
-                more = await self.turn()
-                away = False
-            except (Refusal, InDoubt):
-                if not away:
-                    _logger.warning("webhooks.paused", extra={"until": "the database is back"})
-                away = True
-            except Exception:
-                _logger.exception("webhooks.defect")
-            if not more:
-                await self._bell.wait(_INTERVAL_SECONDS)
+        await take_turns(self.turn, self._bell, _logger, "webhooks")
 
     async def look(self) -> Pending:
         """Return what there is to do, and learn whether anybody listens."""
