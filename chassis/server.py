@@ -5,7 +5,6 @@ Each option has its reason beside it; reliability figures were measured with grp
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import grpc
@@ -183,28 +182,6 @@ def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCrede
         raise OSError(
             f"cannot listen on {address}: taken by another process, or not an address of this host"
         ) from error
-
-
-@asynccontextmanager
-async def serving(
-    address: str,
-    chain: Chain,
-    servicers: Sequence[tuple[Callable[[Any, grpc.aio.Server], None], object]],
-    transport: Transport | None = None,
-    *,
-    with_reflection: bool = True,
-    shared_port: bool = False,
-) -> AsyncIterator[str]:
-    """Serve while the context is open, and yield the bound address."""
-    server = Server(chain, transport, with_reflection=with_reflection, shared_port=shared_port)
-    for register, servicer in servicers:
-        server.add(register, servicer)
-    bound = await server.start(address)
-    await server.serving(ready=True)
-    try:
-        yield bound
-    finally:
-        await server.stop()
 
 
 class _Health(health.HealthServicer):

@@ -1,4 +1,4 @@
-"""The chain of layers that every service of the mesh serves with."""
+"""What every service of the mesh serves with: the chain of layers, and the server that has it around each handler."""
 
 from chassis.access.contexts import Contexts
 from chassis.access.keys import TrustedKeys
@@ -6,6 +6,7 @@ from chassis.access.settings import AccessSettings
 from chassis.admission import Admission
 from chassis.layers import Chain, Seat
 from chassis.limits import Limits
+from chassis.server import MAXIMUM_MESSAGE_BYTES, Server
 from chassis.serving.admission import AdmissionLayer
 from chassis.serving.authorisation import AuthorisationLayer
 from chassis.serving.deadline import DeadlineLayer
@@ -14,8 +15,10 @@ from chassis.serving.identity import CallerIdentity
 from chassis.serving.telemetry import TelemetryLayer
 from chassis.serving.validation import ValidationLayer
 from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.setup import Telemetry
 from chassis.telemetry.spans import Tracer
 from chassis.trust import peer
+from chassis.trust.transport import Transport
 from kernel.clock import Clock, SystemClock
 from kernel.ids import Ids
 
@@ -55,4 +58,45 @@ def standard_chain(
             Seat.ADMISSION: AdmissionLayer(admission or Admission(Limits())),
             Seat.VALIDATION: ValidationLayer(),
         }
+    )
+
+
+def standard_server(
+    service: str,
+    telemetry: Telemetry,
+    ids: Ids,
+    transport: Transport,
+    admission: Admission,
+    access: AccessSettings,
+    *,
+    worker: int,
+    maximum_message_bytes: int = MAXIMUM_MESSAGE_BYTES,
+) -> Server:
+    """Return the server of a part, with nothing served yet.
+
+    Args:
+        service: The part of the mesh that serves: "order".
+        telemetry: What it records with.
+        ids: Names defects.
+        transport: How it is reached.
+        admission: How much it takes on.
+        access: Whose word on callers counts, what was granted to other teams, and whether it tells what it serves.
+        worker: Which of the processes it is in that share the address; 0 where it has it for itself.
+        maximum_message_bytes: The largest request.
+    """
+    chain = standard_chain(
+        telemetry.tracer,
+        telemetry.metrics,
+        ids,
+        transport.service_of,
+        service=service,
+        access=access,
+        admission=admission,
+    )
+    return Server(
+        chain,
+        transport,
+        with_reflection=access.reflection,
+        shared_port=worker > 0,
+        maximum_message_bytes=maximum_message_bytes,
     )

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import HttpClient, create_client
 from chassis.provider_watch import ProviderWatch
-from chassis.server import Server
 from chassis.service import Tasks, run_alone
-from chassis.standard import standard_chain
+from chassis.standard import standard_server
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.metrics import Metrics
@@ -74,9 +73,11 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
     warn(config)
     clock = SystemClock()
     ids = Uuid7Ids(clock)
-    await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
-    observer = telemetry.metrics.batch_committed
-    async with running_store(config.database_url.reveal(), metadata=METADATA, observer=observer) as store:
+    async with AsyncExitStack() as ending:
+        await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
+        store = await ending.enter_async_context(
+            running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
+        )
         client = create_client(
             "sendgrid",
             config.sendgrid_url,
@@ -86,12 +87,14 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
             max_connections=_MAILS_AT_A_TIME + 2,  # and a probe, and a look at the feed
             headers=sendgrid.headers(config.sendgrid_api_key),
         )
+        ending.push_async_callback(client.aclose)
         letters = Letters(config.mail_from, config.mail_locale, config.mail_templates_dir)
         mailer = mailer or _mailer(config, client, letters, clock, telemetry.metrics)
         by_smtp = config.mail_transport == "smtp"
         key = public_key(config.sendgrid_webhook_public_key) if config.sendgrid_webhook_public_key else None
 
         work = Tasks()
+        ending.push_async_callback(work.close, _FINISH_SECONDS)
         slots = Slots(smtp.CONNECTIONS if by_smtp else _MAILS_AT_A_TIME)
         notifications = NotificationsStore(store, clock)
         telling = TelemetryTelling(telemetry)
@@ -112,19 +115,14 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
 
         admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
         transport = Transport(config.transport, telemetry.metrics)
-        server = Server(
-            standard_chain(
-                telemetry.tracer,
-                telemetry.metrics,
-                ids,
-                transport.service_of,
-                service="notify",
-                access=config.access,
-                admission=admission,
-            ),
+        server = standard_server(
+            "notify",
+            telemetry,
+            ids,
             transport,
-            with_reflection=config.access.reflection,
-            shared_port=config.worker > 0,
+            admission,
+            config.access,
+            worker=config.worker,
             maximum_message_bytes=_MAXIMUM_MESSAGE_BYTES,
         )
         server.add(notify_service_pb2_grpc.add_NotifyServiceServicer_to_server, servicer)
@@ -132,14 +130,10 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         letters.prepare(clock)
         address = await server.start(config.address)
         working = asyncio.create_task(worker.run(), name="worker")
+        ending.callback(working.cancel)
+        ending.push_async_callback(server.stop)
         await server.serving(ready=True)
-        try:
-            yield address
-        finally:
-            await server.stop()
-            working.cancel()
-            await work.close(_FINISH_SECONDS)
-            await client.aclose()
+        yield address
 
 
 def warn(config: NotifyConfig) -> None:

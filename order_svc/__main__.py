@@ -22,9 +22,8 @@ from ordermesh.webhook.v1 import webhook_service_pb2_grpc
 
 from chassis.admission import OUTER_SECONDS, Admission
 from chassis.channel import Channel
-from chassis.server import Server
 from chassis.service import Tasks, run_alone
-from chassis.standard import standard_chain
+from chassis.standard import standard_server
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
@@ -129,20 +128,7 @@ async def running(config: OrderConfig, telemetry: Telemetry) -> AsyncIterator[st
         mail_news = MailNewsWatcher(orders, mails, changes, telling, clock, spread)
         servicer = OrderServicer(asked, patience_seconds=config.patience_seconds)
 
-        server = Server(
-            standard_chain(
-                telemetry.tracer,
-                telemetry.metrics,
-                ids,
-                transport.service_of,
-                service="order",
-                access=config.access,
-                admission=admission,
-            ),
-            transport,
-            with_reflection=config.access.reflection,
-            shared_port=config.worker > 0,
-        )
+        server = standard_server("order", telemetry, ids, transport, admission, config.access, worker=config.worker)
         server.add(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)
         server.add(webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
         await webhooks.prepare()

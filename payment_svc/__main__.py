@@ -18,14 +18,13 @@ from chassis.breaker import Breaker
 from chassis.http import HttpTransport
 from chassis.provider_watch import ProviderWatch
 from chassis.retry_budget import RetryBudget
-from chassis.server import Server
 from chassis.service import Tasks, run_alone
-from chassis.standard import standard_chain
+from chassis.standard import standard_server
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from chassis.trust.transport import Transport
-from kernel.clock import SystemClock
+from kernel.clock import Clock, SystemClock
 from kernel.ids import Uuid7Ids
 from payment_svc.adapters.background import Background
 from payment_svc.adapters.payments_store import StoredPayments
@@ -70,23 +69,7 @@ async def running(
         store = await ending.enter_async_context(
             running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
-        transport = HttpTransport(
-            "stripe",
-            config.stripe_api_base,
-            tracer=telemetry.tracer,
-            metrics=telemetry.metrics,
-            timeout_seconds=LONGEST_SECONDS,
-            max_connections=MOST_CONNECTIONS,
-        )
-        ending.push_async_callback(transport.aclose)
-        breaker = Breaker(
-            clock,
-            failures=BREAKER_FAILURES,
-            first_seconds=BREAKER_FIRST_SECONDS,
-            longest_seconds=BREAKER_LONGEST_SECONDS,
-            tell=telemetry.metrics.provider_reachable("stripe"),
-        )
-        access = Access(config.stripe_api_key, config.stripe_api_base, transport, breaker)
+        access = _stripe(config, telemetry, clock, ending)
         tasks = Tasks()
         ending.push_async_callback(tasks.close, _FINISH_SECONDS)
 
@@ -112,27 +95,35 @@ async def running(
         ending.callback(resuming.cancel)
 
         admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
-        reached = Transport(config.transport, telemetry.metrics)
-        server = Server(
-            standard_chain(
-                telemetry.tracer,
-                telemetry.metrics,
-                ids,
-                reached.service_of,
-                service="payment",
-                access=config.access,
-                admission=admission,
-            ),
-            reached,
-            with_reflection=config.access.reflection,
-            shared_port=config.worker > 0,
-        )
+        transport = Transport(config.transport, telemetry.metrics)
+        server = standard_server("payment", telemetry, ids, transport, admission, config.access, worker=config.worker)
         servicer = PaymentServicer(does, ProviderWatch("stripe", telemetry.metrics, clock))
         server.add(payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, servicer)
         address = await server.start(config.address)
         ending.push_async_callback(server.stop)
         await server.serving(ready=True)
         yield address
+
+
+def _stripe(config: PaymentConfig, telemetry: Telemetry, clock: Clock, ending: AsyncExitStack) -> Access:
+    """Return the way to Stripe, over connections that are closed in the end."""
+    transport = HttpTransport(
+        "stripe",
+        config.stripe_api_base,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        timeout_seconds=LONGEST_SECONDS,
+        max_connections=MOST_CONNECTIONS,
+    )
+    ending.push_async_callback(transport.aclose)
+    breaker = Breaker(
+        clock,
+        failures=BREAKER_FAILURES,
+        first_seconds=BREAKER_FIRST_SECONDS,
+        longest_seconds=BREAKER_LONGEST_SECONDS,
+        tell=telemetry.metrics.provider_reachable("stripe"),
+    )
+    return Access(config.stripe_api_key, config.stripe_api_base, transport, breaker)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import chassis.process  # noqa: F401  # isort: skip  (settings that grpc reads w
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +15,13 @@ from chassis.admission import INNER_SECONDS, Admission
 from chassis.breaker import Breaker
 from chassis.http import create_client
 from chassis.provider_watch import ProviderWatch
-from chassis.server import serving
 from chassis.service import run_alone
-from chassis.standard import standard_chain
+from chassis.standard import standard_server
 from chassis.storage import migrations
 from chassis.storage.running import running_store
 from chassis.telemetry.setup import Telemetry
 from chassis.trust.transport import Transport
-from kernel.clock import SystemClock
+from kernel.clock import Clock, SystemClock
 from kernel.ids import Uuid7Ids
 from tax_svc.adapters.avatax import AvaTax
 from tax_svc.adapters.avatax_calls import (
@@ -54,57 +53,48 @@ async def running(config: TaxConfig, telemetry: Telemetry, authority: TaxAuthori
         authority: Who is asked for taxes; AvaTax, as configured, unless another is given.
     """
     clock = SystemClock()
-    await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
-    observer = telemetry.metrics.batch_committed
-    async with running_store(config.database_url.reveal(), metadata=METADATA, observer=observer) as store:
-        account = Account(
-            config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from
+    ids = Uuid7Ids(clock)
+    async with AsyncExitStack() as ending:
+        await asyncio.to_thread(migrations.run, config.database_url.reveal(), MIGRATIONS)
+        store = await ending.enter_async_context(
+            running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
-        client = create_client(
-            "avatax",
-            config.avatax_url,
-            tracer=telemetry.tracer,
-            metrics=telemetry.metrics,
-            timeout_seconds=QUOTE_SECONDS,
-            max_connections=MOST_CONNECTIONS,
-            headers=account.headers(),
-        )
-        breaker = Breaker(
-            clock,
-            failures=BREAKER_FAILURES,
-            first_seconds=BREAKER_FIRST_SECONDS,
-            longest_seconds=BREAKER_LONGEST_SECONDS,
-            tell=telemetry.metrics.provider_reachable("avatax"),
-        )
-        authority = authority or AvaTax(client, account, breaker, clock)
+        authority = authority or _avatax(config, telemetry, clock, ending)
         fallback = FallbackRates(config.fallback_rate, config.fallback_rates, config.fallback_policy)
         does = cases(authority, StoredDocuments(store, clock), clock, fallback, config.quote_cache_seconds)
         servicer = TaxServicer(does, ProviderWatch("avatax", telemetry.metrics, clock))
 
-        transport = Transport(config.transport, telemetry.metrics)
         admission = Admission(config.limits, INNER_SECONDS, telemetry.metrics.admission_limit.set)
-        chain = standard_chain(
-            telemetry.tracer,
-            telemetry.metrics,
-            Uuid7Ids(clock),
-            transport.service_of,
-            service="tax",
-            access=config.access,
-            admission=admission,
-        )
-        register = tax_service_pb2_grpc.add_TaxServiceServicer_to_server
-        try:
-            async with serving(
-                config.address,
-                chain,
-                [(register, servicer)],
-                transport,
-                with_reflection=config.access.reflection,
-                shared_port=config.worker > 0,
-            ) as address:
-                yield address
-        finally:
-            await client.aclose()
+        transport = Transport(config.transport, telemetry.metrics)
+        server = standard_server("tax", telemetry, ids, transport, admission, config.access, worker=config.worker)
+        server.add(tax_service_pb2_grpc.add_TaxServiceServicer_to_server, servicer)
+        address = await server.start(config.address)
+        ending.push_async_callback(server.stop)
+        await server.serving(ready=True)
+        yield address
+
+
+def _avatax(config: TaxConfig, telemetry: Telemetry, clock: Clock, ending: AsyncExitStack) -> AvaTax:
+    """Return the way to AvaTax, over connections that are closed in the end."""
+    account = Account(config.avatax_account_id, config.avatax_license_key, config.avatax_company_code, config.ship_from)
+    client = create_client(
+        "avatax",
+        config.avatax_url,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        timeout_seconds=QUOTE_SECONDS,
+        max_connections=MOST_CONNECTIONS,
+        headers=account.headers(),
+    )
+    ending.push_async_callback(client.aclose)
+    breaker = Breaker(
+        clock,
+        failures=BREAKER_FAILURES,
+        first_seconds=BREAKER_FIRST_SECONDS,
+        longest_seconds=BREAKER_LONGEST_SECONDS,
+        tell=telemetry.metrics.provider_reachable("avatax"),
+    )
+    return AvaTax(client, account, breaker, clock)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 
 from chassis.layers import Context
-from chassis.server import serving
+from chassis.server import Server
 from chassis.standard import standard_chain
 from chassis.telemetry.metrics import Metrics
 from chassis.wire import time_to_wire
@@ -67,11 +67,15 @@ async def mesh(mails: MailList) -> AsyncIterator[AuditedMesh]:
     chain = standard_chain(tracer, Metrics("notify"), Uuid7Ids(SystemClock()))
     register = notify_service_pb2_grpc.add_NotifyServiceServicer_to_server
     service = notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"]
-    async with (
-        serving("127.0.0.1:0", chain, [(register, mails)]) as address,
-        dialled(address, "NOTIFY_ADDR", service) as line,
-    ):
-        yield AuditedMesh(line, line, line, line)
+    server = Server(chain)
+    server.add(register, mails)
+    address = await server.start("127.0.0.1:0")
+    await server.serving(ready=True)
+    try:
+        async with dialled(address, "NOTIFY_ADDR", service) as line:
+            yield AuditedMesh(line, line, line, line)
+    finally:
+        await server.stop()
 
 
 async def read(mails: MailList) -> list[str]:
