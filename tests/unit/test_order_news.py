@@ -302,7 +302,7 @@ async def test_news_that_cannot_be_taken_in_yet_hides_no_other(world: World) -> 
         await refund(life, order_id, key=f"refund {order_id}")
         world.payments.tell(order_id)
     await world.clock.sleep(0.01)  # ids sort by the millisecond
-    paying = await life.place(NEEDS_ACTION)
+    paying = await life.place(NEEDS_ACTION, request=a_request("paying"))
     world.payments.customer_pays(paying.order_id)
     assert {world.database.orders[each].stage for each in stuck} == {Stage.REFUNDING}
     assert max(world.payments.unheard) == paying.order_id, "it is behind the others"
