@@ -78,16 +78,7 @@ async def running(config: NotifyConfig, telemetry: Telemetry, mailer: Mailer | N
         store = await ending.enter_async_context(
             running_store(config.database_url.reveal(), metadata=METADATA, observer=telemetry.metrics.batch_committed)
         )
-        client = create_client(
-            "sendgrid",
-            config.sendgrid_url,
-            tracer=telemetry.tracer,
-            metrics=telemetry.metrics,
-            timeout_seconds=sendgrid.SEND_SECONDS,
-            max_connections=_MAILS_AT_A_TIME + 2,  # and a probe, and a look at the feed
-            headers=sendgrid.headers(config.sendgrid_api_key),
-        )
-        ending.push_async_callback(client.aclose)
+        client = _sendgrid(config, telemetry, ending)
         letters = Letters(config.mail_from, config.mail_locale, config.mail_templates_dir)
         mailer = mailer or _mailer(config, client, letters, clock, telemetry.metrics)
         by_smtp = config.mail_transport == "smtp"
@@ -141,6 +132,21 @@ def warn(config: NotifyConfig) -> None:
     if config.is_deaf:
         # Nobody hears of mails that bounced; and of one whose answer was lost, whether it went out.
         _logger.warning("sendgrid.events_refused", extra={"reason": "SENDGRID_WEBHOOK_PUBLIC_KEY is not set"})
+
+
+def _sendgrid(config: NotifyConfig, telemetry: Telemetry, ending: AsyncExitStack) -> HttpClient:
+    """Return the way to SendGrid, over connections that are closed in the end."""
+    client = create_client(
+        "sendgrid",
+        config.sendgrid_url,
+        tracer=telemetry.tracer,
+        metrics=telemetry.metrics,
+        timeout_seconds=sendgrid.SEND_SECONDS,
+        max_connections=_MAILS_AT_A_TIME + 2,  # and a probe, and a look at the feed
+        headers=sendgrid.headers(config.sendgrid_api_key),
+    )
+    ending.push_async_callback(client.aclose)
+    return client
 
 
 def _mailer(config: NotifyConfig, client: HttpClient, letters: Letters, clock: Clock, metrics: Metrics) -> Mailer:
