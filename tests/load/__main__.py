@@ -89,7 +89,7 @@ async def _replicas(wanted: argparse.Namespace) -> Figures:
 
 
 async def _goodput(wanted: argparse.Namespace) -> Figures:
-    with a_postgres() as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
+    with a_postgres(fsync="on") as server, tempfile.TemporaryDirectory(prefix="ordermesh-load-") as folder:
         return await goodput(Path(folder), server, wanted.slices, wanted.beside)
 
 
