@@ -1,5 +1,6 @@
 """notify_svc through its stubs."""
 
+import logging
 from collections.abc import Iterable
 
 from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
@@ -15,6 +16,8 @@ from order_svc.domain.fulfilment import Quantity, unshipped
 from order_svc.domain.order import Order
 from order_svc.domain.refund import RefundKind
 from order_svc.domain.task import Task, TaskKind
+
+_logger = logging.getLogger(__name__)
 
 # notify_svc only stores the notification before it answers, and reads its own tables for news.
 _CALL_SECONDS = 5.0
@@ -150,15 +153,22 @@ def _payment(order: Order) -> notification_pb2.PaymentSummary:
 
 
 def _news(answer: notify_service_pb2.ListNotificationNewsResponse) -> Page[MailNews]:
-    news = [
-        MailNews(
-            order_id=each.order_id,
-            notification_id=each.notification_id,
-            version=each.version,
-            kind=notification_pb2.NotificationKind.Name(each.kind).removeprefix("NOTIFICATION_KIND_").lower(),
-            state=notification_pb2.NotificationState.Name(each.state).removeprefix("NOTIFICATION_STATE_").lower(),
-            cause=each.last_error,
-        )
-        for each in answer.notifications
-    ]
+    news = []
+    for message in answer.notifications:
+        try:
+            news.append(_mail_news(message))
+        except ValueError:
+            # The peer is newer than we are: one mail that we cannot read must not hide the others.
+            _logger.warning("mail_news.unreadable", extra={"notification_id": message.notification_id})
     return Page(news, answer.next_page_token)
+
+
+def _mail_news(message: notification_pb2.Notification) -> MailNews:
+    return MailNews(
+        order_id=message.order_id,
+        notification_id=message.notification_id,
+        version=message.version,
+        kind=notification_pb2.NotificationKind.Name(message.kind).removeprefix("NOTIFICATION_KIND_").lower(),
+        state=notification_pb2.NotificationState.Name(message.state).removeprefix("NOTIFICATION_STATE_").lower(),
+        cause=message.last_error,
+    )

@@ -11,7 +11,7 @@ from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.outcome import Done
 from order_svc.app.changes import Changes
-from order_svc.app.news import MOST_PAGES
+from order_svc.app.news import MOST_PAGES, place_after
 from order_svc.app.ports import InDoubt, MailNews, Mails, Moved, Orders
 from order_svc.app.telling import Telling
 from order_svc.domain.mail_news import after_bounce, may_hear
@@ -73,11 +73,10 @@ class MailNewsWatcher:
         for _ in range(MOST_PAGES):
             with self._telling.listening():
                 heard = await self._mails.news(self._after)
+            self._after = place_after(heard, self._after)
             if not isinstance(heard, Done):
-                self._after = ""  # whatever was wrong with the place, if it was that
                 return
             await self._take_in_all(heard.value.items)
-            self._after = heard.value.after
             if not self._after:
                 return
 
@@ -86,9 +85,19 @@ class MailNewsWatcher:
             return
         standings = await self._orders.standings({news.order_id for news in heard})
         for news in heard:
-            if await self._taken_in(news, standings.get(news.order_id)):
+            await self._take_in(news, standings.get(news.order_id))
+
+    async def _take_in(self, news: MailNews, standing: Standing | None) -> None:
+        """Acknowledge the news once the order shows it; an acknowledgement that is lost has it heard again."""
+        try:
+            if await self._taken_in(news, standing):
                 with self._telling.listening():
                     await self._mails.acknowledge(news)
+        except (Refusal, InDoubt):
+            raise
+        except Exception:
+            # A defect with one order must not keep the others from being heard of.
+            _logger.exception("mail_news.defect", extra={"order_id": news.order_id})
 
     async def _taken_in(self, news: MailNews, standing: Standing | None) -> bool:
         """Have the order show it; False when it has to be heard again."""

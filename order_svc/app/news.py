@@ -7,16 +7,19 @@ them moves it. What is heard and not acknowledged is heard again, so nothing is 
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from kernel.clock import Clock
-from kernel.errors import Refusal
-from kernel.outcome import Done
+from kernel.errors import Reason, Refusal
+from kernel.outcome import Done, NotDone, Unknown
 from order_svc.app.changes import Changes
-from order_svc.app.ports import InDoubt, Moved, News, Orders, Payments
+from order_svc.app.ports import InDoubt, Moved, News, Orders, Page, Payments
 from order_svc.app.telling import Telling
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Stage
 from order_svc.domain.retry import Standing
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -27,6 +30,19 @@ _INTERVAL_SECONDS = 2.0
 # How many pages of news, a hundred on each, are read in one look. A rest is there only where many wait for something
 # else: for a customer, or for Stripe. The next look goes on from there, so that no news hides another.
 MOST_PAGES = 5
+
+
+def place_after(heard: Done[Page[T]] | NotDone[Refusal] | Unknown, place: str) -> str:
+    """Return where to read on, whatever becomes of the page: one that cannot be taken in must not hide the next.
+
+    Args:
+        heard: What became of asking for a page.
+        place: Where that was.
+    """
+    if isinstance(heard, Done):
+        return heard.value.after
+    refused = isinstance(heard, NotDone) and heard.reason.reason is Reason.VALIDATION_FAILED
+    return "" if refused else place
 
 
 class NewsWatcher:
@@ -87,11 +103,10 @@ class NewsWatcher:
         for _ in range(MOST_PAGES):
             with self._telling.listening():
                 heard = await self._payments.news(self._after)
+            self._after = place_after(heard, self._after)
             if not isinstance(heard, Done):
-                self._after = ""  # whatever was wrong with the place, if it was that
                 return False
             await self._take_in_all(heard.value.items)
-            self._after = heard.value.after
             if not self._after:
                 break
         return True

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from google.protobuf.json_format import MessageToJson
-from ordermesh.notify.v1 import notify_service_pb2, notify_service_pb2_grpc
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
 from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
 from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
 
@@ -20,7 +21,7 @@ from kernel.outcome import Done, NotDone, Unknown
 from order_svc.adapters.notify_grpc import GrpcMails
 from order_svc.adapters.payment_grpc import GrpcPayments
 from order_svc.adapters.tax_grpc import GrpcTaxes
-from order_svc.app.ports import Charge, Mails, Page, Payments, Taxes
+from order_svc.app.ports import Charge, MailNews, Mails, Page, Payments, Taxes
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
@@ -328,6 +329,20 @@ async def test_news_that_cannot_be_read_hides_no_other(caplog: pytest.LogCapture
     assert isinstance(heard, Done)
     assert [news.order_id for news in heard.value.items] == [ORDER_ID]
     assert [record.message for record in caplog.records] == ["news.unreadable"]
+
+
+async def test_mail_news_that_cannot_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async with adapters() as ports:
+        ports.world.mails.unheard.append(MailNews(ORDER_ID, "n-1", 1, "order_confirmation", "bounced", ""))
+        newer = notification_pb2.Notification(notification_id="newer", kind=cast("Any", 99))
+        answer = notify_service_pb2.ListNotificationNewsResponse(notifications=[newer])
+        ports.world.answers["ListNotificationNews"] = answer
+
+        heard = await ports.mails.news()
+
+    assert isinstance(heard, Done)
+    assert [news.notification_id for news in heard.value.items] == ["n-1"]
+    assert [record.message for record in caplog.records] == ["mail_news.unreadable"]
 
 
 async def test_a_quote_says_where_its_figure_comes_from() -> None:

@@ -285,7 +285,9 @@ class _Notify(_NotifyBase):  # type: ignore[misc]  # see above
         self, request: notify_service_pb2.ListNotificationNewsRequest, context: Context
     ) -> notify_service_pb2.ListNotificationNewsResponse:
         page = await _value(context, await self._peers.mails.news(request.page_token))
-        answer = notify_service_pb2.ListNotificationNewsResponse(next_page_token=page.after)
+        answer = notify_service_pb2.ListNotificationNewsResponse()
+        answer.MergeFrom(self._peers.answers.get("ListNotificationNews", answer))
+        answer.next_page_token = page.after
         for each in page.items:
             answer.notifications.add(
                 order_id=each.order_id,
