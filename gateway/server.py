@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
+import sys
 from collections.abc import AsyncGenerator, Generator, Sequence
 
 import uvicorn
@@ -37,6 +38,11 @@ _KEEP_ALIVE_SECONDS = 75
 # How long requests in flight may take to finish on shutdown: as long as the longest unary call.
 _GRACE_SECONDS = 16
 _BACKLOG = 1024
+# How long what we sent may stay without an acknowledgement before the connection is given up. The system's own time is
+# a quarter of an hour, for which a machine that crashed, or a telephone that lost its network, would keep the places of
+# its event streams (streams.py). It is time for some seven repetitions, and for a telephone to change its network. With
+# a heartbeat every 15 s (sse.py) such a place is free after 45 s.
+_UNACKNOWLEDGED_SECONDS = 30
 # What clients want ends up there, and what it needs besides can be waited for, mails and the tax of what is recorded. A
 # provider's webhooks keep other services busy, and are no reason to refuse orders.
 _MAIN = "order"
@@ -235,6 +241,9 @@ def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform == "linux":
+            # Each connection that it takes has it from there.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_SECONDS * 1_000)
         listener.bind(address)
         listener.settimeout(0)
     except OSError as error:

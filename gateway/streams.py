@@ -18,6 +18,10 @@ MOST_OF_A_CUSTOMER = 20
 # A shop follows the orders of all its customers under one key. Half is left to everybody else, whoever runs wild.
 MOST_OF_ANOTHER = MOST_STREAMS // 2
 
+# Who has as many as they may have ends one, or waits until those of clients that vanished are given up, for up to 45 s
+# (server.py): asking every second would be in vain.
+_ONE_ENDED_SECONDS = 15.0
+
 
 class Streams:
     """Counts streams, and refuses what is too much."""
@@ -42,7 +46,7 @@ class Streams:
                 Reason.OVERLOADED,
                 f"You have {most} event streams open, which is as many as you may have: end one first.",
                 metadata={"streams": str(most)},
-                retry_after=RETRY_SECONDS,
+                retry_after=_ONE_ENDED_SECONDS,
             )
         if self._all >= MOST_STREAMS:
             raise Refusal(Reason.OVERLOADED, "Too many event streams are open here.", retry_after=RETRY_SECONDS)

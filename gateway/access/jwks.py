@@ -16,8 +16,10 @@ KEPT_SECONDS = 600.0
 # is silent.
 _RENEWED_SECONDS = 540.0
 # A token with an unknown key may come from a provider that has just changed keys; anybody can write such a token.
+# What counts is when the keys were fetched last, and not when that was tried: a provider that has just changed keys may
+# well be the one that fails.
 _AFTER_UNKNOWN_SECONDS = 60.0
-# With nothing at all no token can be judged, so that is tried again sooner.
+# Until then tokens with new keys are refused, and with no keys at all no token can be judged.
 _AFTER_FAILURE_SECONDS = 5.0
 # Longer than the client waits (assembly.py).
 _LONGEST_FETCH_SECONDS = 4.0
@@ -39,7 +41,6 @@ class KeySet:
         self._clock = clock
         self._keys: Mapping[str, jwt.PyJWK] | None = None
         self._document = b""
-        self._next_for_unknown = float("-inf")
         self._renewal = Renewal(
             self._renew,
             clock,
@@ -57,7 +58,7 @@ class KeySet:
         """
         await self.refresh()
         if self._keys is not None and key_id not in self._keys and self._may_be_new():
-            await self._renewal.done(known=True)
+            await self._renewal.done(known=False)
         if self._keys is None:
             raise Refusal(
                 Reason.UNAVAILABLE, "Tokens cannot be checked just now: the identity provider is away.", retry_after=5.0
@@ -78,10 +79,10 @@ class KeySet:
 
     def _may_be_new(self) -> bool:
         """Say whether to look for an unknown key; all that come while that is done wait for it."""
-        return self._renewal.under_way or self._clock.monotonic() >= self._next_for_unknown
+        age = self._clock.monotonic() - self._renewal.read_at
+        return self._renewal.under_way or age >= _AFTER_UNKNOWN_SECONDS
 
     async def _renew(self) -> None:
-        self._next_for_unknown = self._clock.monotonic() + _AFTER_UNKNOWN_SECONDS
         document = await self._fetch()
         keys = _keys(document)
         if document != self._document:

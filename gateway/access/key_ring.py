@@ -80,17 +80,17 @@ class KeyRing:
         if parsed is None:
             return None
         key_id, secret = parsed
-        await self._refresh(_OLDEST_SECONDS if key_id in self._known else _LOOK_FOR_UNKNOWN_SECONDS)
+        await self._refresh(known=key_id in self._known)
         key = self._known.get(key_id)
         if key is None or not key.opened_by(secret) or not key.active(self._clock.now()):
             return None
         self._used.add(key_id)
         return Caller(f"key:{key.name}", GATEWAY, key.scopes, vouched=True)
 
-    async def _refresh(self, oldest_seconds: float) -> None:
+    async def _refresh(self, *, known: bool) -> None:
         age = self._clock.monotonic() - self._renewal.read_at
-        if age >= oldest_seconds:
-            await self._renewal.done(known=age <= _WITHOUT_DATABASE_SECONDS)
+        if age >= (_OLDEST_SECONDS if known else _LOOK_FOR_UNKNOWN_SECONDS):
+            await self._renewal.done(known=known and age <= _WITHOUT_DATABASE_SECONDS)
             if self._clock.monotonic() - self._renewal.read_at > _WITHOUT_DATABASE_SECONDS:
                 raise Refusal(Reason.UNAVAILABLE, "API keys cannot be checked just now; try again.", retry_after=1.0)
         elif age >= _LOOK_AGAIN_SECONDS:

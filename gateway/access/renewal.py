@@ -56,9 +56,9 @@ class Renewal:
         """Have it read anew, and wait for that; whether it succeeded, `read_at` tells.
 
         Args:
-            known: Whether there is something to go on with. Then nobody waits for what has just failed: the next try
-                begins after the pause and is over within the longest time, so while tries fail one after the other,
-                none is waited for.
+            known: Whether whoever asks can go on with what was read before. Then they do not wait for what has just
+                failed: the next try begins after the pause and is over within the longest time, so while tries fail one
+                after the other, none is waited for. Others wait for each try, and for none during a pause.
         """
         self.begin()
         in_trouble_until = self._failed_at + self._pause_seconds + self._longest_seconds

@@ -127,6 +127,8 @@ def test_a_customer_opens_few_streams_and_nobody_more_than_half() -> None:
             with pytest.raises(Refusal) as refused, counted.held(who):
                 pass
             assert (refused.value.reason, refused.value.metadata) == (Reason.OVERLOADED, {"streams": str(most)})
+            # Those of clients that vanished are not gone in a second.
+            assert refused.value.retry_after == 15.0
     with counted.held(customer), counted.held(shop):
         pass
 

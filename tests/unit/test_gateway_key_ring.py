@@ -140,6 +140,21 @@ async def test_while_the_table_fails_known_keys_go_on_and_only_the_first_wait_fo
     assert await desk.burst() == ["UNAVAILABLE"] * 3
 
 
+async def test_a_key_that_was_just_made_waits_for_the_reading_that_finds_it_also_after_a_failure() -> None:
+    desk = Desk()
+    await desk.burst()
+    desk.table.away = True
+    desk.clock.advance(9)
+    await desk.burst()
+    desk.table.away = False
+    made, key = new_key("made", frozenset(), desk.clock.now(), None, os.urandom)
+    desk.table.rows.append(key)
+    desk.clock.advance(1)
+
+    assert await desk.burst(made) == ["key:made"] * 3
+    assert desk.table.read == 3
+
+
 async def test_a_failure_of_long_ago_says_nothing() -> None:
     desk = Desk()
     await desk.burst()

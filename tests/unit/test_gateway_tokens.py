@@ -281,6 +281,28 @@ def test_all_tokens_with_a_key_that_is_new_wait_until_it_is_fetched() -> None:
     assert asyncio.run(story()) == ["user:a", "user:b"]
 
 
+def test_a_failure_just_when_keys_change_keeps_tokens_out_for_seconds_and_not_for_a_minute() -> None:
+    async def story() -> list[tuple[int, bool]]:
+        desk = Desk()
+        desk.provider.keys = KEYS[1:]
+        await desk.tokens.caller_of(desk.token(EC, "ES256", {"kid": "ec"}))
+        desk.provider.keys = KEYS
+        told = []
+        # The first with the new key meets the failure, and the first after the pause waits for the keys that it has
+        # fetched. What nobody has is not looked for again within the minute.
+        shown = [(120, True, "rsa"), (4, False, "rsa"), (1, False, "rsa"), (59, False, "x"), (1, False, "x")]
+        for wait, away, kid in shown:
+            desk.clock.advance(wait)
+            desk.provider.away = away
+            taken = False
+            with contextlib.suppress(InvalidToken):
+                taken = bool(await desk.tokens.caller_of(desk.token(headers={"kid": kid})))
+            told.append((desk.provider.asked, taken))
+        return told
+
+    assert asyncio.run(story()) == [(2, False), (2, False), (3, True), (3, False), (4, False)]
+
+
 def test_a_known_token_still_ends() -> None:
     async def story() -> None:
         desk = Desk()
