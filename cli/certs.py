@@ -9,7 +9,7 @@ from rich.table import Table
 from chassis.access.settings import OPERATOR
 from chassis.owned_files import make_folder
 from chassis.trust.authority import Authority
-from chassis.trust.certificate import BadCertificate, read
+from chassis.trust.certificate import CHAIN, BadCertificate, read
 from chassis.trust.files import EXPIRES_SOON
 from cli.config import CliConfig, environment
 from cli.failures import Failure
@@ -20,6 +20,8 @@ from kernel.clock import SystemClock
 
 _SERVICES = ("order", "tax", "payment", "notify", "gateway", OPERATOR)
 _USUAL_PLACE = Path(".ordermesh/tls")
+# The authority's own, Kubernetes', and what the top of a file system has, into which only root looks.
+_NOT_OF_PARTS = frozenset({"ca", "..data", "lost+found"})
 
 
 @click.group()
@@ -43,7 +45,7 @@ def dev(directory: Path | None, services: tuple[str, ...], output: str) -> None:
     try:
         authority = Authority.load(directory)
         if authority is None:
-            if _folders(directory):
+            if any((each / CHAIN).exists() for each in _folders(directory)):
                 raise Failure(
                     f"The certificates in {directory} are of another authority, and nobody would trust them if these "
                     "replaced them. Name another directory."
@@ -86,8 +88,8 @@ def _config() -> CliConfig:
 
 
 def _folders(directory: Path) -> list[Path]:
-    """Return the folders with certificates of parts."""
-    return sorted(each for each in directory.glob("*") if each.is_dir() and each.name not in {"ca", "..data"})
+    """Return the folders for certificates of parts."""
+    return sorted(each for each in directory.glob("*") if each.is_dir() and each.name not in _NOT_OF_PARTS)
 
 
 def _certificates(directory: Path, trust_domain: str) -> list[Json]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from chassis.owned_files import make_folder, replace
+from chassis.owned_files import make_folder, read, replace
 from kernel.clock import Clock
 
 # How soon a key that was added or removed is noticed. Half of what is promised in docs/security.md.
@@ -58,7 +58,8 @@ def own_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:
         KeyUnusable: What the file holds is no key.
     """
     private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(private.with_name(f"{private.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = private.with_name(f"{private.name}.lock")
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return signing_key(private) if private.exists() else make_signing_key(private, public)
@@ -67,14 +68,17 @@ def own_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:
 
 
 def make_signing_key(private: Path, public: Path) -> Ed25519PrivateKey:
-    """Make a new key: the private half replaces what was in its file, the public half is added to those trusted."""
+    """Make a new key: the private half replaces what was in its file, the public half is added to those trusted.
+
+    Raises:
+        OSError: The gateway signs as before; at most one more key is trusted.
+    """
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for file in (private, public):
         make_folder(file.parent)
-    known = public.read_bytes() if public.exists() else b""
     # Trusted first: a gateway that signs with it a moment later is believed.
-    replace(public, known + _shown(key), 0o644)
+    replace(public, read(public) + _shown(key), 0o644)
     replace(private, pem, 0o600)
     return key
 

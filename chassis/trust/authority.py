@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chassis.owned_files import make_folder, replace
+from chassis.owned_files import close_folder, make_folder, replace
 from chassis.trust.certificate import CHAIN, FILES, KEY
 from chassis.trust.names import spiffe_id
 
@@ -44,9 +44,13 @@ class Issued:
     roots: bytes
 
     def write(self, folder: Path) -> None:
-        """Write the files into the folder, for nobody but its owner; each is replaced whole."""
+        """Write the files into the folder, for nobody but its owner; each is replaced whole.
+
+        Raises:
+            OSError: Those that it names and that come after it are as they were.
+        """
         make_folder(folder)
-        folder.chmod(0o700)
+        close_folder(folder)
         for name, content in zip(FILES, (self.chain, self.key, self.roots), strict=True):
             replace(folder / name, content, 0o600)
 

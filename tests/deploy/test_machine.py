@@ -244,8 +244,7 @@ def test_the_command_runs_as_the_units_do_and_with_what_they_have(machine: Machi
 
 def test_the_command_takes_settings_as_they_are_written_and_runs_none_of_them(machine: Machine) -> None:
     (machine.config / "ordermesh.env").write_text(
-        "# Whatever.\n\nORDERMESH_DATABASE_URL=postgresql://u:p$(id)@h/all?a=b\n"
-        "MAIL_FROM=Shop <a@shop.example>\nnot a line\n"
+        "# Whatever.\n\nORDERMESH_DATABASE_URL=postgresql://u:p$(id)@h/all?a=b\nMAIL_FROM=Shop <a@shop.example>\n"
     )
     (machine.config / "notify.env").write_text('MAIL_FROM="Own shop <b@shop.example>"\nSMTP_PASSWORD=`id`;"\n')
     (machine.config / "tax.env").write_text("ORDERMESH_DATABASE_URL=postgresql://h/tax")
@@ -257,6 +256,53 @@ def test_the_command_takes_settings_as_they_are_written_and_runs_none_of_them(ma
     assert values["TAX_DATABASE_URL"] == "postgresql://h/tax"
     assert "ORDER_DATABASE_URL" not in values, "all are in one database"
     assert values["ORDER_ADDR"] == "elsewhere:1"
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("  ORDER_ADDR=a:1", "ORDER_ADDR", "a:1"),
+        ("\tORDER_ADDR = a:1 \t\r", "ORDER_ADDR", "a:1"),
+        ("  # as it was\n ; too\n\t\nORDER_ADDR=a:1 # kept", "ORDER_ADDR", "a:1 # kept"),
+        ('MAIL_FROM=" Shop "  ', "MAIL_FROM", " Shop "),
+        ("SMTP_PASSWORD='a\\\"b\\'", "SMTP_PASSWORD", 'a\\"b\\'),
+        ('SMTP_PASSWORD=""', "SMTP_PASSWORD", ""),
+        ("https_proxy=http://proxy:3128", "https_proxy", "http://proxy:3128"),
+    ],
+)
+def test_the_command_reads_a_line_as_systemd_does(machine: Machine, line: str, name: str, value: str) -> None:
+    (machine.config / "ordermesh.env").write_text(f"{line}\n")
+    assert machine.environment()[name] == value
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("postgresql://u:s3cret@h/all", "neither NAME=value nor a comment"),
+        ("export ORDERMESH_DATABASE_URL=s3cret", "no name of a setting"),
+        ("=s3cret", "no name of a setting"),
+        ("config=s3cret", "no name of a setting"),
+        ("SMTP_PASSWORD=s3cret\\b", "in single quotes"),
+        ('SMTP_PASSWORD="s3cret\\b"', "in single quotes"),
+        ("ORDERMESH_DATABASE_URL=s3cret\\", "may not go on"),
+        ("# s3cret \\", "may not go on"),
+        ('SMTP_PASSWORD="s3cret', "nothing may follow"),
+        ('SMTP_PASSWORD="s3cret" x', "nothing may follow"),
+        ("SMTP_PASSWORD='s3'cret'", "nothing may follow"),
+        ("SMTP_PASSWORD='", "nothing may follow"),
+    ],
+)
+def test_the_command_goes_on_with_no_line_that_systemd_would_read_otherwise(
+    machine: Machine, line: str, why: str
+) -> None:
+    (machine.config / "payment.env").write_text(f"# Own.\n{line}\n")
+    done = machine.type("audit")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"ordermesh: {machine.config}/payment.env, line 2: ")
+    assert why in done.stderr
+    assert "s3cret" not in done.stderr
+    assert not machine.said.exists()
 
 
 def test_what_the_shell_says_counts_before_any_file(machine: Machine) -> None:

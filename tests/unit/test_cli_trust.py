@@ -1,6 +1,7 @@
 """`ordermesh certs` and `keys signing` where the environment says what a deployed mesh reads."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,38 @@ def test_certificates_of_another_authority_are_not_written_over(machine: Machine
 
     assert "another authority" in machine.told("certs", "dev", code=1)
     assert (machine.tls / "order" / "tls.crt").read_bytes() == before
+
+
+def test_folders_that_hold_no_certificates_are_in_nobodys_way(machine: Machine) -> None:
+    for name in ("lost+found", "rest"):
+        (machine.tls / name).mkdir(parents=True)
+    made = machine.told("certs", "dev")
+
+    assert [each["service"] for each in made if not each["problem"]] == [
+        "gateway", "notify", "operator", "order", "payment", "tax",
+    ]  # fmt: skip
+    assert "lost+found" not in {each["service"] for each in made}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others follow the links that they may follow")
+def test_root_makes_keys_and_certificates_over_no_link_in_somebodys_folder(machine: Machine, tmp_path: Path) -> None:
+    only_roots = tmp_path / "shadow"
+    only_roots.write_text("root:secret")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    for folder in (machine.public.parent, machine.tls):
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+    machine.public.symlink_to(only_roots)
+    (machine.tls / "order").symlink_to(elsewhere)
+
+    for words, link in ((("keys", "signing"), machine.public), (("certs", "dev"), machine.tls / "order")):
+        said = " ".join(machine.told(*words, code=1).split())
+        assert "root follows no link in a folder where others may write; put what it leads to in its place" in said
+        assert str(link) in said
+    assert machine.public.is_symlink()
+    assert not machine.private.exists()
+    assert (list(elsewhere.iterdir()), elsewhere.stat().st_mode & 0o777) == ([], 0o755)
 
 
 def test_the_gateways_certificate_for_https_is_shown_beside_those_of_the_mesh(machine: Machine) -> None:
