@@ -38,7 +38,7 @@ _ROOT = "changes the machine, as root"
 _MAKE = "a target of make; test_readme.py sees that each exists, CI runs what is quick enough"
 _SERVES = "runs until it is stopped; tests/integration/test_cli_serve.py and its like run it"
 _DOCKER = "needs Docker; tests/deploy holds the file to the code"
-_UNITS = "is about a mesh with certificates; tests/unit/test_cli_certs.py tries it"
+_UNITS = "is about a mesh with certificates; tests/unit/test_cli_trust.py tries it"
 _CLUSTER = "needs a cluster; tests/deploy holds the manifests to the code"
 _POSTGRES = "needs a PostgreSQL server and its tools"
 
