@@ -35,7 +35,7 @@ from tests.simulation.idling import (
 from tests.simulation.letters import check_mails, lie
 from tests.simulation.moves import ENDS, GIVEN_UP, MOVES, OPEN, REACHABLE, TAKEN
 from tests.simulation.providers import SendGrid
-from tests.simulation.records import address_refused, column, ledger, state_of, stored_order
+from tests.simulation.records import address_refused, column, ledger, refunds_in_ledger, state_of, stored_order
 from tests.simulation.shelf import shelf
 from tests.simulation.stripe_world import Stripe
 from tests.simulation.world import World
@@ -153,7 +153,12 @@ def in_review() -> bool:
 def _noticed(intent: Intent, stripe: Stripe) -> bool:
     """Say whether our ledger has heard of all that was taken and given back; by hand, it depends on webhooks alone."""
     kept = stripe.captured[intent.order_id] - stripe.given_back(intent.order_id)
-    return ledger(intent.order_id) in {kept, kept + stripe.by_hand[intent.order_id]}
+    if ledger(intent.order_id) not in {kept, kept + stripe.by_hand[intent.order_id]}:
+        return False
+    # What was given back by hand may hide in the sum that a refund of ours has failed.
+    ours = refunds_in_ledger(intent.order_id)
+    made = {each.refund.provider_refund_id: each.refund.state for each in stripe.refunds}
+    return all(made[refund_id] == state for refund_id, state in ours.items())
 
 
 def check_end(

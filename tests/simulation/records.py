@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from kernel.errors import Reason
 from order_svc.adapters.order_reads import order_of
 from order_svc.adapters.tables import METADATA as ORDER_TABLES
@@ -38,6 +40,15 @@ def ledger(order_id: str) -> int:
     """Return the minor units of an order that we say we have."""
     (kept,) = shelf(PAYMENT_TABLES).row("SELECT sum(captured - refunded) FROM payments WHERE order_id = ?", order_id)
     return kept or 0
+
+
+def refunds_in_ledger(order_id: str) -> dict[str, str]:
+    """Return the states of an order's refunds that Stripe has, as payment_svc has them, by Stripe's ids."""
+    refunds, payments = PAYMENT_TABLES.tables["refunds"].c, PAYMENT_TABLES.tables["payments"].c
+    query = select(refunds.provider_refund_id, refunds.state).where(
+        refunds.payment_id == payments.payment_id, payments.order_id == order_id, refunds.provider_refund_id != ""
+    )
+    return {row.provider_refund_id: row.state for row in shelf(PAYMENT_TABLES).ask(query)}
 
 
 def address_refused(order_id: str) -> bool:
