@@ -1,6 +1,6 @@
 """The one place where a call to another service becomes an outcome."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import grpc
@@ -29,6 +29,23 @@ async def outcome(call: Awaitable[A], read: Callable[[A], T]) -> Done[T] | NotDo
         return Done(read(answer))
     except (Refusal, LookupError, ValueError) as error:
         return Unknown(f"unreadable answer: {error!r:.150}")
+
+
+def readable(messages: Iterable[A], read: Callable[[A], T], unreadable: Callable[[A], object]) -> list[T]:
+    """Return of a list what can be put into our words; the peer may be newer, and one must not hide the others.
+
+    Args:
+        messages: What came.
+        read: Puts one of them into our words.
+        unreadable: Is told of those of which that failed.
+    """
+    found = []
+    for message in messages:
+        try:
+            found.append(read(message))
+        except (Refusal, LookupError, ValueError):
+            unreadable(message)
+    return found
 
 
 def with_our_fields(refusal: Refusal, ours: Callable[[str], str]) -> Refusal:

@@ -9,7 +9,7 @@ from chassis.wire import address_to_wire, money_to_wire, time_to_wire
 from kernel.errors import Reason, Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.adapters.calls import outcome
+from order_svc.adapters.calls import outcome, readable
 from order_svc.app.ports import MailNews, Page
 from order_svc.domain.draft import Item
 from order_svc.domain.fulfilment import Quantity, unshipped
@@ -153,14 +153,11 @@ def _payment(order: Order) -> notification_pb2.PaymentSummary:
 
 
 def _news(answer: notify_service_pb2.ListNotificationNewsResponse) -> Page[MailNews]:
-    news = []
-    for message in answer.notifications:
-        try:
-            news.append(_mail_news(message))
-        except ValueError:
-            # The peer is newer than we are: one mail that we cannot read must not hide the others.
-            _logger.warning("mail_news.unreadable", extra={"notification_id": message.notification_id})
-    return Page(news, answer.next_page_token)
+    return Page(readable(answer.notifications, _mail_news, _tell_unreadable), answer.next_page_token)
+
+
+def _tell_unreadable(message: notification_pb2.Notification) -> None:
+    _logger.warning("mail_news.unreadable", extra={"notification_id": message.notification_id})
 
 
 def _mail_news(message: notification_pb2.Notification) -> MailNews:

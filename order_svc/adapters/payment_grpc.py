@@ -8,7 +8,7 @@ from chassis.wire import money_from_wire, money_to_wire, time_from_wire, time_to
 from kernel.errors import Refusal
 from kernel.money import Money
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.adapters.calls import outcome, with_our_fields
+from order_svc.adapters.calls import outcome, readable, with_our_fields
 from order_svc.app.ports import Charge, News, Page
 from order_svc.domain.draft import CaptureMode
 from order_svc.domain.payment import Dispute, Payment, PaymentRefund, PaymentState, RefundState
@@ -141,14 +141,15 @@ def _refunded(answer: payment_service_pb2.RefundPaymentResponse) -> Refunded:
 
 
 def _news(answer: payment_service_pb2.ListPaymentNewsResponse) -> Page[News]:
-    news = []
-    for message in answer.payments:
-        try:
-            news.append(News(message.order_id, _payment(message)))
-        except (Refusal, LookupError, ValueError):
-            # The peer is newer than we are: one payment that we cannot read must not hide the others.
-            _logger.warning("news.unreadable", extra={"payment_id": message.payment_id})
-    return Page(news, answer.next_page_token)
+    return Page(readable(answer.payments, _payment_news, _tell_unreadable), answer.next_page_token)
+
+
+def _payment_news(message: payment_pb2.Payment) -> News:
+    return News(message.order_id, _payment(message))
+
+
+def _tell_unreadable(message: payment_pb2.Payment) -> None:
+    _logger.warning("news.unreadable", extra={"payment_id": message.payment_id})
 
 
 def _payment(message: payment_pb2.Payment) -> Payment:

@@ -5,13 +5,12 @@ process dies.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from kernel.outcome import Done
 from order_svc.app.changes import Changes
-from order_svc.app.news import MOST_PAGES, place_after
+from order_svc.app.hearing import Hearing
 from order_svc.app.ports import InDoubt, MailNews, Mails, Moved, Orders
 from order_svc.app.telling import Telling
 from order_svc.domain.mail_news import after_bounce, may_hear
@@ -45,12 +44,11 @@ class MailNewsWatcher:
         random: Callable[[], float],
     ) -> None:
         self._orders = orders
-        self._mails = mails
         self._changes = changes
         self._telling = telling
         self._clock = clock
         self._random = random
-        self._after = ""
+        self._hearing = Hearing(mails.news, self._taken_in, mails.acknowledge, orders, telling, _logger, "mail_news")
 
     async def run(self) -> None:
         """Look for ever; whoever is away is waited for, and no defect ends it."""
@@ -70,34 +68,7 @@ class MailNewsWatcher:
             Refusal: The database is away.
             InDoubt: A commit may have happened; the next look tells.
         """
-        for _ in range(MOST_PAGES):
-            with self._telling.listening():
-                heard = await self._mails.news(self._after)
-            self._after = place_after(heard, self._after)
-            if not isinstance(heard, Done):
-                return
-            await self._take_in_all(heard.value.items)
-            if not self._after:
-                return
-
-    async def _take_in_all(self, heard: Sequence[MailNews]) -> None:
-        if not heard:
-            return
-        standings = await self._orders.standings({news.order_id for news in heard})
-        for news in heard:
-            await self._take_in(news, standings.get(news.order_id))
-
-    async def _take_in(self, news: MailNews, standing: Standing | None) -> None:
-        """Acknowledge the news once the order shows it; an acknowledgement that is lost has it heard again."""
-        try:
-            if await self._taken_in(news, standing):
-                with self._telling.listening():
-                    await self._mails.acknowledge(news)
-        except (Refusal, InDoubt):
-            raise
-        except Exception:
-            # A defect with one order must not keep the others from being heard of.
-            _logger.exception("mail_news.defect", extra={"order_id": news.order_id})
+        await self._hearing.look()
 
     async def _taken_in(self, news: MailNews, standing: Standing | None) -> bool:
         """Have the order show it; False when it has to be heard again."""

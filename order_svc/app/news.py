@@ -6,43 +6,23 @@ them moves it. What is heard and not acknowledged is heard again, so nothing is 
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 from kernel.clock import Clock
-from kernel.errors import Reason, Refusal
-from kernel.outcome import Done, NotDone, Unknown
+from kernel.errors import Refusal
 from order_svc.app.changes import Changes
-from order_svc.app.ports import InDoubt, Moved, News, Orders, Page, Payments
+from order_svc.app.hearing import Hearing
+from order_svc.app.ports import InDoubt, Moved, News, Orders, Payments
 from order_svc.app.telling import Telling
 from order_svc.domain.news import after_news
 from order_svc.domain.order import Stage
 from order_svc.domain.retry import Standing
-
-T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
 # How long it waits between two looks, at the most: until then a customer who has finished 3-D Secure looks at a
 # spinner. An idle look is one call that reads an index, some thousandth of a core.
 _INTERVAL_SECONDS = 2.0
-
-# How many pages of news, a hundred on each, are read in one look. A rest is there only where many wait for something
-# else: for a customer, or for Stripe. The next look goes on from there, so that no news hides another.
-MOST_PAGES = 5
-
-
-def place_after(heard: Done[Page[T]] | NotDone[Refusal] | Unknown, place: str) -> str:
-    """Return where to read on, whatever becomes of the page: one that cannot be taken in must not hide the next.
-
-    Args:
-        heard: What became of asking for a page.
-        place: Where that was.
-    """
-    if isinstance(heard, Done):
-        return heard.value.after
-    refused = isinstance(heard, NotDone) and heard.reason.reason is Reason.VALIDATION_FAILED
-    return "" if refused else place
 
 
 class NewsWatcher:
@@ -75,7 +55,7 @@ class NewsWatcher:
         self._clock = clock
         self._random = random
         self._wake = wake
-        self._after = ""
+        self._hearing = Hearing(payments.news, self._taken_in, self._acknowledge, orders, telling, _logger, "news")
 
     async def run(self) -> None:
         """Look for ever; whoever is away is waited for, and no defect ends it."""
@@ -100,39 +80,10 @@ class NewsWatcher:
             Refusal: The database is away.
             InDoubt: A commit may have happened; the next look tells.
         """
-        for _ in range(MOST_PAGES):
-            with self._telling.listening():
-                heard = await self._payments.news(self._after)
-            self._after = place_after(heard, self._after)
-            if not isinstance(heard, Done):
-                return False
-            await self._take_in_all(heard.value.items)
-            if not self._after:
-                break
-        return True
+        return await self._hearing.look()
 
-    async def _take_in_all(self, heard: Sequence[News]) -> None:
-        if not heard:
-            return
-        # Read after the news: what an order knows already is then not taken for news again.
-        standings = await self._orders.standings({news.order_id for news in heard})
-        for news in heard:
-            await self._take_in(news, standings.get(news.order_id))
-
-    async def _take_in(self, news: News, standing: Standing | None) -> None:
-        """Acknowledge the news once it was taken in.
-
-        An acknowledgement that is lost costs nothing: the news is heard again, and has nothing new in it then.
-        """
-        try:
-            if await self._taken_in(news, standing):
-                with self._telling.listening():
-                    await self._payments.acknowledge(news.payment)
-        except (Refusal, InDoubt):
-            raise
-        except Exception:
-            # A defect with one order must not keep the others from being heard of.
-            _logger.exception("news.defect", extra={"order_id": news.order_id})
+    async def _acknowledge(self, news: News) -> None:
+        await self._payments.acknowledge(news.payment)
 
     async def _taken_in(self, news: News, standing: Standing | None) -> bool:
         """Move the order where there is something new in it; False when it has to be heard again."""

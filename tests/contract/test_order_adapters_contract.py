@@ -2,51 +2,35 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from google.protobuf.json_format import MessageToJson
-from ordermesh.notify.v1 import notification_pb2, notify_service_pb2, notify_service_pb2_grpc
-from ordermesh.payment.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
-from ordermesh.tax.v1 import tax_pb2, tax_service_pb2, tax_service_pb2_grpc
+from ordermesh.notify.v1 import notification_pb2, notify_service_pb2
+from ordermesh.payment.v1 import payment_pb2, payment_service_pb2
+from ordermesh.tax.v1 import tax_pb2, tax_service_pb2
 
-from chassis.channel import Channel
-from chassis.telemetry.metrics import Metrics
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.outcome import Done, NotDone, Unknown
-from order_svc.adapters.notify_grpc import GrpcMails
-from order_svc.adapters.payment_grpc import GrpcPayments
-from order_svc.adapters.tax_grpc import GrpcTaxes
-from order_svc.app.ports import Charge, MailNews, Mails, Page, Payments, Taxes
+from order_svc.app.ports import Charge, MailNews, Page
 from order_svc.domain.order import Order, Stage, State
 from order_svc.domain.payment import Payment, PaymentState, RefundState
 from order_svc.domain.refund import Refund, RefundKind
 from order_svc.domain.task import Task, TaskKind
 from order_svc.domain.tax import Recorded, Tax, TaxSource
+from tests.fakes.order_adapters import Ports, adapters
 from tests.fakes.order_faults import Lost
 from tests.fakes.order_payments import DECLINED, NEEDS_ACTION, UNKNOWN_METHOD, FakePayments
-from tests.fakes.order_peers import Peers, running_peers
+from tests.fakes.order_peers import Peers
 from tests.fakes.order_ports import NOWHERE, FakeMails, FakeTaxes
 from tests.fakes.order_samples import ORDER_ID, VISA, a_draft, a_payment, a_tax, an_order, euros
-from tests.fakes.telemetry_sink import recording_tracer
 
 CLOCK = SystemClock()
 
 CONFIRMATION = Task(ORDER_ID, TaskKind.SEND_CONFIRMATION)
-
-
-@dataclass
-class Ports:
-    """The three ports, and the world behind them."""
-
-    taxes: Taxes
-    payments: Payments
-    mails: Mails
-    world: Peers
 
 
 @pytest.fixture(params=["fake", "grpc"])
@@ -58,28 +42,6 @@ async def ports(request: pytest.FixtureRequest) -> AsyncIterator[Ports]:
         return
     async with adapters() as made:
         yield made
-
-
-@asynccontextmanager
-async def adapters() -> AsyncIterator[Ports]:
-    """Make the adapters of the order service, in front of real servers."""
-    tracer, _ = recording_tracer()
-    services = [
-        tax_service_pb2.DESCRIPTOR.services_by_name["TaxService"],
-        payment_service_pb2.DESCRIPTOR.services_by_name["PaymentService"],
-        notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
-    ]
-    async with running_peers() as world:
-        channel = Channel(world.address, services=services, tracer=tracer, metrics=Metrics("order"))
-        try:
-            yield Ports(
-                GrpcTaxes(tax_service_pb2_grpc.TaxServiceStub(channel.for_stub)),
-                GrpcPayments(payment_service_pb2_grpc.PaymentServiceStub(channel.for_stub)),
-                GrpcMails(notify_service_pb2_grpc.NotifyServiceStub(channel.for_stub)),
-                world,
-            )
-        finally:
-            await channel.close()
 
 
 def a_charge(payment_method: str = VISA, amount: int = 7075) -> Charge:

@@ -1,8 +1,7 @@
 """Payments that change unasked: the orders hear of it, once, whatever fails in between."""
 
 import asyncio
-import logging
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,14 +9,11 @@ import pytest
 from kernel.money import Money
 from order_svc.app.ports import OrderFilter
 from order_svc.domain.order import Order, Stage, State
-from tests.fakes.order_asking import refund
 from tests.fakes.order_faults import Lost
-from tests.fakes.order_news import NEWS_ON_A_PAGE
 from tests.fakes.order_payments import DECLINED, NEEDS_ACTION
 from tests.fakes.order_promises import check_promises
-from tests.fakes.order_samples import a_payment, a_request, euros
+from tests.fakes.order_samples import a_payment, euros
 from tests.fakes.order_world import ACTION_SECONDS, Crash, Doom, Life, World, in_a_world
-from tests.fakes.orders_in_memory import FakeOrders, Trouble
 from tests.fakes.virtual_time import LoopClock, in_virtual_time
 
 DAY = 86_400.0
@@ -266,98 +262,6 @@ def test_news_of_an_unknown_order_is_told_once(caplog: pytest.LogCaptureFixture)
     story()
 
     assert [record.message for record in caplog.records] == ["news.unknown_order"]
-
-
-def test_the_watcher_outlives_outages_and_defects_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    @in_a_world
-    async def story(world: World) -> None:
-        orders = FakeOrders(world.database, world.clock, "here", "1")
-        life = world.life(orders=orders)
-        order = await life.place(NEEDS_ACTION)
-        world.payments.faults.plan("news", *[Lost.REQUEST] * 20)
-        orders.trouble["standings"].extend([Trouble.AWAY] * 5)
-        orders.trouble["move"].extend([Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
-        world.payments.customer_pays(order.order_id)
-        watching = asyncio.create_task(life.news.run())
-
-        await world.clock.sleep(100)
-        await life.sweep()
-
-        assert not watching.done()
-        assert (await only_order(life)).state is State.PAID
-        watching.cancel()
-
-    with caplog.at_level(logging.WARNING):
-        story()
-
-    assert [record.message for record in caplog.records] == ["news.paused"]
-
-
-@in_a_world
-async def test_news_that_cannot_be_taken_in_yet_hides_no_other(world: World) -> None:
-    life = world.life()
-    stuck = [(await life.place(request=a_request(f"k-{number}"))).order_id for number in range(2 * NEWS_ON_A_PAGE)]
-    world.payments.faults.plan("refund", *[Lost.REQUEST] * 100)
-    for order_id in stuck:
-        await refund(life, order_id, key=f"refund {order_id}")
-        world.payments.tell(order_id)
-    await world.clock.sleep(0.01)  # ids sort by the millisecond
-    paying = await life.place(NEEDS_ACTION, request=a_request("paying"))
-    world.payments.customer_pays(paying.order_id)
-    assert {world.database.orders[each].stage for each in stuck} == {Stage.REFUNDING}
-    assert max(world.payments.unheard) == paying.order_id, "it is behind the others"
-
-    assert await life.news.look()
-
-    assert sorted(world.payments.unheard) == sorted(stuck)
-
-
-def test_a_defect_with_one_order_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    @in_a_world
-    async def story(world: World) -> None:
-        life = world.life()
-        orders = [(await life.place(NEEDS_ACTION, request=a_request(f"k-{number}"))).order_id for number in range(2)]
-        for order_id in orders:
-            world.payments.customer_pays(order_id)
-        broken = replace(world.payments.payments[orders[0]], version=None)  # type: ignore[arg-type]  # a defect
-        world.payments.payments[orders[0]] = broken
-
-        assert await life.news.look()
-        await life.sweep()
-
-        assert world.database.orders[orders[1]].state is State.PAID
-        assert list(world.payments.unheard) == orders[:1]
-
-    with caplog.at_level(logging.ERROR):
-        story()
-
-    assert [record.message for record in caplog.records] == ["news.defect"]
-
-
-def test_no_defect_ends_the_watching(caplog: pytest.LogCaptureFixture) -> None:
-    @in_a_world
-    async def story(world: World) -> None:
-        life = world.life()
-        order = await life.place(NEEDS_ACTION)
-        world.payments.customer_pays(order.order_id)
-        heard, defects = life.telling.listening, [ZeroDivisionError("a defect")]
-
-        def listening() -> AbstractContextManager[None]:
-            if defects:
-                raise defects.pop()
-            return heard()
-
-        life.telling.listening = listening  # type: ignore[method-assign, assignment]  # a defect, planted
-        watching = asyncio.create_task(life.news.run())
-        await world.clock.sleep(5)
-        watching.cancel()
-
-        assert world.payments.unheard == {}
-
-    with caplog.at_level(logging.WARNING):
-        story()
-
-    assert [record.message for record in caplog.records] == ["news.defect"]
 
 
 @pytest.mark.parametrize("what", ["late", "returned"])

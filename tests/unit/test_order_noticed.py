@@ -1,13 +1,11 @@
 """What is noticed of an order, and what meets it while something is under way: disputes, bounces, notes, races."""
 
 import asyncio
-import logging
 from datetime import timedelta
 
 import pytest
 
 from kernel.errors import Reason, Refusal
-from order_svc.app.news import MOST_PAGES
 from order_svc.app.ports import MailNews
 from order_svc.domain.giving_back import Wanted
 from order_svc.domain.order import Stage, State
@@ -24,7 +22,6 @@ from tests.fakes.order_asking import (
     stored,
 )
 from tests.fakes.order_faults import Held, Lost
-from tests.fakes.order_news import NEWS_ON_A_PAGE
 from tests.fakes.order_payments import HOLD
 from tests.fakes.order_samples import NOW, ORDER_ID, a_request, euros
 from tests.fakes.order_scenarios import held, paid, waiting
@@ -160,72 +157,6 @@ async def test_a_bounce_that_comes_while_an_order_is_worked_on_is_heard_once_it_
     assert meanwhile == (Stage.REFUNDING, [])
     assert alerts(world) == [("mail.bounced", "n-1")]
     assert stored(world).state is State.REFUNDED
-
-
-@in_a_world
-async def test_bounces_that_cannot_be_heard_yet_hide_no_other(world: World) -> None:
-    life = world.life()
-    unpaid = await waiting(world, life)
-    order = await life.place(request=a_request("another"))
-    hidden = MOST_PAGES * NEWS_ON_A_PAGE
-    for number in range(hidden):
-        name = f"n-{number:03}"
-        world.mails.unheard.append(MailNews(unpaid.order_id, name, 1, "payment_action_required", "bounced", ""))
-    world.mails.unheard.append(MailNews(order.order_id, "n-999", 1, "order_confirmation", "bounced", ""))
-
-    await life.mail_news.look()
-    first = len(world.mails.unheard)
-    await life.mail_news.look()
-
-    assert (first, len(world.mails.unheard)) == (hidden + 1, hidden)
-    (alert,) = world.database.orders[order.order_id].alerts
-    assert alert.subject == "n-999"
-
-
-@in_a_world
-async def test_the_place_among_bounces_is_kept_over_an_outage_and_given_up_when_it_is_refused(world: World) -> None:
-    life = world.life()
-    unpaid = await waiting(world, life)
-    order = await life.place(request=a_request("another"))
-    for number in range(MOST_PAGES * NEWS_ON_A_PAGE):
-        name = f"n-{number:03}"
-        world.mails.unheard.append(MailNews(unpaid.order_id, name, 1, "payment_action_required", "bounced", ""))
-    await life.mail_news.look()
-    first = MailNews(order.order_id, "n-0", 1, "order_confirmation", "bounced", "")
-    last = MailNews(order.order_id, "n-999", 1, "order_confirmation", "bounced", "")
-    world.mails.unheard += [first, last]
-
-    world.mails.faults.plan("mail_news", Lost.REQUEST)
-    for _ in range(2):
-        await life.mail_news.look()
-    assert first in world.mails.unheard
-    assert last not in world.mails.unheard
-
-    world.mails.unheard.remove(first)
-    await life.mail_news.look()
-    world.mails.unheard.append(first)
-    world.mails.faults.plan("mail_news", Refusal.of_field("page_token", "is not a token of ours"))
-    for _ in range(2):
-        await life.mail_news.look()
-    assert first not in world.mails.unheard
-
-
-def test_a_defect_with_one_bounce_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    @in_a_world
-    async def story(world: World) -> None:
-        life = world.life()
-        order = await life.place()
-        broken = MailNews(order.order_id, "n-1", 1, "order_confirmation", None, "")  # type: ignore[arg-type]  # a defect
-        world.mails.unheard += [broken, MailNews(order.order_id, "n-2", 1, "order_confirmation", "bounced", "")]
-
-        await life.mail_news.look()
-
-        assert world.mails.unheard == [broken]
-
-    with caplog.at_level(logging.ERROR):
-        story()
-
-    assert [record.message for record in caplog.records] == ["mail_news.defect"]
 
 
 @in_a_world
